@@ -1,7 +1,7 @@
-"""What a built network costs beside one written by hand, in eager mode: a training step, and inference.
+"""Overhead of a built network over a handwritten one in eager mode: a training step, and inference.
 
-Both have the same weights and give the same outputs. They take turns on the same batch, in one process; a figure is
-the median over the pairs of (time of the built one) / (time of the other), with the quartiles as its spread.
+Both have the same weights and compute the same outputs. They alternate on the same batch in one process. A ratio is
+the median over pairs of (time of the built network) / (time of the handwritten one), with quartiles.
 
     python -m benchmarks.eager_overhead
     python -m benchmarks.eager_overhead --seconds 60 --threads 2
@@ -27,7 +27,7 @@ from benchmarks.train_mnist import GoogLeNet
 from cnngraph.library import library_root
 
 BOUND = 1.02
-LEAST = 30  # pairs
+MIN_PAIRS = 30
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Subject:
 
 
 def subjects() -> list[Subject]:
-    """googlenet_mnist as people write it, and torchvision's resnet18 (on 64×64, where the overhead weighs more)."""
+    """googlenet_mnist and torchvision's resnet18 (on 64×64 images, where the overhead weighs more)."""
     googlenet = cnngraph.build(library_root() / "googlenet_mnist.yaml")
     resnet = cnngraph.build(Path(__file__).with_name("resnet18.yaml"))
     pairs = [
         Subject("googlenet_mnist, 64×1×28×28", googlenet, GoogLeNet(), torch.randn(64, 1, 28, 28)),
         Subject("resnet18, 4×3×64×64", resnet, torchvision.models.resnet18(), torch.randn(4, 3, 64, 64)),
     ]
-    for each in pairs:
-        values = each.built.state_dict().values()
-        each.by_hand.load_state_dict(dict(zip(each.by_hand.state_dict(), values, strict=True)))
-        torch.testing.assert_close(each.built.eval()(each.batch), each.by_hand.eval()(each.batch))
+    for subject in pairs:
+        values = subject.built.state_dict().values()
+        subject.by_hand.load_state_dict(dict(zip(subject.by_hand.state_dict(), values, strict=True)))
+        torch.testing.assert_close(subject.built.eval()(subject.batch), subject.by_hand.eval()(subject.batch))
     return pairs
 
 
@@ -81,14 +81,14 @@ def inference(model: nn.Module, batch: Tensor) -> Callable[[], None]:
 
 
 def compare(built: Callable[[], None], by_hand: Callable[[], None], duration: float) -> list[float]:
-    """The ratio of each pair, for about so many seconds; who goes first alternates."""
+    """The ratio of each pair, for about `duration` seconds; the order alternates."""
     for _ in range(5):
         built()
         by_hand()
     ratios: list[float] = []
     end = time.perf_counter() + duration
     gc.disable()
-    while time.perf_counter() < end or len(ratios) < LEAST:
+    while time.perf_counter() < end or len(ratios) < MIN_PAIRS:
         if len(ratios) % 2:
             second, first = seconds(by_hand), seconds(built)
         else:
@@ -99,17 +99,19 @@ def compare(built: Callable[[], None], by_hand: Callable[[], None], duration: fl
 
 
 def seconds(step: Callable[[], None]) -> float:
-    """How long it takes once."""
+    """The seconds of one call."""
     began = time.perf_counter()
     step()
     return time.perf_counter() - began
 
 
 def main() -> None:
-    """Compare, and print a line for each comparison."""
+    """Print a line for each comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20, help="for each comparison")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch; one is the least disturbed by others")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds per comparison")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="PyTorch threads; 1 is least affected by other processes"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

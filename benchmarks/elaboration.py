@@ -1,4 +1,4 @@
-"""How long a spec takes to become a graph, by its size: the seconds per node must not grow.
+"""Compilation time of specs by size: the time per node must not grow.
 
 python -m benchmarks.elaboration                  # 1,000, 10,000 and 100,000 nodes
 python -m benchmarks.elaboration --nodes 5000
@@ -33,7 +33,7 @@ UNIT_NODES = 7
 
 
 def chain(nodes: int) -> str:
-    """Every node written out, one after another."""
+    """A chain of nodes, all written out."""
     lines = (f"  conv{number}: {{op: conv, out: 8, kernel: 3, padding: 1}}" for number in range(nodes))
     return HEAD + "nodes:\n" + "\n".join(lines)
 
@@ -51,7 +51,7 @@ def units(nodes: int) -> str:
 
 
 def branches(nodes: int) -> str:
-    """Pairs of branches, written further down than they are read."""
+    """Pairs of branches that are written after the nodes that read them."""
     lines = []
     for number in range(nodes // 3):
         above = f"sum{number - 1}" if number else "in"

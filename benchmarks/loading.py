@@ -1,9 +1,9 @@
-"""Images a second that reach the network, beside a script's DataLoader over the same files.
+"""Images per second that reach the network, compared with the DataLoader of a typical script on the same files.
 
-The files are JPEGs of a photograph's size, written for the purpose. Both sides cut a random part out of each image,
-resize it, mirror half of them and normalise, with as many worker processes: the script per image in its workers, as
-most scripts do, cnngraph cuts in its workers and does the rest by the batch. Nothing learns from them. The sides take
-turns, and a ratio is the median over the rounds.
+The files are generated JPEGs of photograph size. Both sides crop at random, resize, mirror half of the images and
+normalise, with the same number of worker processes. The script does everything per image in its workers; cnngraph crops
+in its workers and does the rest per batch. Nothing is trained. The sides alternate, and a ratio is the median over the
+rounds.
 
     python benchmarks/loading.py                       # 600 images, two workers, half a minute on 2 cores
 """
@@ -38,7 +38,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def write_images(root: Path, count: int) -> None:
-    """Photograph-like images: noise at several scales, 500 by 375."""
+    """Photograph-like images of 500×375: noise at several scales."""
     random = np.random.default_rng(0)
     for number in range(count):
         folder = root / f"class{number % 2}"
@@ -75,7 +75,7 @@ def engine(root: Path, batch_size: int, workers: int) -> Iterator[tuple[Tensor, 
 
 
 def rate(batches: Iterator[tuple[Tensor, Tensor]], images: int) -> float:
-    """Images a second, from the first batch on."""
+    """Images per second, measured after the first batch."""
     next(batches)
     began, seen = time.perf_counter(), 0
     while seen < images:
@@ -84,7 +84,7 @@ def rate(batches: Iterator[tuple[Tensor, Tensor]], images: int) -> float:
 
 
 def main() -> None:
-    """Let the sides take turns, and print the ratio."""
+    """Alternate between the sides, and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -105,7 +105,7 @@ def main() -> None:
             print(f"round {number + 1}: {' · '.join(f'{name} {rates[name][-1]:.0f} images/s' for name in sides)}")
     ratios = [ours / theirs for theirs, ours in zip(rates["usual script"], rates["cnngraph"], strict=True)]
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"cnngraph: {statistics.median(ratios):.2f} times the images a second of the usual script ({spread})")
+    print(f"cnngraph: {statistics.median(ratios):.2f} times the images per second of the usual script ({spread})")
 
 
 if __name__ == "__main__":

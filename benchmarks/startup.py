@@ -1,9 +1,8 @@
-"""What starting costs: CPU seconds and memory of small commands, beside those of Python and of its standard modules.
+"""Startup cost: CPU seconds and memory of small commands, compared with Python and its standard modules.
 
-The programs take turns, each run in a process of its own, so that whatever else the machine does slows all of them.
-CPU seconds are medians of all runs, with the smallest beside it; memory is the largest resident set of any run. The
-ratio is to the second line, which imports what a program that reads YAML can hardly do without. The smallest seconds
-are the steadier figure on a busy machine.
+The programs alternate, each in its own process, so that other load slows down all of them. CPU seconds are the median
+and the minimum of all runs; memory is the largest resident set of any run. The ratio is relative to the second line,
+which imports what almost any program that reads YAML needs. The minimum is more stable on a busy machine.
 
     python -m benchmarks.startup             # half a minute
     python -m benchmarks.startup --runs 40
@@ -33,7 +32,7 @@ PROGRAMS: Mapping[str, list[str]] = {
 
 
 class Cost(NamedTuple):
-    """What one process took: CPU seconds, and the largest resident set in MB (10⁶ bytes)."""
+    """The cost of a process: CPU seconds, and the largest resident set in MB (10⁶ bytes)."""
 
     seconds: float
     megabytes: float
@@ -42,22 +41,21 @@ class Cost(NamedTuple):
 def main() -> None:
     """Print a line for each program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=15, help="of each program")
+    parser.add_argument("--runs", type=int, default=15, help="runs per program")
     options = parser.parse_args()
     os.chdir(ROOT)
     costs: dict[str, list[Cost]] = {name: [] for name in PROGRAMS}
     for turn in range(options.runs + 1):
         for name, arguments in PROGRAMS.items():
             cost = measured(arguments)
-            if turn:  # the first one fills the caches
+            if turn:  # the first turn warms up the caches
                 costs[name].append(cost)
     base = median(costs[f'python -c "{BASE}"'])
-    print(f"{'program':46} {'CPU s':>6} {'least':>6} {'ratio':>6} {'MB':>5}")
-    for name, each in costs.items():
-        seconds, least = median(each), min(cost.seconds for cost in each)
-        print(
-            f"{name:46} {seconds:6.3f} {least:6.3f} {seconds / base:6.1f} {max(cost.megabytes for cost in each):5.1f}"
-        )
+    print(f"{'program':46} {'CPU s':>6} {'min':>6} {'ratio':>6} {'MB':>5}")
+    for name, results in costs.items():
+        seconds, least = median(results), min(cost.seconds for cost in results)
+        megabytes = max(cost.megabytes for cost in results)
+        print(f"{name:46} {seconds:6.3f} {least:6.3f} {seconds / base:6.1f} {megabytes:5.1f}")
 
 
 def median(costs: list[Cost]) -> float:
@@ -66,10 +64,10 @@ def median(costs: list[Cost]) -> float:
 
 
 def measured(arguments: list[str]) -> Cost:
-    """Run Python with the arguments, without output. Raises RuntimeError where it fails."""
+    """Run Python with the arguments, without output. Raises RuntimeError if it fails."""
     null = os.open(os.devnull, os.O_WRONLY)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has bytecode
     child = os.posix_spawn(
         sys.executable, [sys.executable, *arguments], environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)]
     )

@@ -1,9 +1,9 @@
-"""What the engine costs beside a bare loop, on a network so small that a step takes about a millisecond.
+"""Overhead of the training engine over a bare loop, on a network whose step takes about a millisecond.
 
-The bare loop does the same arithmetic with the same network and optimizer: it takes a batch out of a tensor of bytes,
-normalises it, learns from it, and counts loss and hits on the device. Both learn the embedded digits in one process,
-and take turns step by step, so that whatever else the machine does slows both. The figure is (seconds of the engine's
-steps) / (seconds of the bare loop's): of the medians, and of the quartiles below and above.
+The bare loop does the same arithmetic with the same network and optimizer: it takes a batch from a tensor of bytes,
+normalises it, trains on it, and counts loss and correct predictions on the device. Both train on the embedded digits in
+one process and alternate step by step, so that other load slows down both. The result is (seconds of the engine's
+steps) / (seconds of the bare loop's), for the medians and the quartiles.
 
     python -m benchmarks.step_overhead                    # 6,000 steps of each, half a minute
     python -m benchmarks.step_overhead --steps 20000
@@ -39,12 +39,12 @@ from cnngraph.train.record.run_folder import RunFolder
 
 BOUND = 1.03
 CPU = torch.device("cpu")
-WARM_UP = 200  # steps that do not count
+WARM_UP = 200  # steps that are not timed
 OPTIMIZER = Sgd(lr=0.01, momentum=0.5)
 
 
 class BareLoop:
-    """A training loop as short as one can write it."""
+    """A minimal training loop."""
 
     def __init__(self, model: nn.Module, images: InMemory, recipe: Recipe) -> None:
         self.model = model.to(memory_format=torch.channels_last)
@@ -59,7 +59,7 @@ class BareLoop:
         self.loss, self.hits = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64)
 
     def step(self) -> None:
-        """Learn from the next batch."""
+        """Train on the next batch."""
         at = next(self.order, None)
         if at is None:
             self.order = iter(torch.split(torch.randperm(len(self.labels)), self.batch_size))
@@ -77,15 +77,15 @@ class BareLoop:
 
 @dataclass
 class Turns:
-    """After each step of the engine the bare loop has one; both sides' seconds by step."""
+    """Runs a step of the bare loop after each step of the engine; records the seconds of both."""
 
     bare: BareLoop
     engine_seconds: list[float] = field(default_factory=list)
     bare_seconds: list[float] = field(default_factory=list)
-    last: float = 0.0  # when the bare loop's latest step ended
+    last: float = 0.0  # when the last step of the bare loop ended
 
     def after(self, end_step: Callable[[Run], bool]) -> Callable[[Run], bool]:
-        """What ends a step of the engine, and the bare loop's step after it."""
+        """A function that ends a step of the engine and then runs one of the bare loop."""
 
         def ended(run: Run) -> bool:
             continues = end_step(run)
@@ -101,7 +101,7 @@ class Turns:
 
 
 def subjects(steps: int, batch_size: int) -> tuple[Graph, Recipe, Splits]:
-    """The network, how it is trained, and so many of the digits as the steps take."""
+    """The network, the recipe, and as many digits as the steps need."""
     graph = cnngraph.load(Path(__file__).with_name("one_convolution.yaml"))
     recipe = Recipe(data=NamedSet(name="digits"), epochs=1, batch_size=batch_size, optimizer=OPTIMIZER, validation=None)
     splits = load_splits(recipe, graph.inputs["in"], None)
@@ -116,11 +116,13 @@ def subjects(steps: int, batch_size: int) -> tuple[Graph, Recipe, Splits]:
 
 
 def main() -> None:
-    """Let the engine and the bare loop take turns, and print the ratio."""
+    """Alternate between the engine and the bare loop, and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=6000, help="of each side")
+    parser.add_argument("--steps", type=int, default=6000, help="steps per side")
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch; one is the least disturbed by others")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="PyTorch threads; 1 is least affected by other processes"
+    )
     parser.add_argument("--listening", action="store_true", help="with two handlers that are called at every step")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -137,7 +139,7 @@ def main() -> None:
 
 
 def listening() -> tuple[Handler, ...]:
-    """Two handlers that are called at every step: one before it, one that takes its loss."""
+    """Two handlers that are called at every step: one before it, and one that reads its loss."""
     losses: list[Tensor] = []
     iterations: list[int] = []
 
@@ -152,10 +154,12 @@ def listening() -> tuple[Handler, ...]:
 
 
 def report(turns: Turns, engine_loss: float, bare_loss: float) -> None:
-    """Print what a step took and what was learned, and the ratio."""
-    ours, theirs = (statistics.quantiles(each[WARM_UP:], n=4) for each in (turns.engine_seconds, turns.bare_seconds))
+    """Print the time of a step, the losses and the ratio."""
+    ours, theirs = (
+        statistics.quantiles(seconds[WARM_UP:], n=4) for seconds in (turns.engine_seconds, turns.bare_seconds)
+    )
     low, middle, high = (one / other for one, other in zip(ours, theirs, strict=True))
-    print(f"torch {torch.__version__}, threads: {torch.get_num_threads()}, {len(turns.bare_seconds):,} steps of each")
+    print(f"torch {torch.__version__}, threads: {torch.get_num_threads()}, {len(turns.bare_seconds):,} steps per side")
     print(
         f"a step of the bare loop: {1000 * theirs[1]:.2f} ms; loss: engine {engine_loss:.4f}, bare loop {bare_loss:.4f}"
     )

@@ -1,9 +1,9 @@
-"""How OpenMP's threads should wait for each other: seconds of training steps on a free machine and on a busy one.
+"""Wait policies of OpenMP threads: seconds of training steps on a free and on a busy machine.
 
 Two networks: googlenet_mnist on the embedded digits, and resnet_cifar_222 on random images of CIFAR-10's shape. Every
-way of waiting trains in a process of its own, and the ways take turns, so that whatever else the machine does slows all
-of them. On the busy machine so many programs that never rest run beside it. The figures are medians over the rounds, of
-the seconds and the CPU seconds of all steps, and the seconds as a multiple of those of PyTorch's own setting.
+policy trains in its own process, and the policies alternate, so that other load slows down all of them. On the busy
+machine, several busy loops run at the same time. The results are medians over the rounds of the seconds and CPU seconds
+of all steps, and the seconds relative to PyTorch's default.
 
     python -m benchmarks.threads                                # some minutes on 2 cores
     python -m benchmarks.threads --busy 3 --networks digits --rounds 5
@@ -32,11 +32,11 @@ WAYS: Mapping[str, Mapping[str, str]] = {
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 NETWORKS = ("digits", "cifar")
-WARM_UP = 3  # steps that do not count
+WARM_UP = 3  # steps that are not timed
 
 
 class Cost(NamedTuple):
-    """What the steps of one process took."""
+    """The cost of the steps of a process."""
 
     seconds: float
     cpu: float
@@ -46,11 +46,11 @@ Costs: TypeAlias = dict[str, list[Cost]]
 
 
 def main() -> None:
-    """Compare the ways on a machine that is left alone, and on one that is not."""
+    """Compare the policies on a free and on a busy machine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--busy", nargs="+", type=int, default=[0, 3], help="programs beside it")
+    parser.add_argument("--busy", nargs="+", type=int, default=[0, 3], help="busy loops at the same time")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40)
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def take_turns(network: str, options: argparse.Namespace) -> Costs:
-    """Every way once a round, another one first each time."""
+    """Run every policy once per round, starting with a different one each time."""
     costs: Costs = {name: [] for name in options.ways}
     for number in range(options.rounds):
         first = number % len(options.ways)
@@ -77,8 +77,8 @@ def take_turns(network: str, options: argparse.Namespace) -> Costs:
 
 
 def in_a_process(network: str, options: argparse.Namespace, way: Mapping[str, str]) -> Cost:
-    """Some steps in a new process, since OpenMP reads its variables once."""
-    inherited = {key: each for key, each in os.environ.items() if key not in OPENMP}
+    """Run steps in a new process, because OpenMP reads its variables once."""
+    inherited = {key: tensor for key, tensor in os.environ.items() if key not in OPENMP}
     variables = {**inherited, "OMP_NUM_THREADS": str(options.threads), **way}
     command = [sys.executable, "-m", "benchmarks.threads", "--child", network, "--steps", str(options.steps)]
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
@@ -86,7 +86,7 @@ def in_a_process(network: str, options: argparse.Namespace, way: Mapping[str, st
 
 
 def steps(network: str, count: int) -> Cost:
-    """Seconds and CPU seconds of so many steps of training."""
+    """Seconds and CPU seconds of `count` training steps."""
     import torch
 
     import cnngraph
@@ -118,23 +118,23 @@ def steps(network: str, count: int) -> Cost:
 
 @contextmanager
 def programs(count: int) -> Iterator[None]:
-    """So many programs that never rest."""
+    """Run `count` busy loops during the context."""
     started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:
-        for each in started:
-            each.kill()
-            each.wait()
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def report(title: str, costs: Costs) -> None:
-    """A line for each way."""
+    """Print a line for each policy."""
     print(title)
-    own = [each.seconds for each in next(iter(costs.values()))]
+    own = [cost.seconds for cost in next(iter(costs.values()))]
     for name, found in costs.items():
-        ratios = [each.seconds / other for each, other in zip(found, own, strict=True)]
-        seconds, cpu = (statistics.median(each) for each in zip(*found, strict=True))
+        ratios = [cost.seconds / other for cost, other in zip(found, own, strict=True)]
+        seconds, cpu = (statistics.median(values) for values in zip(*found, strict=True))
         print(f"  {name:14} {seconds:7.2f} s   {cpu:7.2f} CPU s   × {statistics.median(ratios):.2f}", flush=True)
 
 

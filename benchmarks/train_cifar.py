@@ -1,12 +1,11 @@
-"""Training speed beside the usual script, in one run: resnet_cifar_222 on CIFAR-10 by its recipe.
+"""Training speed compared with a typical script: resnet_cifar_222 on CIFAR-10 with its recipe.
 
-Both sides pad by 4 pixels, crop at random, mirror half of the images, normalise, and learn by Adam in batches of 100.
-The usual script does so per image, with torchvision's transforms over decoded images in memory as torchvision's
-CIFAR10 keeps them, and has a hand-written network and a plain loop. It runs twice: with worker processes that load
-ahead, and without. cnngraph runs twice as well: by the recipe as it stands, and with `precision: bf16`. Each side
-trains from new weights in a process of its own and evaluates on the test images; what is timed is an epoch with its
-evaluation, not the reading of files. The sides take turns, and a ratio is the median over the rounds. A machine that
-does other work meanwhile measures that work.
+Both sides pad by 4 pixels, crop at random, mirror half of the images, normalise, and train with Adam in batches of 100.
+The usual script does so per image, with torchvision's transforms on decoded images in memory (like torchvision's
+CIFAR10), a handwritten network and a plain loop. It runs twice: with and without worker processes. cnngraph also runs
+twice: with the recipe unchanged, and with `precision: bf16`. Each side trains from new weights in its own process and
+evaluates the test images. An epoch is timed with its evaluation, without reading files. The sides alternate, and a
+ratio is the median over the rounds. Run it on an otherwise idle machine.
 
     python benchmarks/train_cifar.py --data-dir DATA                    # 50,000 images
     python benchmarks/train_cifar.py --data-dir DATA --images 5000 --test-images 1000
@@ -60,7 +59,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The network as a script has it."""
+    """The network as a script would define it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +79,7 @@ class ResNet(nn.Module):
 
 
 class InArrays(Dataset[tuple[Tensor, int]]):
-    """A part as torchvision's CIFAR10 keeps one: an array of bytes, of which each item becomes a PIL image."""
+    """A split like torchvision's CIFAR10: an array of bytes, whose items are converted to PIL images."""
 
     def __init__(self, split: Split, transform: transforms.Compose) -> None:
         assert isinstance(split.images, InMemory)
@@ -97,19 +96,19 @@ class InArrays(Dataset[tuple[Tensor, int]]):
 
 
 def read(arguments: argparse.Namespace, name: str = "cifar", **changes: Any) -> tuple[Graph, Recipe, Splits]:
-    """The network, a recipe, and the images that every side has; of a part of them each class has its share."""
+    """The network, a recipe, and the images of every side; a subset is stratified by class."""
     graph = cnngraph.load("resnet_cifar_222")
     recipe = replace(load_recipe(name), epochs=arguments.epochs, **changes)
     if (arguments.data_dir / "train").is_dir():
         recipe = replace(recipe, data=ImageFolder(), normalize="cifar10")
     splits = load_splits(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
     assert splits.test
-    training, test = some(splits.train, arguments.images), some(splits.test, arguments.test_images)
+    training, test = subset(splits.train, arguments.images), subset(splits.test, arguments.test_images)
     return graph, recipe, replace(splits, train=training, test=test)
 
 
-def some(split: Split, count: int) -> Split:
-    """So many images of a part, the same ones each time; a folder has them class by class, so they are drawn."""
+def subset(split: Split, count: int) -> Split:
+    """A fixed random subset of a split."""
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
     return replace(split, indices=split.indices[order[:count]])
 
@@ -131,12 +130,12 @@ def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
 
 
 def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
-    """The same by the library's recipe."""
+    """Train and evaluate with the bundled recipe."""
     return on_engine(*read(arguments, precision=precision, seed=seed))
 
 
 def check_same_network() -> None:
-    """Refuse to compare networks that do not compute the same."""
+    """Raise AssertionError if the two networks do not compute the same."""
     built, by_hand = cnngraph.build("resnet_cifar_222").eval(), ResNet().eval()
     by_hand.load_state_dict(dict(zip(by_hand.state_dict(), built.state_dict().values(), strict=True)))
     images = torch.randn(2, 3, 32, 32)
@@ -144,10 +143,10 @@ def check_same_network() -> None:
 
 
 def main() -> None:
-    """Let the sides take turns, and print the ratios."""
+    """Alternate between the sides, and print the ratios."""
     data = "torchvision's CIFAR10 folder, or a folder with train and test, each with a folder of images for each class"
     parser = options(__doc__, data, 50_000)
-    parser.add_argument("--test-images", type=int, default=TEST_IMAGES, help="how many images to evaluate on")
+    parser.add_argument("--test-images", type=int, default=TEST_IMAGES, help="number of test images")
     arguments = parser.parse_args()
     check_same_network()
     count, tested, threads = arguments.images, arguments.test_images, torch.get_num_threads()

@@ -1,10 +1,10 @@
-"""Training speed beside the usual script, in one run: googlenet_mnist on MNIST by the published recipe.
+"""Training speed compared with a typical script: googlenet_mnist on MNIST with the published recipe.
 
-The usual script is a DataLoader over torchvision's MNIST with ToTensor and Normalize, a hand-written network and a
-plain loop. It runs twice: with worker processes that load ahead, as scripts mostly do, and without. cnngraph runs twice
-as well: by the recipe as it stands, and with `precision: bf16`. Each side trains from new weights in a process of its
-own and evaluates on the 10,000 test images; what is timed is an epoch with its evaluation. The sides take turns, and a
-ratio is the median over the rounds. A machine that does other work meanwhile measures that work.
+The usual script is a DataLoader over torchvision's MNIST with ToTensor and Normalize, a handwritten network and a plain
+loop. It runs twice: with and without worker processes. cnngraph also runs twice: with the recipe unchanged, and with
+`precision: bf16`. Each side trains from new weights in its own process and evaluates the 10,000 test images. An epoch
+is timed with its evaluation. The sides alternate, and a ratio is the median over the rounds. Run it on an otherwise
+idle machine.
 
     python benchmarks/train_mnist.py --data-dir DATA                    # 60,000 images, about five minutes on 2 cores
     python benchmarks/train_mnist.py --data-dir DATA --images 6000
@@ -29,7 +29,7 @@ from cnngraph.train.data.splits import load_splits
 
 
 class Inception(nn.Module):
-    """Four branches of different reach, laid side by side."""
+    """Four branches with different receptive fields, concatenated."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Inception(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """The network as a script has it."""
+    """The network as a script would define it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
 
 
 def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
-    """The same by the published recipe."""
+    """Train and evaluate with the published recipe."""
     graph = cnngraph.load(library_root() / "googlenet_mnist.yaml")
     recipe = replace(load_recipe("mnist"), epochs=arguments.epochs, seed=seed, precision=precision)
     splits = load_splits(recipe, graph.inputs["in"], arguments.data_dir)
@@ -90,7 +90,7 @@ def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
 
 
 def main() -> None:
-    """Let the sides take turns, and print the ratios."""
+    """Alternate between the sides, and print the ratios."""
     arguments = options(__doc__, "the folder that has MNIST/raw", 60_000).parse_args()
     print(f"googlenet_mnist, {arguments.images:,} images, {torch.get_num_threads()} threads")
     compare_with_usual(arguments, usual_script, engine)

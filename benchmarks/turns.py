@@ -1,4 +1,4 @@
-"""What the training benchmarks share: a script's plain loop, a run on the engine, and sides that take turns."""
+"""Shared by the training benchmarks: a script's plain loop, a run on the engine, and alternating sides."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from cnngraph.train.record.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Run:
-    """What one side took, and what it reached on the test images."""
+    """The seconds of one side and its accuracy on the test images."""
 
     seconds: float
     accuracy: float
 
 
-Side: TypeAlias = Callable[[int], Run]  # by the seed
+Side: TypeAlias = Callable[[int], Run]  # takes the seed
 
 
 def plain_loop(
@@ -46,7 +46,7 @@ def plain_loop(
     test_loader: DataLoader[Any],
     epochs: int,
 ) -> Run:
-    """Train and evaluate as most scripts do; the seconds are the last epoch's."""
+    """Train and evaluate as most scripts do; the seconds are those of the last epoch."""
     criterion = nn.CrossEntropyLoss()
     accuracy = began = 0.0
     for _ in range(epochs):
@@ -68,7 +68,7 @@ def plain_loop(
 
 
 def on_engine(graph: Graph, recipe: Recipe, splits: Splits) -> Run:
-    """Train and evaluate a spec on cnngraph's engine, checkpoints and all; the usual script writes none."""
+    """Train and evaluate a spec on cnngraph's engine, including checkpoints, which the usual script does not write."""
     torch.manual_seed(recipe.seed)
     with tempfile.TemporaryDirectory() as folder:
         place = RunFolder.new(Path(folder), graph.name)
@@ -77,10 +77,10 @@ def on_engine(graph: Graph, recipe: Recipe, splits: Splits) -> Run:
 
 
 def options(about: str | None, data: str, images: int, *, script: bool = True) -> argparse.ArgumentParser:
-    """The options of a training benchmark, with or without a usual script. `data` says what the data folder has."""
+    """The options of a training benchmark, with or without the usual script. `data` describes the data folder."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help=data)
-    parser.add_argument("--images", type=int, default=images, help="how many training images to use")
+    parser.add_argument("--images", type=int, default=images, help="number of training images")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     if script:
@@ -93,9 +93,9 @@ def compare_with_usual(
     usual_script: Callable[[argparse.Namespace, int, int], Run],
     engine: Callable[[argparse.Namespace, str, int], Run],
 ) -> None:
-    """Let the usual script, by its number of workers, and the engine, by its precision, take turns.
+    """Alternate between the usual script (by number of workers) and the engine (by precision).
 
-    Prints what they reached and the ratios of their seconds. The last argument of each side is the seed.
+    Prints their accuracies and the ratios of their seconds. The last argument of each side is the seed.
     """
     usual: dict[str, Side] = {
         f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
@@ -107,7 +107,7 @@ def compare_with_usual(
     }
     runs = take_turns({**usual, **ours}, arguments.rounds)
     for name in runs:
-        print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
+        print(f"{name}: accuracy {100 * statistics.mean(run.accuracy for run in runs[name]):.2f} %")
     for name, other in itertools.product(usual, ours):
         ratios = [theirs.seconds / its.seconds for theirs, its in zip(runs[name], runs[other], strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
@@ -115,7 +115,7 @@ def compare_with_usual(
 
 
 def take_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Run]]:
-    """Every side once a round, another one first each time."""
+    """Run every side once per round, starting with a different one each time."""
     runs: dict[str, list[Run]] = {name: [] for name in sides}
     for seed in range(rounds):
         first = seed % len(sides)
@@ -127,6 +127,6 @@ def take_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Run]]:
 
 
 def in_a_process(side: Callable[[], Run]) -> Run:
-    """Run one side in a new process, which has no other side's allocator, threads or caches."""
+    """Run one side in a new process, which shares no allocator, threads or caches with others."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(side).result()

@@ -1,4 +1,4 @@
-"""Where the specs of the repository are, for tests that go through them."""
+"""Paths of the bundled specs, for tests that are parametrised over networks."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ LIBRARY = ROOT / "specs"
 DATA = ROOT / "tests" / "data"
 
 NETWORKS = sorted(network_files(LIBRARY).values())
-LARGE = 2_000_000_000  # multiply-accumulates
+LARGE_MACS = 2_000_000_000  # multiply-accumulates
 BLOCKS = sorted([*LIBRARY.glob("blocks/*.yaml"), *LIBRARY.rglob("blocks.yaml")])
 
 
 def _chosen() -> Iterator[Network]:
-    """Of each family the smallest member, and the next one where it is not large; all that stand alone."""
-    for family, members in groupby(sorted(catalogue(), key=lambda each: each.family), lambda each: each.family):
-        first, *others = sorted(members, key=lambda each: each.macs)
+    """The smallest network of each family and the next one unless it is large; every network without a family."""
+    for family, members in groupby(
+        sorted(catalogue(), key=lambda network: network.family), lambda network: network.family
+    ):
+        first, *others = sorted(members, key=lambda network: network.macs)
         yield first
-        yield from (each for each in others[: None if not family else 1] if each.macs < LARGE)
+        yield from (member for member in others[: None if not family else 1] if member.macs < LARGE_MACS)
 
 
-CHOSEN = [LIBRARY / each.file for each in _chosen()]
+CHOSEN = [LIBRARY / member.file for member in _chosen()]
 
 
 def networks() -> list[Any]:
-    """Parameters for a test of networks: the ordinary suite runs those chosen, `pytest -m zoo` all others."""
+    """Test parameters: the default suite runs the chosen networks, `pytest -m zoo` all others."""
     return [pytest.param(path, id=path.stem, marks=() if path in CHOSEN else pytest.mark.zoo) for path in NETWORKS]
 
 
 def network(name: str) -> Path:
-    """The spec of that name, wherever in the library it stands."""
+    """The path of the spec with that name."""
     return network_files(LIBRARY)[name]

@@ -1,4 +1,4 @@
-"""Files are written atomically, even if the process fails or is killed."""
+"""Files are written atomically: a failure or a killed process leaves the old file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnngraph.render import render
 from cnngraph.train.record.files import write_json, write_state
 
 
-def drawn(path: Path) -> None:
+def render_graph(path: Path) -> None:
     graph = compile_text(Source("net.yaml", "cnngraph: 1\ninput: [4]\nnodes: [relu]\n"), path.parent).graph
     assert graph
     render(graph, path)
@@ -26,7 +26,7 @@ def drawn(path: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "text.py": lambda path: write_text(path, "×\n"),
-    "net.dot": drawn,
+    "net.dot": render_graph,
     "net.safetensors": lambda path: save_weights(torch.nn.Linear(2, 2), path),
     "state.pt": lambda path: write_state(path, {"weight": torch.zeros(2)}),
     "metrics.json": lambda path: write_json(path, {"epochs": []}),
@@ -35,14 +35,14 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which new files are group-readable."""
+    """A folder with a umask that lets the group read and write."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is flushed before it is renamed, has the default mode, and no temporary file is left."""
     path, safe = folder / name, set()
 
@@ -71,7 +71,7 @@ def test_write_errors_name_the_requested_file(name: str, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_text_is_utf8(tmp_path: Path) -> None:
+def test_text_is_written_as_utf8(tmp_path: Path) -> None:
     write_text(tmp_path / "text", "×\n")
     assert (tmp_path / "text").read_bytes() == b"\xc3\x97\n"
 
@@ -138,7 +138,7 @@ def test_concurrent_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("letter", ["n", "字"])
-def test_the_longest_name(letter: str, tmp_path: Path) -> None:
+def test_a_name_of_the_maximum_length(letter: str, tmp_path: Path) -> None:
     name = letter * (255 // len(letter.encode()))
     write_text(tmp_path / name, "text")
     assert (tmp_path / name).read_text() == "text"

@@ -1,4 +1,4 @@
-"""Commands that need no PyTorch never load it: what import-linter cannot see, looked up in sys.modules."""
+"""Imports: commands that do not need PyTorch never load it, no import cycles, every module in its layer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ print(json.dumps(list(sys.modules)), file=sys.stderr)
 
 
 def loaded(code: str, *arguments: str) -> set[str]:
-    """Which training libraries a new process has loaded after this code, which prints its modules on stderr."""
+    """The training libraries that a new process has loaded after running code that prints sys.modules to stderr."""
     ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return set(json.loads(ran.stderr.splitlines()[-1])).intersection(TRAINING_LIBRARIES)
@@ -55,11 +55,11 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
 
 
 @pytest.mark.parametrize("command", commands(Path()))
-def test_command_leaves_torch_alone(command: str, tmp_path: Path) -> None:
+def test_commands_do_not_import_torch(command: str, tmp_path: Path) -> None:
     assert loaded(RUN, json.dumps(commands(tmp_path)[command])) == set()
 
 
-def test_loading_a_graph_leaves_torch_alone() -> None:
+def test_loading_a_graph_does_not_import_torch() -> None:
     code = (
         "import json, sys, cnngraph; cnngraph.load(sys.argv[1]); cnngraph.check(sys.argv[1]);"
         "print(json.dumps(list(sys.modules)), file=sys.stderr)"
@@ -68,7 +68,7 @@ def test_loading_a_graph_leaves_torch_alone() -> None:
 
 
 def imported_by(path: Path) -> set[str]:
-    """The modules of cnngraph that a module imports anywhere in it, under TYPE_CHECKING and in functions too."""
+    """The modules of cnngraph that a module imports, including imports in functions and under TYPE_CHECKING."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cnngraph"):
@@ -80,7 +80,7 @@ def imported_by(path: Path) -> set[str]:
     return found
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = networkx.DiGraph((module, other) for module, path in MODULES.items() for other in imported_by(path))
     assert [
         sorted(component) for component in networkx.strongly_connected_components(graph) if len(component) > 1
@@ -93,7 +93,7 @@ LONG_FUNCTIONS = {"api/training.py: train": "twenty arguments, each with its lin
 
 
 def test_files_and_functions_are_short() -> None:
-    """A longer one needs a reason, which stands above."""
+    """A longer one needs a reason in LONG_FILES or LONG_FUNCTIONS."""
     files = {name: path.read_text(encoding="utf-8") for path in MODULES.values() for name in [_name(path)]}
     long_files = {name for name, text in files.items() if text.count("\n") > MAX_FILE}
     long_functions = {
@@ -111,8 +111,8 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def test_every_module_has_its_floor() -> None:
-    """A new room is put into the layers and into the lists of what may not import PyTorch or yaml."""
+def test_every_package_is_in_a_layer() -> None:
+    """A new package must be added to the layers and to the lists of modules that may not import PyTorch or yaml."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         layers, torch, _, yaml = tomllib.load(file)["tool"]["importlinter"]["contracts"]
     placed = {room.strip() for layer in layers["layers"] for room in layer.split("|")}

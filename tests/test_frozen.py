@@ -1,4 +1,4 @@
-"""Classes that become dataclasses on first use behave like other dataclasses."""
+"""`Frozen` classes, which become dataclasses on first use, behave like other dataclasses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Named(Point):
     name: str = field(default="", kw_only=True, compare=False)
 
 
-def test_values() -> None:
+def test_a_frozen_class_behaves_like_a_dataclass() -> None:
     point = Named(1, name="a")
     assert repr(point) == "Named(x=1, y=2, notes={}, name='a')"
     assert point == Named(1, name="b") != Named(2)
@@ -53,7 +53,7 @@ def test_values() -> None:
 
 def test_fields_before_the_first_instance() -> None:
     class Unused(Point):
-        """Has no instance."""
+        """A class that is never instantiated."""
 
         z: int = 3
 
@@ -62,23 +62,23 @@ def test_fields_before_the_first_instance() -> None:
 
 
 def test_decorated_subclass_is_unchanged() -> None:
-    """An op of a plugin may have the dataclass decorator."""
+    """An op of a plugin may have the @dataclass decorator."""
 
     @dataclass(frozen=True)
     class Decorated(Op):
         """An op."""
 
-        times: int = parameter(Int(1), "how often", 3)
+        times: int = parameter(Int(1), "number of times", 3)
 
     assert list(fields_of(Decorated)) == ["times"]
     assert Decorated(times=2) == Decorated(times=2)
 
 
-def test_threads_that_use_a_class_first() -> None:
+def test_several_threads_use_a_class_first() -> None:
     for _ in range(50):
 
         class Fresh(Frozen):
-            """A class that has no instance yet."""
+            """A class that is instantiated by several threads at once."""
 
             value: int = field(default=1, kw_only=True)
 
@@ -94,7 +94,7 @@ def test_threads_that_use_a_class_first() -> None:
 
 
 def test_check_creates_only_the_classes_it_needs() -> None:
-    """`check` starts quickly: unused ops are not dataclasses yet, and few modules are loaded."""
+    """`check` starts quickly: unused ops are not processed and few modules are imported."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"
@@ -104,11 +104,11 @@ def test_check_creates_only_the_classes_it_needs() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=True
     )
-    _, made, modules = ran.stdout.splitlines()
-    assert made == "0 avg_pool concat conv flatten linear max_pool relu"
+    _, processed, modules = ran.stdout.splitlines()
+    assert processed == "0 avg_pool concat conv flatten linear max_pool relu"
     unwanted = {"rich", "importlib.metadata", "cnngraph.fixes", "pydantic", "networkx", "jsonschema", "filelock"}
     assert unwanted.isdisjoint(modules.split())
 
 
-def test_a_recipe_without_an_instance_has_fields() -> None:
+def test_recipe_classes_have_fields_before_the_first_instance() -> None:
     assert "momentum" in fields_of(Sgd)

@@ -1,4 +1,4 @@
-"""The generated files are up to date."""
+"""Generated files are up to date."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from cnngraph.library import catalogue, network_files
 LISTS = ("cnngraph/library.json", "specs/README.md")  # these take some seconds, once per process
 
 
-def check_fresh(name: str) -> None:
+def assert_up_to_date(name: str) -> None:
     found = (generate.ROOT / name).read_text(encoding="utf-8")
     assert found == generate.FILES[name](), "run: python -m cnngraph.generate"
 
 
 @pytest.mark.parametrize("name", sorted(generate.FILES.keys() - set(LISTS)))
-def test_a_generated_file_is_fresh(name: str) -> None:
-    check_fresh(name)
+def test_a_generated_file_is_up_to_date(name: str) -> None:
+    assert_up_to_date(name)
 
 
-def test_the_library_is_listed_fresh_and_whole() -> None:
+def test_the_lists_of_networks_are_up_to_date_and_complete() -> None:
     for name in LISTS:
-        check_fresh(name)
+        assert_up_to_date(name)
     families = {family.name for section in sections() for family in section.families}
     listed = [network for section in sections() for network in section.networks]
     assert catalogue() == [replace(network, input_shapes=_plain(network.input_shapes)) for network in listed]
@@ -39,7 +39,7 @@ def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:
     return {name: list(shape) for name, shape in shapes.items()}
 
 
-def test_what_is_stale_is_named_and_written(
+def test_stale_files_are_listed_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generate, "ROOT", tmp_path)

@@ -1,4 +1,4 @@
-"""The number of cores that a process can use, and the waiting policy of OpenMP's threads."""
+"""The number of cores that a process can use, and the wait policy of OpenMP threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def test_without_a_quota(machine: Path) -> None:
+def test_all_cores_are_allowed_without_a_quota(machine: Path) -> None:
     assert allowed_cores() == 8
 
 
@@ -53,26 +53,26 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
 
 
 @pytest.mark.parametrize(
-    ("idle", "own", "free"),
+    ("idle", "used", "free"),
     [
-        (70.0, 10.0, 8),  # 10 seconds on 8 cores: all idle except for this process
-        (50.0, 10.0, 8),  # two are busy: nearly all are free
+        (70.0, 10.0, 8),  # within 10 seconds on 8 cores, only this process used CPU time
+        (50.0, 10.0, 8),  # two cores are busy
         (40.0, 10.0, 5),
         (0.0, 10.0, 1),
         (0.0, 3.0, 1),
         (None, 10.0, 8),
     ],
 )
-def test_cores_used_by_others_are_not_free(idle: float | None, own: float, free: int) -> None:
+def test_cores_used_by_others_are_not_free(idle: float | None, used: float, free: int) -> None:
     before = Use(100.0, None if idle is None else 0.0, 0.0)
-    assert Use(110.0, idle, own).free_since(before, 8) == free
+    assert Use(110.0, idle, used).free_since(before, 8) == free
 
 
 def test_short_measurements_are_ignored() -> None:
     assert Use(0.1, 0.0, 0.0).free_since(Use(0.0, 0.0, 0.0), 8) == 8
 
 
-def test_idle_time_is_that_of_the_allowed_cores(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_time_counts_the_allowed_cores(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
     rows = [f"cpu{core} 1 2 3 {10 * ticks * core} {ticks} 0 0" for core in range(8)]
     write(machine / "proc" / "stat", "\n".join(["cpu  9 9 9 9 9 9 9", *rows, "intr 5"]))
@@ -87,16 +87,16 @@ def test_environment_variable_wins(machine: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert free_cores() is None
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert free_cores() == Cores(8, 8)  # idle time is not available here
+    assert free_cores() == Cores(8, 8)  # idle times are not available on this machine
 
 
-@pytest.mark.parametrize("given", WAITING)
-def test_openmp_variables_are_not_overwritten(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+@pytest.mark.parametrize("variable", WAITING)
+def test_openmp_variables_are_not_overwritten(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     for name in WAITING:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(given, "7")
+    monkeypatch.setenv(variable, "7")
     prepare_threads()
-    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {given: "7"}
+    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {variable: "7"}
 
 
 def test_busy_waiting_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,22 +30,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refused(call: Callable[[], object], code: str = "E311") -> Diagnostic:
-    with pytest.raises(SpecError) as told:
+def error_of(call: Callable[[], object], code: str = "E311") -> Diagnostic:
+    with pytest.raises(SpecError) as caught:
         call()
-    (mistake,) = told.value.diagnostics
-    assert mistake.code == code
-    return mistake
+    (error,) = caught.value.diagnostics
+    assert error.code == code
+    return error
 
 
-def test_a_name_is_that_of_one_network() -> None:
+def test_network_names_are_unique() -> None:
     networks = [path for path in LIBRARY.rglob("*.yaml") if path in NETWORKS]
     counts = Counter(path.stem for path in networks)
     assert [name for name, count in counts.items() if count > 1] == []
     assert len(counts) == len(network_files())
 
 
-def test_what_is_no_network_is_known_by_where_it_stands() -> None:
+def test_networks_recipes_experiments_and_blocks_are_told_apart() -> None:
     others = {path for path in LIBRARY.rglob("*.yaml") if path not in NETWORKS}
     data = {*LIBRARY.glob("recipes/*.yaml"), *LIBRARY.glob("experiments/*.yaml")}
     assert others == data | set(BLOCKS)
@@ -72,11 +72,11 @@ def test_what_is_no_network_is_known_by_where_it_stands() -> None:
         ("", False),
     ],
 )
-def test_a_name_has_neither_separator_nor_ending(text: str, expected: bool) -> None:
+def test_what_counts_as_a_name(text: str, expected: bool) -> None:
     assert is_name(text) == expected
 
 
-def test_a_family_is_called_like_its_folder_or_has_two_called_after_it(tmp_path: Path) -> None:
+def test_what_counts_as_a_family(tmp_path: Path) -> None:
     many = ("many/many", "many/many_1", "parts/parts_a", "parts/parts_a_1", "parts/parts_a_2", "parts/parts_a_2_b")
     for name in ("one/one", "shared/shared", "shared/blocks", *many):
         path = tmp_path / f"{name}.yaml"
@@ -98,36 +98,36 @@ def test_load_check_and_build(folder: Path) -> None:
     assert sum(parameter.numel() for parameter in cnngraph.build(NAME).parameters()) == 97_298
 
 
-def test_a_name_that_is_not_known(folder: Path) -> None:
-    mistake = refused(lambda: cnngraph.load("googlenet_mnits"))
-    assert mistake.message == "there is no network `googlenet_mnits` in the library"
-    assert mistake.help == f"did you mean `{NAME}`?"
-    assert refused(lambda: cnngraph.load("frobnicate")).help == POINTER
+def test_an_unknown_name(folder: Path) -> None:
+    error = error_of(lambda: cnngraph.load("googlenet_mnits"))
+    assert error.message == "there is no network `googlenet_mnits` in the library"
+    assert error.help == f"did you mean `{NAME}`?"
+    assert error_of(lambda: cnngraph.load("frobnicate")).help == POINTER
     assert [diagnostic.code for diagnostic in cnngraph.check("frobnicate")] == ["E311"]
 
 
 @pytest.mark.parametrize("file", ["net.yaml", "net.yml", "net"])
-def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
+def test_a_file_is_suggested_for_an_unknown_name(folder: Path, file: str) -> None:
     shutil.copy(LIBRARY / f"{NAME}.yaml", folder / file)
-    assert refused(lambda: cnngraph.load("net")).help == f"did you mean `./{file}`?"
-    assert refused(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean `./{file}`?"
+    assert error_of(lambda: cnngraph.load("net")).help == f"did you mean `./{file}`?"
+    assert error_of(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean `./{file}`?"
     assert cnngraph.load(f"./{file}").num_params == 97_298
 
 
 @pytest.mark.parametrize("file", [f"{NAME}.yaml", f"specs/{NAME}.yaml", f"./{NAME}"])
-def test_a_network_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
-    mistake = refused(lambda: cnngraph.load(file), "E101")
-    assert mistake.message == f"cannot read {file}: file not found"
-    assert mistake.help == f"did you mean `{NAME}`, the network of the library?"
-    assert refused(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
+def test_a_network_is_suggested_for_a_missing_file(folder: Path, file: str) -> None:
+    error = error_of(lambda: cnngraph.load(file), "E101")
+    assert error.message == f"cannot read {file}: file not found"
+    assert error.help == f"did you mean `{NAME}`, the network of the library?"
+    assert error_of(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 
-def test_a_folder_of_that_name(folder: Path) -> None:
+def test_a_folder_is_not_a_network(folder: Path) -> None:
     (folder / "specs").mkdir()
-    assert refused(lambda: cnngraph.load("specs")).help == "`specs` is a folder; pass its files: `specs/*.yaml`"
+    assert error_of(lambda: cnngraph.load("specs")).help == "`specs` is a folder; pass its files: `specs/*.yaml`"
 
 
-def test_a_file_never_takes_a_name_of_the_library(folder: Path) -> None:
+def test_a_bundled_name_takes_precedence_over_a_file(folder: Path) -> None:
     for ending in ("", ".yaml"):
         (folder / f"{NAME}{ending}").write_text("cnngraph: 1\ninput: [3]\nnodes: [relu]\n")
     assert cnngraph.load(NAME).num_params == 97_298
@@ -137,8 +137,8 @@ def test_a_file_never_takes_a_name_of_the_library(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\n", "-"])
-def test_a_name_that_no_file_can_have(folder: Path, name: str) -> None:
-    assert refused(lambda: cnngraph.load(name)).help
+def test_an_invalid_name(folder: Path, name: str) -> None:
+    assert error_of(lambda: cnngraph.load(name)).help
 
 
 # -- in a spec
@@ -148,30 +148,30 @@ def extending(name: str, rest: str = "") -> str:
     return f"cnngraph: 1\nextends: {name}\n{rest}"
 
 
-def test_a_spec_extends_a_network_by_its_name(folder: Path) -> None:
+def test_a_spec_extends_a_network_by_name(folder: Path) -> None:
     compilation = compile_text(Source("mine.yaml", extending(NAME, "params: {classes: 3}\n")), folder)
     assert compilation.ok
     assert compilation.graph
     assert (compilation.graph.name, compilation.graph.output_shapes) == ("mine", {"output": (3,)})
 
 
-def test_a_spec_may_be_called_like_what_it_extends(folder: Path) -> None:
+def test_a_spec_may_have_the_name_of_the_network_it_extends(folder: Path) -> None:
     (folder / f"{NAME}.yaml").write_text(extending(NAME))
     assert cnngraph.load(f"{NAME}.yaml").num_params == 97_298
 
 
-def test_what_a_spec_extends_is_not_known(folder: Path) -> None:
+def test_extending_an_unknown_network(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "base.yaml").touch()
     for name, help in (("googlenet_mnits", f"did you mean `{NAME}`?"), ("base", "did you mean `./base.yaml`?")):
-        (mistake,) = compile_text(Source("sub/mine.yaml", extending(name)), folder / "sub").diagnostics
-        assert (mistake.code, mistake.line, mistake.help) == ("E311", 2, help)
+        (error,) = compile_text(Source("sub/mine.yaml", extending(name)), folder / "sub").diagnostics
+        assert (error.code, error.line, error.help) == ("E311", 2, help)
 
 
-# -- what messages call a file
+# -- file names in messages
 
 
-def test_files_of_the_library_are_called_by_their_place_in_it(folder: Path) -> None:
+def test_bundled_files_are_shown_relative_to_the_package(folder: Path) -> None:
     path = network_files()[NAME]
     assert shown(path) == f"cnngraph/specs/{path.relative_to(LIBRARY).as_posix()}"
     assert compile_text(Source("mine.yaml", extending(NAME)), folder).graph
@@ -180,12 +180,12 @@ def test_files_of_the_library_are_called_by_their_place_in_it(folder: Path) -> N
     assert {node.file for node in graph.nodes} == {"cnngraph/specs/googlenet_mnist.yaml"}
 
 
-def test_in_a_checkout_they_are_called_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundled_files_are_shown_by_path_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert shown(network_files()[NAME]) == os.path.join("specs", "googlenet_mnist.yaml")
 
 
-def test_the_shell_completes_names() -> None:
+def test_shell_completion_of_names() -> None:
     def completed(incomplete: str) -> list[tuple[str, str]]:
         return [(item.type, item.value) for item in complete_networks(None, None, incomplete)]
 
@@ -194,7 +194,7 @@ def test_the_shell_completes_names() -> None:
     assert {name for _, name in completed("")} == set(network_files())
 
 
-def test_an_installed_package_knows_them_in_an_empty_folder(tmp_path: Path) -> None:
+def test_names_work_with_an_installed_package(tmp_path: Path) -> None:
     installed, empty = tmp_path / "installed", tmp_path / "empty"
     empty.mkdir()
     shutil.copytree(ROOT / "cnngraph", installed / "cnngraph", ignore=shutil.ignore_patterns("__pycache__"))

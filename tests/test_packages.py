@@ -19,7 +19,7 @@ import contextlib, io, json, sys
 from importlib.util import spec_from_loader
 module, error, commands = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 
-class Broken:  # a package that is installed and cannot be imported
+class Broken:  # a package that is installed but cannot be imported
     def find_spec(self, name, path=None, target=None):
         return spec_from_loader(name, self) if name == module else None
 
@@ -34,9 +34,9 @@ if error:
 else:
     sys.modules[module] = None
 from cnngraph.cli.process import run
-for words in commands:
+for arguments in commands:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
-        code = run(words)
+        code = run(arguments)
     print(json.dumps([code, errors.getvalue()]))
 try:
     import cnngraph
@@ -45,7 +45,7 @@ try:
 except ImportError as failure:
     print(json.dumps(str(failure)))
 """
-BLOCKED = ""  # by None in sys.modules
+BLOCKED = ""  # not installed: None in sys.modules
 BROKEN = 'ImportError("libcudart.so.12: cannot open shared object file")'
 UNLOADED = 'OSError("libcublas.so.12: cannot open shared object file")'
 MISMATCHED = 'RuntimeError("operator torchvision::nms does not exist")'
@@ -62,7 +62,7 @@ TRAIN_EXTRA = "'cnngraph[train]'"
 TRAINING = [TRAIN, EXPERIMENT, *RUNNING]
 PICTURES = [*TRAINING, ["runs", "-o", "runs.png"]]
 SVHN = [*TRAIN, "--input", "3x32x32", "--set", "train.data=svhn", "--data-dir", "data"]
-NEVER = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
+WITHOUT_PACKAGES = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ NEVER = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
         ("yaml", BLOCKED, [BUILD, CHECK, SHOW, SVG], "PyYAML is not installed", "pyyaml"),
     ],
 )  # fmt: skip
-def test_every_command(
+def test_every_command_names_the_missing_package(
     tmp_path: Path, module: str, error: str, commands: list[list[str]], message: str, line: str
 ) -> None:
     (tmp_path / "net.yaml").write_text(SPEC)
-    works = [] if module == "yaml" else NEVER
+    works = [] if module == "yaml" else WITHOUT_PACKAGES
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT, module, error, json.dumps([*commands, *works])],
         capture_output=True,
@@ -99,13 +99,13 @@ def test_every_command(
         check=True,
     )
     *results, built = map(json.loads, ran.stdout.splitlines())
-    for words, (code, errors) in zip([*commands, *works], results, strict=True):
-        if words in works:
-            assert (code, errors) == (0, ""), words
+    for arguments, (code, errors) in zip([*commands, *works], results, strict=True):
+        if arguments in works:
+            assert (code, errors) == (0, ""), arguments
             continue
         first, second = errors.splitlines()[-2:]  # without numpy, torch prints a warning first
-        assert (code, first.startswith(f"error: {message}")) == (1, True), (words, errors)
-        assert second.startswith(f"help: pip install {line}"), words
+        assert (code, first.startswith(f"error: {message}")) == (1, True), (arguments, errors)
+        assert second.startswith(f"help: pip install {line}"), arguments
     if BUILD in commands:
         assert built.startswith(message)
         assert f": pip install {line}" in built
@@ -136,8 +136,8 @@ for call in calls:
 """
 
 
-def test_every_function_without_the_extras(tmp_path: Path) -> None:
-    """Without extras, the language works, and every other function names the extra that it needs."""
+def test_every_function_names_the_missing_extra(tmp_path: Path) -> None:
+    """The core is enough for the language; every other function names the extra that it needs."""
     (tmp_path / "net.yaml").write_text(SPEC)
     blocked = [module for modules in EXTRAS.values() for module in modules]
     ran = subprocess.run(
@@ -151,7 +151,7 @@ def test_every_function_without_the_extras(tmp_path: Path) -> None:
     assert ran.stdout.splitlines() == [f"pip install {TRAIN_EXTRA}"] * 6 + ["pip install 'cnngraph[draw]'"]
 
 
-def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
+def test_the_command_line_without_click(tmp_path: Path) -> None:
     code = "import sys; sys.modules['click'] = None; from cnngraph.cli import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", code, "check"], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
@@ -160,7 +160,7 @@ def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
 
 
 def test_required_modules_match_pyproject() -> None:
-    """The modules of the extras belong to the packages in pyproject.toml, all of which are installed here."""
+    """The modules of each extra belong to the packages in pyproject.toml, all of which are installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {"core": project["dependencies"], **project["optional-dependencies"]}
     named = {"ignite": "pytorch-ignite", "PIL": "pillow", "yaml": "pyyaml"}

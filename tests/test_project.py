@@ -21,22 +21,22 @@ def read(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
-def test_one_version() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     assert read("CITATION.cff")["version"] == __version__
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == __version__
     assert len(headings) == len(set(headings))
 
 
-def test_the_citation_is_that_of_the_package() -> None:
+def test_the_citation_matches_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     citation = read("CITATION.cff")
     assert citation["license"] == project["license"]
-    assert [each["name"] for each in citation["authors"]] == [each["name"] for each in project["authors"]]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
 
 
 def test_the_hook_checks_specs(tmp_path: Path) -> None:
-    """Run the hook like pre-commit: the entry, followed by the names of changed files."""
+    """Run the hook like pre-commit: the entry, followed by the changed files."""
     (hook,) = read(".pre-commit-hooks.yaml")
     program, command, *options = shlex.split(hook["entry"])
     assert (program, command in COMMANDS, hook["language"]) == ("cnngraph", True, "python")
@@ -44,8 +44,8 @@ def test_the_hook_checks_specs(tmp_path: Path) -> None:
     wrong.write_text("cnngraph: 1\ninput: [3, 8, 8]\nnodes: [rellu]\n")
 
     def run(*files: Path) -> int:
-        words = [sys.executable, "-m", "cnngraph", command, *options, *map(str, files)]
-        return subprocess.run(words, capture_output=True, cwd=ROOT).returncode
+        arguments = [sys.executable, "-m", "cnngraph", command, *options, *map(str, files)]
+        return subprocess.run(arguments, capture_output=True, cwd=ROOT).returncode
 
     assert run(*NETWORKS[:2]) == 0
     assert run(NETWORKS[0], wrong) == 1

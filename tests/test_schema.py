@@ -1,4 +1,4 @@
-"""The schema for editors accepts valid specs and rejects errors of form."""
+"""The JSON schema for editors accepts valid specs and rejects errors of form."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def schema() -> dict[str, Any]:
     return spec_schema()
 
 
-def complaint(schema: dict[str, Any], text: str) -> str | None:
-    """The errors that a validator reports for a spec."""
-    value, mistakes = parse(Source("spec.yaml", text))
+def schema_error(schema: dict[str, Any], text: str) -> str | None:
+    """The first error that a JSON Schema validator reports for a spec."""
+    value, errors = parse(Source("spec.yaml", text))
     assert value is not None
-    assert not mistakes
+    assert not errors
     error = best_match(Draft7Validator(schema).iter_errors(value.plain()))
     return str(error.message) if error else None
 
@@ -50,16 +50,16 @@ def test_schema_has_every_key(schema: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_spec_is_valid(schema: dict[str, Any], path: Path) -> None:
-    assert complaint(schema, path.read_text()) is None
+    assert schema_error(schema, path.read_text()) is None
 
 
 @pytest.mark.parametrize("path", sorted(LIBRARY.glob("recipes/*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid(schema: dict[str, Any], path: Path) -> None:
-    assert complaint({**schema["definitions"]["recipe"]}, path.read_text()) is None
+    assert schema_error({**schema["definitions"]["recipe"]}, path.read_text()) is None
 
 
 @pytest.mark.parametrize("cls", builtin_ops().values(), ids=lambda cls: cls.name)
-def test_every_example_of_every_op_is_valid(schema: dict[str, Any], cls: Any) -> None:
+def test_every_example_of_an_op_is_valid(schema: dict[str, Any], cls: Any) -> None:
     for example in cls.examples:
         node = {"op": cls.name, **example.arguments}
         spec = {"cnngraph": 1, "input": [1, 1, 1], "nodes": json.loads(json.dumps([node]))}
@@ -86,39 +86,39 @@ GOOD = [
 
 @pytest.mark.parametrize("text", GOOD)
 def test_valid_specs(schema: dict[str, Any], text: str) -> None:
-    assert complaint(schema, text) is None
+    assert schema_error(schema, text) is None
 
 
 WRONG = {
     "no version": ONE.replace("cnngraph: 1\n", ""),
     "another version": ONE.replace("cnngraph: 1", "cnngraph: 2"),
-    "an unknown word of the file": ONE + "node: {}\n",
-    "no network": "{cnngraph: 1, name: nothing}",
+    "an unknown key of the file": ONE + "node: {}\n",
+    "no nodes": "{cnngraph: 1, name: nothing}",
     "no input": ONE.replace("input: [3, 8, 8]\n", ""),
-    "an input that is no shape": ONE.replace("[3, 8, 8]", "3"),
-    "an unknown word of an op": ONE.replace("kernel: 3", "kernal: 3"),
-    "a value of another kind": ONE.replace("kernel: 3", "kernel: three"),
+    "an input that is not a shape": ONE.replace("[3, 8, 8]", "3"),
+    "an unknown parameter of an op": ONE.replace("kernel: 3", "kernal: 3"),
+    "a value of the wrong type": ONE.replace("kernel: 3", "kernel: three"),
     "too small a value": ONE.replace("kernel: 3", "kernel: 0"),
     "a node that does nothing": ONE.replace("act: relu", "act: {from: conv}"),
     "a node that does two things": ONE.replace("act: relu", "act: {op: relu, nodes: [relu]}"),
-    "a word of a node without op": ONE.replace("act: relu", "act: {nodes: [relu], out: 3}"),
+    "a parameter of a node without op": ONE.replace("act: relu", "act: {nodes: [relu], out: 3}"),
     "an empty node": ONE.replace("act: relu", "act: "),
     "empty nodes": ONE.replace("act: relu", "act: []"),
-    "a word of a repeat without one": ONE.replace("act: relu", "act: {op: relu, first: {}}"),
+    "a key of repeat without repeat": ONE.replace("act: relu", "act: {op: relu, first: {}}"),
     "else without when": ONE.replace("act: relu", "act: {op: relu, else: conv}"),
     "an unknown carry": ONE.replace("act: relu", "act: {op: relu, repeat: 2, carry: all}"),
-    "a name that is none": ONE.replace("act: relu", "a-: relu"),
+    "an invalid name": ONE.replace("act: relu", "a-: relu"),
     "params of a node": ONE.replace("act: relu", "act: {op: relu, params: {a: 1}}"),
-    "a param with a word's name": ONE.replace("{out: 4}", "{out: 4, repeat: 2}"),
-    "a rule of init that fits nothing": ONE + "init: [{weight: 1}]\n",
+    "a param with the name of a key": ONE.replace("{out: 4}", "{out: 4, repeat: 2}"),
+    "a rule of init without match": ONE + "init: [{weight: 1}]\n",
     "an unknown function of init": ONE + "init: [{match: conv, weight: {normall: {std: 1}}}]\n",
-    "a recipe with an unknown word": ONE + "train: {data: mnist, epoch: 1, epochs: 1, optimizer: adam}\n",
-    "a recipe that lacks a word": ONE + "train: {data: mnist, optimizer: adam}\n",
+    "a recipe with an unknown key": ONE + "train: {data: mnist, epoch: 1, epochs: 1, optimizer: adam}\n",
+    "a recipe that lacks a key": ONE + "train: {data: mnist, optimizer: adam}\n",
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_invalid_specs(schema: dict[str, Any], name: str, tmp_path: Path) -> None:
-    assert complaint(schema, WRONG[name])
+    assert schema_error(schema, WRONG[name])
     (tmp_path / "wrong.yaml").write_text(WRONG[name])  # cnngraph rejects it, too
     assert cnngraph.check(tmp_path / "wrong.yaml")

@@ -18,15 +18,15 @@ from tests.library import ROOT
 PRINTED = [kind for kind, document in DOCUMENTS.items() if document.origin.startswith("cnngraph ")]
 
 
-def parts(schema: Any) -> Iterator[dict[str, Any]]:
+def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
     """A schema and all its subschemas."""
     if isinstance(schema, dict):
         yield schema
         for inner in schema.values():
-            yield from parts(inner)
+            yield from subschemas(inner)
     elif isinstance(schema, list):
         for inner in schema:
-            yield from parts(inner)
+            yield from subschemas(inner)
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
@@ -34,13 +34,15 @@ def test_documents_have_valid_schemas(kind: str) -> None:
     Draft202012Validator.check_schema(document_schema(kind))
 
 
-def test_every_file_is_listed() -> None:
+def test_every_schema_file_is_listed() -> None:
     assert {path.name.partition(".")[0] for path in (ROOT / "cnngraph/schemas").glob("*.json")} == set(DOCUMENTS)
 
 
 @pytest.mark.parametrize("kind", PRINTED)
 def test_printed_documents_have_no_additional_fields(kind: str) -> None:
-    objects = [part for part in parts(document_schema(kind)) if part.get("type") == "object" and "properties" in part]
+    objects = [
+        part for part in subschemas(document_schema(kind)) if part.get("type") == "object" and "properties" in part
+    ]
     assert objects
     assert all(part.get("additionalProperties") is False for part in objects)
 
@@ -55,7 +57,9 @@ def test_shared_definitions_are_equal() -> None:
 def test_every_command_with_json_output_has_a_schema() -> None:
     context = click.Context(app)
     commands = {name: app.get_command(context, name) for name in app.list_commands(context)}
-    formats = [name for name, made in commands.items() if made and any(p.name == "format" for p in made.params)]
+    formats = [
+        name for name, command in commands.items() if command and any(p.name == "format" for p in command.params)
+    ]
     assert set(formats) == {DOCUMENTS[kind].origin.split()[1] for kind in PRINTED}
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.text import json_safe, markdown, one_line, visible
 
-STEERING = ("Cc", "Cs", "Zl", "Zp")
+CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 DIRECTIONS = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C]
 ZERO_WIDTH = [0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0x180E, 0xE0001, 0xE0041]
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"),
+    ("text", "escaped"),
     [
         ("\x1b[31mred", r"\x1b[31mred"),
         ("a\rb", r"a\rb"),
@@ -31,15 +31,16 @@ ZERO_WIDTH = [0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD, 0x180E, 0xE0001, 0xE
         ("Füße, 猫, עברית, ❤️, ×", "Füße, 猫, עברית, ❤️, ×"),
     ],
 )
-def test_escapes(text: str, seen: str) -> None:
-    assert visible(text) == one_line(text) == seen
+def test_escapes(text: str, escaped: str) -> None:
+    assert visible(text) == one_line(text) == escaped
 
 
 @given(st.text(st.characters(categories=None)))
 def test_control_characters_are_escaped(text: str) -> None:
     shown = visible(text)
     assert all(
-        unicodedata.category(character) not in STEERING for character in shown.replace("\n", "").replace("\t", "")
+        unicodedata.category(character) not in CONTROL_CATEGORIES
+        for character in shown.replace("\n", "").replace("\t", "")
     )
     assert not {ord(character) for character in shown} & {*DIRECTIONS, *ZERO_WIDTH}
     assert visible(shown) == shown

@@ -1,4 +1,4 @@
-"""A small network, an image set of a few digits, and a run that was trained with them through the API."""
+"""A small network, a tenth of the embedded digits, and a run trained on them through the API."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The spec, in the working folder."""
+    """The file name of a spec in the working folder."""
     monkeypatch.chdir(tmp_path)
     Path("spots.yaml").write_text(SPEC, encoding="utf-8")
     return "spots.yaml"

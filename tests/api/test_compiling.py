@@ -1,4 +1,4 @@
-"""`load`, `check`, `build` and `render`: what they take, return and raise."""
+"""`load`, `check`, `build` and `render`: arguments, results and exceptions."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_the_input_is_replaced(spec: str) -> None:
         cnngraph.load(spec, input=(0, 28, 28))
 
 
-def test_numbers_of_numpy_are_numbers(spec: str) -> None:
+def test_numpy_numbers_are_accepted(spec: str) -> None:
     assert cnngraph.load(spec, classes=np.int64(3)).params["classes"] == 3
     assert cnngraph.load("mobilenet_v2", width=np.float32(0.5)).params["width"] == 0.5
 
 
-def test_an_unknown_param_names_those_that_there_are(spec: str) -> None:
+def test_an_unknown_param_lists_the_known_ones(spec: str) -> None:
     with pytest.raises(cnngraph.SpecError) as raised:
         cnngraph.load(spec, clases=3)
     assert "classes" in str(raised.value)
@@ -43,7 +43,7 @@ def test_an_unknown_param_names_those_that_there_are(spec: str) -> None:
         cnngraph.load(spec, classes=object())
 
 
-def test_a_graph_has_its_values_already(spec: str) -> None:
+def test_a_graph_takes_no_params(spec: str) -> None:
     graph = cnngraph.load(spec, classes=3)
     assert cnngraph.build(graph)(torch.zeros(1, 1, 28, 28)).shape == (1, 3)
     more: dict[str, Any]
@@ -52,12 +52,12 @@ def test_a_graph_has_its_values_already(spec: str) -> None:
             cnngraph.build(graph, **more)
 
 
-def test_a_graph_is_one_line(spec: str) -> None:
+def test_the_repr_of_a_graph_is_one_line(spec: str) -> None:
     assert repr(cnngraph.load(spec)) == "<Graph spots: 1×28×28 → 10, 490 parameters, 472 MACs, 5 operations>"
     assert repr(cnngraph.load("googlenet")).startswith("<Graph googlenet: 3×224×224 → 1000 1000 1000, ")
 
 
-def test_plugins_bring_ops(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ops_of_plugins(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("api_ops.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.syspath_prepend(Path.cwd())
     text = "{cnngraph: 1, input: [1, 2, 2], nodes: [shrink]}"
@@ -80,21 +80,21 @@ def test_a_check_has_errors_and_warnings(spec: str) -> None:
         wrong.raise_for_errors()
 
 
-def test_a_library_of_blocks_is_no_network() -> None:
+def test_a_library_of_blocks_is_not_a_network() -> None:
     with pytest.raises(cnngraph.SpecError, match="E107"):
         cnngraph.load(Path(__file__).parents[2] / "specs" / "blocks" / "residual.yaml")
 
 
 @pytest.mark.parametrize(("ending", "format"), FORMATS.items())
-def test_every_format_of_a_drawing(spec: str, ending: str, format: Any) -> None:
+def test_every_format_of_render(spec: str, ending: str, format: Any) -> None:
     drawing = cnngraph.render(spec, f"net{ending}", depth=1)
     assert (drawing.format, drawing.path) == (format, Path(f"net{ending}"))
     assert Path(f"net{ending}").read_bytes() == drawing.data
     again = cnngraph.render(cnngraph.load(spec), format=format, depth=1)
-    assert again.data == drawing.data or format == "pdf"  # which says when it was made
+    assert again.data == drawing.data or format == "pdf"  # PDF contains the creation date
 
 
-def test_a_drawing_shows_in_a_notebook(spec: str) -> None:
+def test_a_drawing_is_displayed_in_a_notebook(spec: str) -> None:
     drawing = cnngraph.render(spec)
     svg = drawing._repr_svg_()
     assert svg is not None
@@ -108,7 +108,7 @@ def test_a_drawing_shows_in_a_notebook(spec: str) -> None:
     assert (mermaid._repr_markdown_() or "").startswith("```mermaid\nflowchart TB\n")
 
 
-def test_a_drawing_that_is_not_meant(spec: str) -> None:
+def test_invalid_arguments_of_render(spec: str) -> None:
     more: dict[str, Any]
     for more in ({"format": "gif"}, {"depth": 0}):
         with pytest.raises(ValueError, match="must be"):
@@ -120,7 +120,7 @@ def test_a_drawing_that_is_not_meant(spec: str) -> None:
     assert not list(Path().glob("net*"))
 
 
-def test_a_check_of_any_file(spec: str) -> None:
+def test_check_of_other_files(spec: str) -> None:
     Path("mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
     Path("bad.yaml").write_text("{data: digits, epochs: none, optimizer: adam}")
     Path("widths.yaml").write_text("{specs: [{spec: spots.yaml, params: {classes: 3}}], recipes: [mine.yaml]}")
@@ -138,7 +138,7 @@ def test_a_check_of_any_file(spec: str) -> None:
     assert cnngraph.check("blocks/residual.yaml").ok
 
 
-def test_whether_recipe_and_data_fit(spec: str) -> None:
+def test_check_of_recipe_and_data(spec: str) -> None:
     Path("images").mkdir()
     assert cnngraph.check(spec, recipe="digits").ok
     assert [found.code for found in cnngraph.check(spec, recipe="cifar").errors] == ["E610"]

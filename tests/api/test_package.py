@@ -1,4 +1,4 @@
-"""The package itself: what importing it costs, its names, and functions that are called like rooms."""
+"""The package: lazy imports, public names, and functions with the name of a subpackage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ drawing = cnngraph.render(graph, depth=1)
 
 
 def modules_after(code: str) -> set[str]:
-    """The modules that a new process has loaded after this code."""
+    """The modules that a new process has loaded after running code."""
     code = f"{code}\nimport json, sys; print(json.dumps(list(sys.modules)), file=sys.stderr)"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, timeout=120
@@ -33,18 +33,18 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(ran.stderr.splitlines()[-1]))
 
 
-def test_importing_it_is_cheap() -> None:
+def test_importing_the_package_is_cheap() -> None:
     loaded = modules_after("import cnngraph")
     assert loaded.isdisjoint(HEAVY)
     assert sum(name.startswith("cnngraph.") for name in loaded) <= 3
 
 
-def test_a_notebook_without_training_loads_no_pytorch() -> None:
+def test_compiling_does_not_import_torch() -> None:
     loaded = modules_after(NOTEBOOK)
     assert loaded.isdisjoint({"torch", "numpy", "rich", "click", "matplotlib"})
 
 
-def test_every_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in cnngraph.__all__:
         assert getattr(cnngraph, name) is not None
         assert name in dir(cnngraph)
@@ -53,15 +53,15 @@ def test_every_name_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "render", "experiment"])
-def test_a_function_wins_over_the_room_of_its_name(name: str) -> None:
+def test_a_function_takes_precedence_over_a_subpackage(name: str) -> None:
     room = import_module(f"cnngraph.{name}")
     function = getattr(cnngraph, name)
     assert isinstance(function, FunctionType)
     assert sys.modules[f"cnngraph.{name}"] is room
 
 
-def test_in_a_process_without_any_stream(tmp_path: Path) -> None:
-    """As in a kernel: no terminal, no argv to speak of, stdin closed."""
+def test_without_standard_streams(tmp_path: Path) -> None:
+    """As in a notebook kernel: no terminal, no arguments, stdin closed."""
     code = (
         "import sys; sys.stdin = None\n"
         f"namespace = {{}}; exec(compile({NOTEBOOK!r}, '<cell 1>', 'exec'), namespace)\n"

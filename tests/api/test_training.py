@@ -83,7 +83,7 @@ def test_a_recipe_is_a_mapping_or_a_file(spec: str, recipe: Any) -> None:
     assert "name: sgd" in (result.folder / "recipe.yaml").read_text()
 
 
-def test_what_is_wrong_is_an_error_before_anything_is_written(spec: str) -> None:
+def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
     more: dict[str, Any]
     for more, message in (
         ({"recipe": {"data": "digits", "epoch": 1}}, "E602"),
@@ -125,7 +125,7 @@ def test_initial_weights(spec: str, result: cnngraph.TrainResult) -> None:
     assert all(torch.allclose(before[key], after[key], atol=1e-6) for key in before)
 
 
-def test_an_evaluation_is_what_training_measured(result: cnngraph.TrainResult) -> None:
+def test_evaluate_equals_the_result_of_training(result: cnngraph.TrainResult) -> None:
     done = cnngraph.evaluate(result, device="cpu")
     assert result.test
     assert done.accuracy == pytest.approx(result.test.accuracy)
@@ -146,7 +146,7 @@ def test_an_evaluation_is_what_training_measured(result: cnngraph.TrainResult) -
         cnngraph.evaluate("nothing")
 
 
-def test_an_image_in_any_form_has_the_same_classes(result: cnngraph.TrainResult, digits: list[Path]) -> None:
+def test_images_in_any_form_get_the_same_predictions(result: cnngraph.TrainResult, digits: list[Path]) -> None:
     by_file = cnngraph.predict(result, digits, device="cpu")
     assert [found.image for found in by_file] == digits
     pictures = [Image.open(file) for file in digits]
@@ -168,7 +168,7 @@ def test_an_image_in_any_form_has_the_same_classes(result: cnngraph.TrainResult,
     assert f"{digits[0]}: {first.label}" in str(first)
 
 
-def test_what_is_no_image(result: cnngraph.TrainResult, digits: list[Path]) -> None:
+def test_invalid_images(result: cnngraph.TrainResult, digits: list[Path]) -> None:
     Path("broken.png").write_bytes(b"no image")
     with pytest.raises(cnngraph.SpecError, match=r"E621.*broken\.png"):
         cnngraph.predict(result, ["broken.png", digits[0]])
@@ -240,7 +240,7 @@ def test_the_environment_names_the_data_folder(
     monkeypatch.setenv("CNNGRAPH_DATA_DIR", str(other))
     again = cnngraph.evaluate(
         result, "validation", device="cpu"
-    )  # the run's own images, whatever the variable says now
+    )  # the images of the run, whatever the variable says now
     assert (again.images, again.warnings) == (4, ())
     named = cnngraph.train(spec, recipe=recipe, params={"classes": 2}, data_dir=ours, out="named")
     assert Path(json.loads((named.folder / "environment.json").read_text())["data_dir"]) == ours

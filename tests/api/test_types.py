@@ -1,4 +1,4 @@
-"""The API as a type checker sees it: mypy --strict reads this file, and each variable says what it expects."""
+"""The types of the API: mypy --strict checks this file, whose variables declare the expected types."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def typed(run: Path) -> None:
     cnngraph.evaluate("run", splitt="test")  # type: ignore[call-arg]
 
 
-def test_the_types_are_published() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert (Path(cnngraph.__file__).parent / "py.typed").is_file()

@@ -1,7 +1,8 @@
-"""Networks for the backend's tests, and a plain interpreter of graphs to compare them with."""
+"""Networks for tests of the backend, and a plain interpreter of graphs to compare them with."""
 
 from __future__ import annotations
 
+import inspect
 from textwrap import dedent
 from typing import Any
 
@@ -20,7 +21,7 @@ HEAD = "cnngraph: 1\nname: test_net\n"
 
 
 def graph_of(text: str) -> Graph:
-    """The graph of a spec's text; without an `input` it reads 4×6×6 images."""
+    """The graph of a spec's text; without `input`, the input is 4×6×6."""
     body = dedent(text)
     head = HEAD if "\ninput:" in f"\n{body}" else f"{HEAD}input: [4, 6, 6]\n"
     compilation = compile_text(Source("test.yaml", head + body), LIBRARY)
@@ -30,7 +31,7 @@ def graph_of(text: str) -> Graph:
 
 
 def built(text: str) -> Any:
-    """The network of a spec's text (Any, since its modules are attributes that a type checker does not know)."""
+    """The network of a spec's text (Any, because type checkers do not know its modules as attributes)."""
     return lower(graph_of(text))
 
 
@@ -41,12 +42,12 @@ def inputs_of(graph: Graph, batch: int = 2) -> list[Tensor]:
 
 
 def as_list(result: Any) -> list[Any]:
-    """What a network returns, one or several."""
+    """The outputs of a network as a list."""
     return list(result) if isinstance(result, tuple) else [result]
 
 
 def evaluated(graph: Graph, model: nn.Module, node: Node, reads: list[Tensor]) -> Any:
-    """What one operation of the graph gives, by the model's module or the op's own code."""
+    """The value of one operation of the graph, by the model's module or the op's code."""
     path = node.shares or node.path
     types = [graph.type_of(ref) for ref in node.reads]
     if "" in node.parameters:
@@ -59,13 +60,23 @@ def evaluated(graph: Graph, model: nn.Module, node: Node, reads: list[Tensor]) -
 
 
 def interpret(graph: Graph, model: nn.Module, inputs: list[Tensor]) -> dict[str, Tensor]:
-    """Run every operation of the graph in its order, with the model's modules: what its outputs must be."""
-    tensors = {Ref(-1 - index): each for index, each in enumerate(inputs)}
+    """The expected outputs: every operation of the graph run in order with the model's modules."""
+    tensors = {Ref(-1 - index): tensor for index, tensor in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         if node.unused or (node.training_only and not model.training):
             continue
         result = evaluated(graph, model, node, [tensors[ref] for ref in node.reads])
-        for part, each in enumerate(result if node.is_list else [result]):
-            tensors[Ref(index, part)] = each
+        for element, tensor in enumerate(result if node.is_list else [result]):
+            tensors[Ref(index, element)] = tensor
     names = [name for name in graph.outputs if model.training or name not in graph.training_only]
     return {name: tensors[graph.outputs[name]] for name in names}
+
+
+def body(module: nn.Module) -> str:
+    """The body of the generated forward."""
+    _, *lines = inspect.getsource(type(module).forward).splitlines()
+    return dedent("\n".join(lines))
+
+
+def check_forward(module: nn.Module, expected: str) -> None:
+    assert body(module) == dedent(expected).strip()

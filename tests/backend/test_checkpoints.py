@@ -1,4 +1,4 @@
-"""Checkpoints as training scripts and tools write them: recognised by content and read without executing code."""
+"""Checkpoints written by training scripts and tools: recognised by content and read without executing code."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def code_of(*arguments: str) -> int:
 
 
 def counted(state: State) -> dict[str, Any]:
-    """The weights with the counters that thop adds."""
+    """The weights and the counters that thop adds."""
     layers = dict.fromkeys(key.rpartition(".")[0] for key in state)
-    extra = {f"{each}.{name}": torch.zeros(1) for each in layers for name in ("total_ops", "total_params")}
+    extra = {f"{layer}.{name}": torch.zeros(1) for layer in layers for name in ("total_ops", "total_params")}
     return {**state, **extra, "total_ops": torch.zeros(1), "total_params": torch.zeros(1)}
 
 
@@ -76,10 +76,10 @@ WRITTEN: dict[str, Callable[[nn.Module, State], object]] = {
     },
     "parallel": lambda model, state: {
         "epoch": 90,
-        "state_dict": {f"module.{key}": each for key, each in state.items()},
+        "state_dict": {f"module.{key}": tensor for key, tensor in state.items()},
     },
     "parameters": lambda model, state: {
-        key: nn.Parameter(each) if each.is_floating_point() else each for key, each in state.items()
+        key: nn.Parameter(tensor) if tensor.is_floating_point() else tensor for key, tensor in state.items()
     },
     **{
         f"under_{name}": lambda model, state, name=name: {name: state, "epoch": 1}  # type: ignore[misc]
@@ -92,14 +92,14 @@ WRITTEN: dict[str, Callable[[nn.Module, State], object]] = {
 
 @pytest.mark.parametrize("ending", [".pth", ".pth.tar", ".pkl", ""])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_checkpoint_fits_whatever_else_it_contains(name: str, ending: str, spec: Path) -> None:
+def test_weights_are_found_in_a_checkpoint_with_other_entries(name: str, ending: str, spec: Path) -> None:
     model = cnngraph.build(spec)
     state = model.state_dict()
     path = Path(f"{name}{ending}".replace(" ", "_"))
     torch.save(WRITTEN[name](model, state), path, _use_new_zipfile_serialization=ending != ".pkl")
     other = cnngraph.build(spec)
     assert cnngraph.load_weights(other, path).ok
-    assert all(torch.equal(each, state[key]) for key, each in other.state_dict().items())
+    assert all(torch.equal(tensor, state[key]) for key, tensor in other.state_dict().items())
     assert code_of("weights", str(spec), str(path)) == 0
 
 
@@ -116,8 +116,8 @@ def test_no_code_of_a_checkpoint_is_executed(spec: Path, tmp_path: Path) -> None
             return eval, (f"open({str(marker)!r}, 'w')",)
 
     state = cnngraph.build(spec).state_dict()
-    for each in (Hostile(), Builtin()):
-        torch.save({"state_dict": state, "extra": each}, "hostile.pth")
+    for content in (Hostile(), Builtin()):
+        torch.save({"state_dict": state, "extra": content}, "hostile.pth")
         with contextlib.suppress(SpecError):
             read_weights("hostile.pth")
         assert not marker.exists()
@@ -151,7 +151,7 @@ REJECTED: dict[str, tuple[Callable[[], object], str, str]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", REJECTED)
-def test_content_that_cannot_be_weights_is_named(name: str, spec: Path) -> None:
+def test_content_that_cannot_be_weights_is_an_error(name: str, spec: Path) -> None:
     make, message, help = REJECTED[name]
     try:
         torch.save(make(), "refused.pth")
@@ -165,7 +165,7 @@ def test_content_that_cannot_be_weights_is_named(name: str, spec: Path) -> None:
     assert help in (found.help or "")
 
 
-def test_a_program_is_not_mistaken_for_weights(spec: Path) -> None:
+def test_torchscript_programs_are_an_error(spec: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(nn.Sequential(nn.ReLU())), "script.pt")
@@ -183,28 +183,26 @@ def test_a_program_is_not_mistaken_for_weights(spec: Path) -> None:
         (b"\x1f\x8b\x08", "gzip"),
     ],
 )
-def test_another_format_is_named(start: bytes, what: str, spec: Path) -> None:
+def test_other_formats_are_named(start: bytes, what: str, spec: Path) -> None:
     Path("weights.pth").write_bytes(start + bytes(64))
     with pytest.raises(SpecError, match=what):
         read_weights("weights.pth")
 
 
-def mangled(state: State, how: str) -> State:
+def changed(state: State, how: str) -> State:
     change: Callable[[str], str] = {
         "prefix": lambda key: f"backbone.{key}",
         "one_layer": lambda key: key.replace("conv.", "stem.convolution."),
         "all_layers": lambda key: key.replace("conv.", "all.0.").replace("bn.", "all.1.").replace("fc.", "head."),
     }[how]  # fmt: skip
-    return {change(key): each for key, each in state.items()}
+    return {change(key): tensor for key, tensor in state.items()}
 
 
 @pytest.mark.parametrize("extra", [{}, {"head_of_another.weight": torch.zeros(7, 7)}], ids=["", "and more"])
 @pytest.mark.parametrize("how", ["prefix", "one_layer", "all_layers"])
-def test_exit_code_text_and_json_agree_before_and_after_renames(
-    how: str, extra: State, spec: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_exit_code_text_and_json_agree(how: str, extra: State, spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = cnngraph.build(spec).state_dict()
-    torch.save({**mangled(state, how), **extra}, "theirs.pth")
+    torch.save({**changed(state, how), **extra}, "theirs.pth")
     assert code_of("weights", str(spec), "theirs.pth", "--format", "json") == 1
     facts = json.loads(capsys.readouterr().out)
     assert not facts["fits"]

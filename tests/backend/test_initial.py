@@ -42,7 +42,7 @@ def test_the_last_matching_rule_applies() -> None:
     assert model.gamma.unique().tolist() == [0.25], "free parameters match no rule"
 
 
-def test_random_values_are_drawn_in_module_order() -> None:
+def test_rules_draw_random_values_in_module_order() -> None:
     rules = """
     init:
       - {match: conv, weight: {kaiming_normal: {mode: fan_out, nonlinearity: relu}}}
@@ -96,37 +96,39 @@ RULES = ("'*'", "'**'", "'*.weight'", "'weight.*'", "'**.bias'", "'*.*'", "'*.0'
 VALUES = ("weight: 2", "bias: 3", "weight: {normal: {std: 2}}", "weight: 7, bias: {uniform: {a: 1, b: 2}}")
 
 
-def some_scope(random: Random, depth: int = 0) -> str:
-    """A chain of nodes that are named like parameters, variables and functions."""
+def random_scope(random: Random, depth: int = 0) -> str:
+    """A chain of nodes with the names of parameters, variables and functions."""
     nodes, above = [], "in" if depth else "first"
     for name in random.sample(NAMES, random.randint(1, 3)):
         kind = random.choice(("parameter", "mapping", "list", "repeat", "leaf", "leaf"))
-        what = (
-            f"nodes: {{{some_scope(random, depth + 1)}}}" if kind == "mapping" and depth < 2 else random.choice(LEAVES)
+        content = (
+            f"nodes: {{{random_scope(random, depth + 1)}}}"
+            if kind == "mapping" and depth < 2
+            else random.choice(LEAVES)
         )
         if kind == "parameter":
             nodes.append(f"{name}: {{op: parameter, shape: [4, 1, 1], init: 5}}")
-            what, read, name = "op: mul", f"[{above}, {name}]", f"{name}_by"
+            content, read, name = "op: mul", f"[{above}, {name}]", f"{name}_by"
         elif kind == "list":
-            what, read = f"nodes: [{{{what}}}, relu, {{{random.choice(LEAVES)}}}]", above
+            content, read = f"nodes: [{{{content}}}, relu, {{{random.choice(LEAVES)}}}]", above
         else:
-            what, read = f"repeat: 2, {what}" if kind == "repeat" else what, above
-        nodes.append(f"{name}: {{from: {read}, {what}}}")
+            content, read = f"repeat: 2, {content}" if kind == "repeat" else content, above
+        nodes.append(f"{name}: {{from: {read}, {content}}}")
         above = name
     return ", ".join(nodes)
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_source_and_module_agree_for_confusing_names(seed: int) -> None:
+def test_source_and_module_are_initialised_alike(seed: int) -> None:
     random = Random(seed)
     rules = ", ".join(
         f"{{match: {random.choice(RULES)}, {random.choice(VALUES)}}}" for _ in range(random.randint(1, 3))
     )
-    graph = graph_of(f"nodes: {{first: {{op: conv, out: 4, kernel: 1}}, {some_scope(random)}}}\ninit: [{rules}]")
+    graph = graph_of(f"nodes: {{first: {{op: conv, out: 4, kernel: 1}}, {random_scope(random)}}}\ninit: [{rules}]")
     scope: dict[str, Any] = {"__name__": "generated"}
     exec(compile(model_source(graph), "model.py", "exec"), scope)
     torch.manual_seed(1)
-    theirs = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][
+    theirs = [value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)][
         -1
     ]().state_dict()
     torch.manual_seed(1)

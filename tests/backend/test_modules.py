@@ -1,4 +1,4 @@
-"""A built network behaves as one written by hand: it prints, pickles, copies, moves, and PyTorch's tools take it."""
+"""A built network behaves like a handwritten one: printing, pickling, copying, moving, hooks, export, compile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cnngraph.backend import lower
 from tests.backend.support import as_list, built, graph_of, inputs_of
 from tests.library import ROOT, network
 
-# A bit of everything: a tap, a list, a container, a free parameter, sharing, numbers, and an auxiliary output.
+# A tap, a list, a container, a free parameter, sharing, numbered scopes and an auxiliary output.
 EVERYTHING = """
     nodes:
       stem.0: {op: conv, out: 4, kernel: 3, padding: half}
@@ -60,30 +60,30 @@ def assert_same(one: object, other: object) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
-def test_keys_are_paths_in_the_order_that_the_graph_says(graph: cnngraph.Graph, model: Any) -> None:
-    assert list(graph.state.items()) == [(key, tuple(each.shape)) for key, each in model.state_dict().items()]
+def test_keys_and_shapes_are_those_of_the_graph(graph: cnngraph.Graph, model: Any) -> None:
+    assert list(graph.state.items()) == [(key, tuple(tensor.shape)) for key, tensor in model.state_dict().items()]
     assert "stage.gamma" in graph.state
     assert not any(key.startswith("again") for key in graph.state)
 
 
-def test_it_knows_its_graph(graph: cnngraph.Graph, model: Any) -> None:
+def test_the_model_has_its_graph(graph: cnngraph.Graph, model: Any) -> None:
     assert model.graph is graph
     assert copy.deepcopy(model).graph is graph
 
 
-def test_it_prints_like_one_written_by_hand() -> None:
+def test_repr() -> None:
     text = str(cnngraph.build(network("googlenet_mnist")))
     assert text.startswith("GooglenetMnist(\n  (conv1): Conv2d(1, 10, kernel_size=(5, 5), stride=(1, 1))")
     assert "(wide): Sequential(" in text
 
 
-def test_its_classes_can_be_read(model: Any) -> None:
+def test_the_source_of_classes_is_available(model: Any) -> None:
     source = inspect.getsource(type(model.stage))
     assert source.startswith("class Stage(nn.Module):\n    def forward(self, x: Tensor)")
     assert inspect.getsource(type(model.stage).forward) in source
 
 
-def test_hooks_see_every_module_that_runs(model: Any) -> None:
+def test_hooks_are_called_for_every_module_that_runs(model: Any) -> None:
     seen: list[str] = []
     for name, module in model.named_modules():
         module.register_forward_hook(lambda *_, name=name: seen.append(name))
@@ -93,7 +93,7 @@ def test_hooks_see_every_module_that_runs(model: Any) -> None:
     assert seen.count("squeeze") == 2
 
 
-def test_a_copy_is_its_own(model: Any) -> None:
+def test_deepcopy(model: Any) -> None:
     other = copy.deepcopy(model)
     with torch.no_grad():
         other.stage.gamma.fill_(7)
@@ -102,14 +102,14 @@ def test_a_copy_is_its_own(model: Any) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
-def test_it_pickles(model: Any, graph: cnngraph.Graph, protocol: int) -> None:
+def test_pickle(model: Any, graph: cnngraph.Graph, protocol: int) -> None:
     model.eval()
     other = pickle.loads(pickle.dumps(model, protocol))
     assert_same(other(*inputs_of(graph)), model(*inputs_of(graph)))
     assert other.graph.state == graph.state
 
 
-def test_a_new_process_reads_the_pickles(model: Any, graph: cnngraph.Graph, tmp_path: Path) -> None:
+def test_pickles_are_loaded_in_a_new_process(model: Any, graph: cnngraph.Graph, tmp_path: Path) -> None:
     inputs = inputs_of(graph)
     results = model(*inputs)
     torch.save((model, model.stage, results), tmp_path / "all.pth")
@@ -126,7 +126,7 @@ assert len(stage(model.stem[0](inputs))) == 3
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
-def test_outputs_are_a_tuple_to_pytorch(model: Any, graph: cnngraph.Graph) -> None:
+def test_outputs_are_a_pytree_tuple(model: Any, graph: cnngraph.Graph) -> None:
     results = model(*inputs_of(graph))
     assert results._fields == ("logits", "aux")
     leaves, spec = pytree.tree_flatten(results)
@@ -135,7 +135,7 @@ def test_outputs_are_a_tuple_to_pytorch(model: Any, graph: cnngraph.Graph) -> No
     assert type(pickle.loads(pickle.dumps(results))) is type(results)
 
 
-def test_it_moves(model: Any, graph: cnngraph.Graph) -> None:
+def test_to_another_dtype_and_device(model: Any, graph: cnngraph.Graph) -> None:
     (image,) = inputs_of(graph)
     assert model.double()(image.double()).logits.dtype == torch.float64
     assert model.bfloat16()(image.bfloat16()).logits.dtype == torch.bfloat16
@@ -144,14 +144,14 @@ def test_it_moves(model: Any, graph: cnngraph.Graph) -> None:
     model.to_empty(device="cpu")
 
 
-def test_it_can_be_built_without_memory() -> None:
+def test_building_on_the_meta_device() -> None:
     with torch.device("meta"):
         model = cnngraph.build(network("cifar2_deep_10"))
-    assert all(each.is_meta for each in model.state_dict().values())
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
     assert model(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 2)
 
 
-def test_it_is_made_in_the_order_of_the_spec() -> None:
+def test_modules_are_created_in_spec_order() -> None:
     torch.manual_seed(5)
     model = built(
         """
@@ -167,7 +167,7 @@ def test_it_is_made_in_the_order_of_the_spec() -> None:
     assert torch.equal(model.a.weight, first.weight)
 
 
-def test_activations_overwrite_what_nobody_else_reads() -> None:
+def test_activations_are_inplace_where_nothing_else_reads_their_input() -> None:
     model = built("""
         nodes:
           conv: {op: conv, out: 4, kernel: 1}
@@ -184,11 +184,11 @@ def test_activations_overwrite_what_nobody_else_reads() -> None:
           end: {op: add, from: [act, act2, conv3, tapped]}
           last: relu
         """)
-    flags = {name: each.inplace for name, each in model.named_modules() if isinstance(each, nn.ReLU)}
+    flags = {name: module.inplace for name, module in model.named_modules() if isinstance(module, nn.ReLU)}
     assert [name for name, inplace in flags.items() if inplace] == ["fine", "last"]
 
 
-def test_an_activation_of_a_scopes_input_does_not_overwrite() -> None:
+def test_activations_on_the_input_of_a_scope_are_not_inplace() -> None:
     model = built(
         """
         nodes:
@@ -198,10 +198,10 @@ def test_an_activation_of_a_scopes_input_does_not_overwrite() -> None:
           end: {op: add, from: [scope, first]}
         """
     )
-    assert not any(each.inplace for each in model.modules() if isinstance(each, nn.ReLU))
+    assert not any(module.inplace for module in model.modules() if isinstance(module, nn.ReLU))
 
 
-def test_thousands_of_layers_are_no_matter() -> None:
+def test_thousands_of_layers() -> None:
     flat = "\n".join(f"          c{number}: relu" for number in range(1000))
     graph = graph_of(f"""
         blocks: {{unit: {{nodes: {{conv: {{op: conv, out: 4, kernel: 1}}, add: {{op: add, from: [conv, in]}}}}}}}}
@@ -212,11 +212,11 @@ def test_thousands_of_layers_are_no_matter() -> None:
     with torch.device("meta"):
         model: Any = lower(graph)
         assert model(torch.empty(1, 4, 6, 6)).shape == (1, 4, 6, 6)
-    assert len({type(each) for each in model.units}) == 1
+    assert len({type(unit) for unit in model.units}) == 1
     assert len(str(model)) > 10_000
 
 
-def test_classes_of_networks_that_are_gone_are_gone() -> None:
+def test_generated_classes_are_garbage_collected() -> None:
     model = built("nodes: {only_here: {op: conv, out: 4, kernel: 1}, add: {op: add, from: [only_here, in]}}")
     name = type(model).__module__
     assert name in sys.modules
@@ -226,7 +226,7 @@ def test_classes_of_networks_that_are_gone_are_gone() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_export_takes_it_with_any_batch(model: Any, graph: cnngraph.Graph, training: bool) -> None:
+def test_export_with_a_dynamic_batch(model: Any, graph: cnngraph.Graph, training: bool) -> None:
     model.train(training)
     (image,) = inputs_of(graph)
     exported = torch.export.export(
@@ -237,7 +237,7 @@ def test_export_takes_it_with_any_batch(model: Any, graph: cnngraph.Graph, train
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_symbolic_tracing_takes_it(model: Any, graph: cnngraph.Graph, training: bool) -> None:
+def test_symbolic_tracing(model: Any, graph: cnngraph.Graph, training: bool) -> None:
     model.train(training)
     (image,) = inputs_of(graph)
     traced: Any = torch.fx.symbolic_trace(model)
@@ -245,7 +245,7 @@ def test_symbolic_tracing_takes_it(model: Any, graph: cnngraph.Graph, training: 
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_compile_takes_it_whole(model: Any, graph: cnngraph.Graph, training: bool) -> None:
+def test_compile_without_graph_breaks(model: Any, graph: cnngraph.Graph, training: bool) -> None:
     model.train(training)
     (image,) = inputs_of(graph)
     compiled: Any = torch.compile(copy.deepcopy(model), fullgraph=True, backend="eager")

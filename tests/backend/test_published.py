@@ -38,7 +38,7 @@ def zeros(graph: Graph) -> dict[str, Tensor]:
 
 
 def publish(path: Path, weights: dict[str, Tensor], chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Serve a file at torchvision's URL; like published files it has a prefix of its SHA-256 in its name."""
+    """Serve a file at torchvision's URL; like published files, its name contains a prefix of its SHA-256."""
     torch.save(weights, path)
     file = path.with_name(f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth")
     path.rename(file)
@@ -51,14 +51,14 @@ def file(squeezenet: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return publish(tmp_path / "squeezenet.pth", zeros(squeezenet), SQUEEZENET, monkeypatch)
 
 
-@pytest.mark.parametrize("given", ["torchvision", "torchvision:IMAGENET1K_V1"])
-def test_weights_are_downloaded_once(squeezenet: Graph, file: Path, hub: Path, given: str) -> None:
-    opened = open_weights(given, base_names(squeezenet))
+@pytest.mark.parametrize("choice", ["torchvision", "torchvision:IMAGENET1K_V1"])
+def test_weights_are_downloaded_once(squeezenet: Graph, file: Path, hub: Path, choice: str) -> None:
+    opened = open_weights(choice, base_names(squeezenet))
     assert opened.name == "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert opened.path == hub / file.name
     assert check_weights(opened, squeezenet).ok
     file.unlink()
-    assert open_weights(given, base_names(squeezenet)).shapes == opened.shapes
+    assert open_weights(choice, base_names(squeezenet)).shapes == opened.shapes
 
 
 def test_a_spec_can_use_the_weights_of_a_spec_that_it_extends(squeezenet: Graph, file: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_damaged_file_must_be_deleted(squeezenet: Graph, file: Path, hub: Path
     assert (diagnostic.code, diagnostic.help) == ("E704", f"delete {hub / file.name} to download it again")
 
 
-def test_a_failed_download_explains_how_to_do_it_by_hand(file: Path, hub: Path) -> None:
+def test_a_failed_download_explains_a_manual_download(file: Path, hub: Path) -> None:
     file.unlink()
     with pytest.raises(SpecError, match="cannot download SqueezeNet1_1_Weights") as caught:
         open_weights("torchvision", ["squeezenet1_1"])
@@ -101,7 +101,7 @@ def test_a_failed_download_explains_how_to_do_it_by_hand(file: Path, hub: Path) 
 
 
 @pytest.mark.parametrize(
-    ("given", "name", "message"),
+    ("choice", "name", "message"),
     [
         ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `resnet18`\?"),
         ("torchvision", "mine", r"torchvision has no network `mine`\n  help: a spec can use the weights"),
@@ -112,17 +112,17 @@ def test_a_failed_download_explains_how_to_do_it_by_hand(file: Path, hub: Path) 
         ),
     ],
 )
-def test_weights_that_are_not_published(given: str, name: str, message: str) -> None:
+def test_unknown_published_weights(choice: str, name: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as caught:
-        open_weights(given, [name])
+        open_weights(choice, [name])
     assert caught.value.diagnostics[0].code == "E705"
 
 
 def test_densenet_is_published_with_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = cnngraph.load(network("densenet121"))
     old = {
-        key.replace(".norm1.", ".norm.1.").replace(".conv1.", ".conv.1.").replace(".norm2.", ".norm.2."): each
-        for key, each in zeros(graph).items()
+        key.replace(".norm1.", ".norm.1.").replace(".conv1.", ".conv.1.").replace(".norm2.", ".norm.2."): tensor
+        for key, tensor in zeros(graph).items()
         if not key.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
@@ -144,16 +144,16 @@ def test_weights_of_auxiliary_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     without = cnngraph.load(network(name), classes=10, aux_logits=False)
     report = check_weights(opened, without)
     assert (report.ok, report.fresh_layers) == (True, ["fc"])
-    assert {each.partition(".")[0] for each in report.left_out} == {"aux1", "aux2"}
+    assert {key.partition(".")[0] for key in report.left_out} == {"aux1", "aux2"}
 
 
-def test_expected_params_exist(squeezenet: Graph) -> None:
+def test_expected_params_are_params_of_the_network(squeezenet: Graph) -> None:
     for name, expected in published.EXPECTED.items():
         assert set(expected) <= set(cnngraph.load(network(name)).params)
 
 
 class Shapes(WeightsFile):
-    """A weights file that has only shapes."""
+    """A weights file that has shapes but no tensors."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__(Path("shapes"), "shapes", shapes)
@@ -183,7 +183,7 @@ class Shapes(WeightsFile):
         ("vgg11_bn", ["classifier.6"]),
     ],
 )
-def test_with_another_number_of_classes_everything_but_the_classifier_fits(name: str, classifiers: list[str]) -> None:
+def test_with_other_classes_everything_but_the_classifier_fits(name: str, classifiers: list[str]) -> None:
     weights = Shapes(cnngraph.load(network(name)).state)
     report = check_weights(weights, cnngraph.load(network(name), classes=10))
     assert (report.ok, report.fresh_layers) == (True, classifiers)

@@ -1,4 +1,4 @@
-"""Which modules can be shared: every op, on every layout, compared with what PyTorch does."""
+"""Sharing modules: every op with every layout, compared with PyTorch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 from tests.ops.support import expected, make_function, make_inputs
 
 REFUSED = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
-LARGEST = 10**6  # numbers in a tensor
+LARGEST = 10**6  # elements of a tensor
 
 
 def others(type_: TensorType) -> Iterator[TensorType]:
-    """The same tensor, with other sizes or channels, and other layouts."""
+    """The tensor type with other sizes, channels and layouts."""
     c = type_.channels
     sizes = type_.sizes
     yield type_
@@ -50,7 +50,7 @@ def others(type_: TensorType) -> Iterator[TensorType]:
 def spec(
     op: Op, arguments: Mapping[str, object], first: Sequence[TensorType], second: Sequence[TensorType], in_scope: bool
 ) -> str:
-    """A network in which the op runs on the first tensors, and its module on the second."""
+    """A network that runs an op on the first tensors and its shared module on the second."""
     inputs, nodes, outputs = [], [], []
     for name, types in (("a", first), ("b", second)):
         for place, type_ in enumerate(types):
@@ -70,30 +70,30 @@ def spec(
         found = infer_types(op, types)
         parts = len(found) if isinstance(found, tuple) else 1
         nodes.append(f"{name}_all: {{op: identity, from: {name}}}")
-        outputs += [f"{name}{part}: {name}_all{f'.{part}' * (parts > 1)}" for part in range(parts)]
+        outputs += [f"{name}{element}: {name}_all{f'.{element}' * (parts > 1)}" for element in range(parts)]
     lines = "\n".join(f"  {node}" for node in nodes)
     return f"cnngraph: 1\ninput: {{{', '.join(inputs)}}}\nnodes:\n{lines}\noutputs: {{{', '.join(outputs)}}}\n"
 
 
-def runs_alike(op: Op, first: Sequence[TensorType], second: Sequence[TensorType]) -> bool:
-    """Whether PyTorch's module for the first tensors does to the second what one made for these does."""
+def computes_the_same(op: Op, first: Sequence[TensorType], second: Sequence[TensorType]) -> bool:
+    """Whether PyTorch's module for the first tensors computes on the second what a module made for them computes."""
     try:
-        there, here = make_function(op, first), make_function(op, second)
-        if isinstance(there, nn.Module):
-            there.load_state_dict(here.state_dict())
-            there.eval(), here.eval()
+        first_function, second_function = make_function(op, first), make_function(op, second)
+        if isinstance(first_function, nn.Module):
+            first_function.load_state_dict(second_function.state_dict())
+            first_function.eval(), second_function.eval()
         inputs = make_inputs(second)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            one, other = there(*inputs), here(*inputs)
+            one, other = first_function(*inputs), second_function(*inputs)
     except REFUSED:
         return False
-    one, other = ([each] if isinstance(each, torch.Tensor) else each for each in (one, other))
+    one, other = ([outputs] if isinstance(outputs, torch.Tensor) else outputs for outputs in (one, other))
     return all(a.shape == b.shape and torch.allclose(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
 def run(graph: Graph, second: Sequence[TensorType]) -> None:
-    """The network has one module, and both of its uses run."""
+    """Assert that the network has one module and that both uses run."""
     model = lower(graph)
     assert {key: tuple(value.shape) for key, value in model.state_dict().items()} == graph.state
     assert not any(key.startswith("y") for key in graph.state)
@@ -104,11 +104,11 @@ def run(graph: Graph, second: Sequence[TensorType]) -> None:
         result = dict(zip(graph.outputs, model(*inputs), strict=True))
     for name, ref in graph.outputs.items():
         assert tuple(result[name].shape) == expected(graph.type_of(ref))
-    own = model._modules.get("x")
-    if isinstance(own, nn.Module):
+    module = model._modules.get("x")
+    if isinstance(module, nn.Module):
         tensors = [x.reshape(len(x), *type_.sizes) for x, type_ in zip(inputs[len(inputs) // 2 :], second, strict=True)]
         with torch.no_grad():
-            assert torch.equal(own(*tensors), result["y0"])
+            assert torch.equal(module(*tensors), result["y0"])
 
 
 EXAMPLES = [
@@ -124,8 +124,8 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("cls", "example", "in_scope"), EXAMPLES)
 @pytest.mark.filterwarnings("ignore")
-def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: bool) -> None:
-    """What is accepted runs, with one module; what is refused, PyTorch refuses or would do otherwise."""
+def test_every_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: bool) -> None:
+    """Accepted sharing runs with one module; where it is rejected, PyTorch fails or computes something else."""
     op, first = make_op(cls, example.arguments), example.types()
     compared = 0
     for second in dict.fromkeys(zip(*(others(type_) for type_ in first), strict=True)):
@@ -134,21 +134,21 @@ def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: 
         try:
             infer_types(op, second)
         except OpError:
-            continue  # the op itself refuses it
+            continue  # the op itself rejects the tensors
         compared += 1
         text = spec(op, example.arguments, first, second, in_scope)
         result = compile_text(Source("shared.yaml", text), Path())
-        codes = [each.code for each in result.diagnostics]
+        codes = [diagnostic.code for diagnostic in result.diagnostics]
         if codes:
             assert codes == ["E307"], text
-            assert not runs_alike(op, first, second), text
+            assert not computes_the_same(op, first, second), text
         else:
             assert result.graph is not None
             run(result.graph, second)
     assert compared
 
 
-# -- scopes: the network gives what its operations give one by one
+# -- scopes, compared with their operations run one by one
 
 SCOPES = {
     "two inputs, the same at first": (
@@ -188,20 +188,20 @@ SCOPES = {
 
 
 def one_by_one(graph: Graph, model: nn.Module, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-    """The outputs, each operation run by itself with the module that the graph names."""
-    known: dict[Ref, torch.Tensor] = {Ref(-1 - number): each for number, each in enumerate(inputs)}
+    """The outputs, with each operation run separately by the module that the graph names."""
+    known: dict[Ref, torch.Tensor] = {Ref(-1 - number): tensor for number, tensor in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         types = [graph.type_of(ref) for ref in node.reads]
         is_module = node.operation.layer(*types) is not None
         run = model.get_submodule(node.shares or node.path) if is_module else make_function(node.operation, types)
         result = run(*(known[ref].clone() for ref in node.reads))
         parts = [result] if isinstance(result, torch.Tensor) else result
-        known.update({Ref(index, part): each for part, each in enumerate(parts)})
+        known.update({Ref(index, element): tensor for element, tensor in enumerate(parts)})
     return [known[ref] for ref in graph.outputs.values()]
 
 
 @pytest.mark.parametrize(("blocks", "nodes"), SCOPES.values(), ids=SCOPES)
-def test_shared_scopes_run_as_their_operations_do(blocks: str, nodes: str) -> None:
+def test_shared_scopes_compute_what_their_operations_do(blocks: str, nodes: str) -> None:
     text = f"cnngraph: 1\ninput: [8, 8, 8]\n{blocks}\nnodes:\n  {nodes}\n"
     result = compile_text(Source("shared.yaml", text), Path())
     assert result.diagnostics == ()

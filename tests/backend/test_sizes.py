@@ -1,4 +1,4 @@
-"""Values that are computed from heights and widths: a network refuses the input sizes for which they do not hold."""
+"""Values computed from heights and widths: a network rejects input sizes for which they would be wrong."""
 
 from __future__ import annotations
 
@@ -73,26 +73,26 @@ LINES = (
 
 
 def spec(lines: list[str], height: int, width: int) -> str:
-    """The text of a network of these nodes."""
-    nodes = "".join(f"  - {each}\n" for each in [*lines, "{op: conv, out: 2, kernel: 1}", "global_avg_pool"])
+    """The text of a spec with these nodes."""
+    nodes = "".join(f"  - {node}\n" for node in [*lines, "{op: conv, out: 2, kernel: 1}", "global_avg_pool"])
     return f"cnngraph: 1\ninput: [2, {height}, {width}]\n{BLOCKS}nodes:\n{nodes}"
 
 
 def elaborated(lines: list[str], height: int, width: int) -> Graph | None:
-    """The graph, None where the spec cannot have such an input."""
+    """The graph, or None if the spec has errors with this input size."""
     compilation = compile_text(Source("net.yaml", spec(lines, height, width)), Path())
     return compilation.graph if compilation.ok else None
 
 
 def inside(graph: Graph, height: int, width: int) -> bool:
-    """Whether the graph's limits take these sizes."""
+    """Whether these sizes are within the limits of the graph."""
     sizes = {"height": height, "width": width}
-    return all(sizes[each.axis] in each.sizes for each in graph.size_limits)
+    return all(sizes[limit.axis] in limit.sizes for limit in graph.size_limits)
 
 
 def operations(graph: Graph) -> list[Any]:
-    """What is built: every operation, its path, what it reads and the shapes of its weights."""
-    return [(each.path, each.operation, each.reads, each.parameters) for each in graph.nodes]
+    """Every operation with its path, inputs and weight shapes."""
+    return [(node.path, node.operation, node.reads, node.parameters) for node in graph.nodes]
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,7 +100,7 @@ def operations(graph: Graph) -> list[Any]:
     st.lists(st.sampled_from(LINES), min_size=1, max_size=4),
     st.tuples(*[st.integers(6, 24)] * 4),
 )
-def test_other_sizes_give_the_network_of_those_sizes_or_an_error(lines: list[str], sizes: tuple[int, ...]) -> None:
+def test_other_sizes_compute_the_right_network_or_are_an_error(lines: list[str], sizes: tuple[int, ...]) -> None:
     height, width, *other = sizes
     graph, fresh = elaborated(lines, height, width), elaborated(lines, *other)
     if graph is None or fresh is None:
@@ -111,14 +111,14 @@ def test_other_sizes_give_the_network_of_those_sizes_or_an_error(lines: list[str
             model(image)
         return
     assert operations(graph) == operations(fresh)
-    wanted = lower(fresh).eval()
-    wanted.load_state_dict(model.state_dict())
-    assert torch.equal(model(image), wanted(image))
+    expected = lower(fresh).eval()
+    expected.load_state_dict(model.state_dict())
+    assert torch.equal(model(image), expected(image))
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=3), st.integers(6, 24), st.integers(6, 24))
-def test_the_sizes_beyond_a_limit_give_another_network(lines: list[str], height: int, width: int) -> None:
+def test_beyond_a_limit_the_network_would_be_another(lines: list[str], height: int, width: int) -> None:
     graph = elaborated(lines, height, width)
     for limit in graph.size_limits if graph else ():
         beyond = limit.sizes[0] - limit.sizes.step
@@ -146,7 +146,7 @@ AGNOSTIC = {
 
 
 @pytest.mark.parametrize("text", AGNOSTIC.values(), ids=AGNOSTIC)
-def test_without_a_dependence_any_size_will_do(text: str) -> None:
+def test_networks_without_limits(text: str) -> None:
     graph = graph_of(text)
     assert graph.size_limits == ()
     assert "check_size" not in model_source(graph)
@@ -205,12 +205,12 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("case", LIMITS)
-def test_limits(case: str) -> None:
-    text, wanted = LIMITS[case]
-    assert {each.axis: each.sizes for each in graph_of(text).size_limits} == wanted
+def test_the_limits_of_a_network(case: str) -> None:
+    text, expected = LIMITS[case]
+    assert {limit.axis: limit.sizes for limit in graph_of(text).size_limits} == expected
 
 
-def test_the_bundled_networks_take_any_size() -> None:
+def test_bundled_networks_accept_any_size() -> None:
     for path in CHOSEN:
         assert cnngraph.load(path).size_limits == (), path
 
@@ -219,17 +219,17 @@ SAME = ["{op: same}", "{op: same}", "{op: same}"]
 
 
 def traced(model: nn.Module, image: Any) -> Any:
-    """The traced module after it was saved and loaded."""
+    """The traced module, saved and loaded."""
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer versions of PyTorch call it deprecated
+        warnings.simplefilter("ignore")  # deprecated in newer versions of PyTorch
         torch.jit.save(torch.jit.trace(model, image), file)
         file.seek(0)
         return torch.jit.load(file)
 
 
 def exported(model: nn.Module, image: Tensor) -> Any:
-    """The exported module for any height."""
+    """The module exported with a dynamic height."""
     shapes = {"x": {2: torch.export.Dim.AUTO}}
     return torch.export.export(model, (image,), dynamic_shapes=shapes).module()
 
@@ -247,7 +247,7 @@ FORMS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("source", [False, True], ids=["built", "source"])
-def test_every_form_refuses_other_sizes(form: str, source: bool, tmp_path: Path) -> None:
+def test_other_sizes_are_rejected_in_every_form(form: str, source: bool, tmp_path: Path) -> None:
     graph = elaborated(SAME, 32, 32)
     assert graph is not None
     model = from_source(graph, tmp_path) if source else lower(graph)
@@ -263,15 +263,17 @@ def test_every_form_refuses_other_sizes(form: str, source: bool, tmp_path: Path)
 
 
 def from_source(graph: Graph, folder: Path) -> nn.Module:
-    """The network of the stand-alone source."""
+    """The network of the generated source file."""
     path = folder / "stand_alone.py"
     path.write_text(model_source(graph))
     scope = runpy.run_path(str(path), run_name="stand_alone")
-    made: nn.Module = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][-1]()
-    return made
+    network: nn.Module = [
+        value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)
+    ][-1]()
+    return network
 
 
-def test_the_error_names_the_cause_and_what_to_do() -> None:
+def test_the_error_names_the_cause_and_a_remedy() -> None:
     model = lower(graph_of("nodes: {a: relu, stem: [{op: pad, padding: [0, 0, 0, $in.height % 4]}]}"))
     with pytest.raises(ValueError, match="built for") as caught:
         model(torch.randn(1, 4, 7, 6))
@@ -300,7 +302,7 @@ def test_each_input_has_its_own_limits() -> None:
     assert len(traced(model, (image, image))(image, image)) == 1
 
 
-def test_a_pickled_graph_knows_its_limits() -> None:
+def test_a_pickled_graph_has_its_limits() -> None:
     graph = elaborated(SAME, 32, 32)
     assert graph is not None
     assert pickle.loads(pickle.dumps(graph)).size_limits == graph.size_limits != ()

@@ -1,4 +1,4 @@
-"""`model_source`: a file of its own that makes the same network."""
+"""`model_source`: a self-contained Python file that builds the same network."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ from safetensors.torch import load_file
 for name in sys.argv[2:]:
     scope = runpy.run_path(f"{sys.argv[1]}/{name}.py")
     torch.manual_seed(7)
-    model = [each for each in scope.values() if isinstance(each, type) and issubclass(each, torch.nn.Module)][-1]()
+    model = [value for value in scope.values() if isinstance(value, type) and issubclass(value, torch.nn.Module)][-1]()
     fresh = load_file(f"{sys.argv[1]}/{name}.safetensors")
     state = model.state_dict()
     assert sorted(state) == sorted(fresh)
@@ -110,7 +110,7 @@ for name in sys.argv[2:]:
 """
 
 
-def test_the_files_make_the_same_networks_without_cnngraph(tmp_path: Path) -> None:
+def test_the_file_builds_the_same_network_without_cnngraph(tmp_path: Path) -> None:
     for name, graph in GRAPHS.items():
         (tmp_path / f"{name}.py").write_text(model_source(graph), encoding="utf-8")
         torch.manual_seed(7)
@@ -125,7 +125,7 @@ def test_the_files_make_the_same_networks_without_cnngraph(tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *GRAPHS], check=True)
 
 
-def test_the_file_runs(tmp_path: Path) -> None:
+def test_the_file_can_be_run(tmp_path: Path) -> None:
     file = tmp_path / "model.py"
     file.write_text(model_source(GRAPHS["googlenet_mnist"]), encoding="utf-8")
     done = subprocess.run([sys.executable, str(file)], check=True, capture_output=True, text=True)
@@ -134,7 +134,7 @@ def test_the_file_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("paths", [CHOSEN, pytest.param(NETWORKS, marks=pytest.mark.zoo)], ids=["some", "all"])
-def test_it_is_laid_out_as_formatters_do(tmp_path: Path, paths: list[Path]) -> None:
+def test_the_source_is_formatted(tmp_path: Path, paths: list[Path]) -> None:
     graphs = GRAPHS | {path.stem: cnngraph.load(path) for path in paths}
     for name, graph in graphs.items():
         (tmp_path / f"{name}.py").write_text(model_source(graph), encoding="utf-8")
@@ -142,7 +142,7 @@ def test_it_is_laid_out_as_formatters_do(tmp_path: Path, paths: list[Path]) -> N
     subprocess.run([RUFF, "check", "--isolated", "--extend-select", "I,UP,B", str(tmp_path)], check=True)
 
 
-def test_a_block_takes_what_differs_between_its_uses() -> None:
+def test_differences_between_uses_are_arguments_of_the_class() -> None:
     source = model_source(GRAPHS["googlenet_mnist"])
     assert source.count("class Inception(") == 1
     assert "    def __init__(self, in_channels: int) -> None:" in source
@@ -151,16 +151,16 @@ def test_a_block_takes_what_differs_between_its_uses() -> None:
     assert "self.conv1 = nn.Conv2d(1, 10, kernel_size=5)" in source
 
 
-def test_a_block_with_another_forward_is_another_class() -> None:
+def test_a_use_with_another_forward_is_another_class() -> None:
     source = model_source(cnngraph.load(network("resnet_cifar_222")))
     assert "self.layer2 = nn.Sequential(BasicWithDownsample(16, 32), Basic(32))" in source
 
 
-def test_many_equal_parts_are_a_loop() -> None:
+def test_many_equal_modules_are_a_loop() -> None:
     assert "*(Unit(16) for _ in range(5))" in model_source(cnngraph.load(network("resnet_cifar"), depth=32))
 
 
-def test_rules_of_initialisation_are_a_function() -> None:
+def test_init_rules_are_a_function() -> None:
     assert """
 def init_weights(model: nn.Module) -> None:
     \"\"\"Initialise the weights.\"\"\"
@@ -192,7 +192,7 @@ LONG = "the_linear_layer_which_gives_a_score_for_each_class"
         (LONG, f'(\n            name == "{LONG}"\n            or isinstance(module, nn.Conv2d)\n        ):'),
     ],
 )
-def test_rules_that_do_the_same_are_one(match: str, asked: str) -> None:
+def test_equal_init_rules_are_merged(match: str, asked: str) -> None:
     name = "fc" if match == "linear" else match
     graph = graph_of(
         f"""
@@ -203,7 +203,7 @@ def test_rules_that_do_the_same_are_one(match: str, asked: str) -> None:
     assert f"        if {asked}\n            nn.init.zeros_(module.bias)\n" in model_source(graph)
 
 
-def test_a_hyphen_in_a_pattern_needs_no_second_backslash() -> None:
+def test_a_hyphen_in_a_pattern_is_escaped_once() -> None:
     graph = graph_of(
         """
         nodes: {a-1: [{op: conv, out: 4, kernel: 1}, relu], b-1: [{op: conv, out: 4, kernel: 1}]}
@@ -216,7 +216,7 @@ def test_a_hyphen_in_a_pattern_needs_no_second_backslash() -> None:
 @pytest.mark.parametrize(
     "name", ["", '"""', "a\\", "import os", "class", "3d", "F", "Any", "DropPath", "é×\u2028", "\x00"]
 )
-def test_a_networks_name_and_description_are_never_code(name: str) -> None:
+def test_name_and_description_cannot_inject_code(name: str) -> None:
     graph = graph_of(
         "nodes: {conv: {op: conv, out: 4, kernel: 1}, drop: {op: drop_path, p: 0.1}, pad: {op: pad, padding: 1}}"
     )
@@ -226,7 +226,7 @@ def test_a_networks_name_and_description_are_never_code(name: str) -> None:
     lower(odd)(torch.zeros(1, 4, 6, 6))
 
 
-def test_a_block_may_have_the_networks_name() -> None:
+def test_a_block_may_have_the_name_of_the_network() -> None:
     source = model_source(
         graph_of("""
         blocks: {test_net: {nodes: {conv: {op: conv, out: 4, kernel: 1}, add: {op: add, from: [conv, in]}}}}
@@ -239,7 +239,7 @@ def test_a_block_may_have_the_networks_name() -> None:
 
 @dataclass(frozen=True)
 class Squash(Op):
-    """An op of a plugin: its layer is a class that the file imports."""
+    """An op of a plugin, whose layer is a class that the file imports."""
 
     name: ClassVar[str] = "squash"
     kind: ClassVar[str] = "activation"

@@ -1,4 +1,4 @@
-"""Renames that are suggested for a file whose keys are called otherwise."""
+"""Suggested renames for a weights file with other keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def graph() -> Graph:
 
 @pytest.fixture(params=["pth", "safetensors"])
 def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Mapping[str, Tensor]], Path]:
-    """Saves weights, with the keys in the modules' order or in that of the alphabet."""
+    """A function that saves weights with keys in module order or alphabetical order."""
     path = tmp_path / f"weights.{request.param}"
 
     def write(weights: Mapping[str, Tensor]) -> Path:
@@ -60,8 +60,8 @@ def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Mapping[st
 Save: TypeAlias = Callable[[Mapping[str, Tensor]], Path]
 
 
-def called(graph: Graph, name: Renaming) -> dict[str, Tensor]:
-    """The network's weights by other names."""
+def renamed(graph: Graph, name: Renaming) -> dict[str, Tensor]:
+    """The weights of the network under other names."""
     return {name(key): torch.zeros(shape) for key, shape in graph.state.items()}
 
 
@@ -86,7 +86,7 @@ def in_blocks(key: str) -> str:
     ],
 )
 def test_prefixes(graph: Graph, save: Save, name: Renaming, renames: dict[str, str] | None) -> None:
-    file = read_weights(save(called(graph, name)))
+    file = read_weights(save(renamed(graph, name)))
     found = suggest_renames(file, graph)
     if renames is None:
         assert found is None
@@ -97,36 +97,36 @@ def test_prefixes(graph: Graph, save: Save, name: Renaming, renames: dict[str, s
     assert found[1].ok
 
 
-def test_a_prefix_that_the_file_lacks(save: Save) -> None:
+def test_a_missing_prefix(save: Save) -> None:
     graph = graph_of("nodes: {body: [{op: conv, out: 8, kernel: 3}, {op: conv, out: 9, kernel: 3}]}")
-    found = suggest_renames(read_weights(save(called(graph, lambda key: key.removeprefix("body.")))), graph)
+    found = suggest_renames(read_weights(save(renamed(graph, lambda key: key.removeprefix("body.")))), graph)
     assert found
     assert found[0] == {"**": "body.**"}
 
 
-def test_names_that_share_no_part_are_told_by_their_order(graph: Graph, tmp_path: Path) -> None:
-    torch.save(called(graph, lambda key: key.replace("conv1", "first").replace("conv2", "second")), tmp_path / "w.pth")
+def test_unrelated_names_are_matched_by_order(graph: Graph, tmp_path: Path) -> None:
+    torch.save(renamed(graph, lambda key: key.replace("conv1", "first").replace("conv2", "second")), tmp_path / "w.pth")
     found = suggest_renames(read_weights(tmp_path / "w.pth"), graph)
     assert found
     assert found[1].ok
-    swapped = called(graph, lambda key: key.replace("layer.0.conv1", "x.b").replace("layer.1.conv1", "x.a"))
-    save_file(swapped, tmp_path / "w.safetensors")  # without the order, either could be either
+    swapped = renamed(graph, lambda key: key.replace("layer.0.conv1", "x.b").replace("layer.1.conv1", "x.a"))
+    save_file(swapped, tmp_path / "w.safetensors")  # only the order tells the two apart
     assert suggest_renames(read_weights(tmp_path / "w.safetensors"), graph) is None
 
 
-def test_the_specs_own_renames_stay(save: Save) -> None:
+def test_renames_of_the_spec_are_kept(save: Save) -> None:
     graph = graph_of(SPEC + '\n    weights: {renames: {"classifier.*": "fc.*"}}')
     names = all_but_fc("model.")
     found = suggest_renames(
-        read_weights(save(called(graph, lambda key: names(key).replace("fc.", "classifier.")))), graph
+        read_weights(save(renamed(graph, lambda key: names(key).replace("fc.", "classifier.")))), graph
     )
     assert found
     assert found[0] == {"model.**": "**", "classifier.*": "fc.*"}
 
 
-def test_a_rename_of_the_spec_that_leads_nowhere_is_replaced(save: Save) -> None:
+def test_a_useless_rename_of_the_spec_is_replaced(save: Save) -> None:
     graph = graph_of(SPEC + '\n    weights: {renames: {"model.**": "nowhere.**"}}')
-    found = suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph)
+    found = suggest_renames(read_weights(save(renamed(graph, lambda key: f"model.{key}"))), graph)
     assert found
     assert (found[0], found[1].ok) == ({"model.**": "**"}, True)
 
@@ -136,35 +136,35 @@ def test_with_a_classifier_of_another_size(tmp_path: Path, save: Save) -> None:
         "cnngraph: 1\ninput: [3, 8, 8]\nparams: {classes: 10}\n"
         "nodes: {body: {op: conv, out: 8, kernel: 3}, pool: global_avg_pool, fc: {op: linear, out: $classes}}"
     )
-    file = read_weights(save(called(cnngraph.load(tmp_path / "net.yaml"), lambda key: f"net.{key}")))
+    file = read_weights(save(renamed(cnngraph.load(tmp_path / "net.yaml"), lambda key: f"net.{key}")))
     found = suggest_renames(file, cnngraph.load(tmp_path / "net.yaml", classes=3))
     assert found
     assert (found[0], found[1].ok, found[1].fresh_layers) == ({"net.**": "**"}, True, ["fc"])
 
 
-def test_what_fits_by_chance_is_not_told(graph: Graph, save: Save) -> None:
+def test_accidental_matches_are_not_suggested(graph: Graph, save: Save) -> None:
     weights = {"encoder.1.weight": torch.zeros(10, 12), "encoder.1.bias": torch.zeros(10), "other": torch.zeros(7)}
     assert suggest_renames(read_weights(save(weights)), graph) is None
 
 
-def test_a_part_that_does_not_fit_whole_is_not_renamed(graph: Graph, save: Save) -> None:
-    weights = called(graph, all_but_fc("model."))
+def test_a_partly_matching_module_is_not_renamed(graph: Graph, save: Save) -> None:
+    weights = renamed(graph, all_but_fc("model."))
     weights["model.layer.0.extra.weight"] = torch.zeros(3)
     found = suggest_renames(read_weights(save(weights)), graph)
     assert found
     assert "model.**" not in found[0]
-    assert not any("model.layer.**" in each for each in found[0])
+    assert not any("model.layer.**" in rename for rename in found[0])
     assert found[1].unexpected == ("model.layer.0.extra.weight",)
 
 
-def test_a_strangers_file_is_not_searched_for_ever(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_is_bounded(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suggestions, "MAX_KEYS", 5)
-    assert suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph) is None
+    assert suggest_renames(read_weights(save(renamed(graph, lambda key: f"model.{key}"))), graph) is None
     monkeypatch.undo()
     many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}
     start = time.perf_counter()
     assert suggest_renames(read_weights(save(many)), graph) is None
     assert time.perf_counter() - start < 20
     for key in ("a*b.weight", f"{'x' * 2000}.weight", f"{'x.' * 100}weight"):
-        weights = {**called(graph, lambda key: f"model.{key}"), key: torch.zeros(1)}
+        weights = {**renamed(graph, lambda key: f"model.{key}"), key: torch.zeros(1)}
         assert suggest_renames(read_weights(save(weights)), graph) is None

@@ -35,7 +35,7 @@ def model() -> Any:
 
 
 def filled(model: Any) -> dict[str, torch.Tensor]:
-    return {key: torch.full_like(each, number) for number, (key, each) in enumerate(model.state_dict().items())}
+    return {key: torch.full_like(tensor, number) for number, (key, tensor) in enumerate(model.state_dict().items())}
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "pth", "pt"])
@@ -50,7 +50,7 @@ def test_weights_are_loaded(model: Any, tmp_path: Path, ending: str) -> None:
     assert report.ok
     assert report.loaded == tuple(weights)
     assert str(report) == f"{file}: {len(weights)} of {len(weights)} weights loaded"
-    assert all(torch.equal(each, weights[key]) for key, each in model.state_dict().items())
+    assert all(torch.equal(tensor, weights[key]) for key, tensor in model.state_dict().items())
 
 
 def test_weights_that_do_not_fit_are_reported(model: Any, tmp_path: Path) -> None:
@@ -64,14 +64,14 @@ def test_weights_that_do_not_fit_are_reported(model: Any, tmp_path: Path) -> Non
     assert not report.ok
     assert report.missing == ("features.conv0.bias",)
     assert report.unexpected == ("old.weight",)
-    assert [each.key for each in report.misshapen] == ["fc.weight"]
+    assert [mismatch.key for mismatch in report.misshapen] == ["fc.weight"]
     assert "fc.weight: 1000×4 in the file, 3×4 in the network" in str(report)
     assert torch.equal(model.fc.weight, before)
     assert model.fc.bias.unique().tolist() == [list(filled(model)).index("fc.bias")]
 
 
 def test_counters_that_old_files_lack_are_optional(model: Any, tmp_path: Path) -> None:
-    weights = {key: each for key, each in filled(model).items() if not key.endswith("num_batches_tracked")}
+    weights = {key: tensor for key, tensor in filled(model).items() if not key.endswith("num_batches_tracked")}
     torch.save(weights, tmp_path / "old.pth")
     assert load_weights(model, tmp_path / "old.pth").ok
 
@@ -79,8 +79,8 @@ def test_counters_that_old_files_lack_are_optional(model: Any, tmp_path: Path) -
 def test_stars_in_renames_correspond_in_order(model: Any, tmp_path: Path) -> None:
     weights = filled(model)
     published = {
-        key.replace("features.", "backbone.").replace("norm1", "norm.1").replace("layer", "denselayer"): each
-        for key, each in weights.items()
+        key.replace("features.", "backbone.").replace("norm1", "norm.1").replace("layer", "denselayer"): tensor
+        for key, tensor in weights.items()
     }
     save_file(published, tmp_path / "weights.safetensors")
     renames = {
@@ -88,7 +88,7 @@ def test_stars_in_renames_correspond_in_order(model: Any, tmp_path: Path) -> Non
         "backbone.**": "features.**",
     }
     assert load_weights(model, tmp_path / "weights.safetensors", renames).ok
-    assert all(torch.equal(each, weights[key]) for key, each in model.state_dict().items())
+    assert all(torch.equal(tensor, weights[key]) for key, tensor in model.state_dict().items())
 
 
 @pytest.mark.parametrize("renames", [{"a.*": "b"}, {"fc.weight": "fc.bias"}])
@@ -101,7 +101,7 @@ def test_invalid_renames_are_rejected(model: Any, tmp_path: Path, renames: dict[
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "ema"])
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", ""])
 def test_checkpoints_are_unwrapped(model: Any, tmp_path: Path, wrapper: str, prefix: str) -> None:
-    weights = {prefix + key: each for key, each in filled(model).items()}
+    weights = {prefix + key: tensor for key, tensor in filled(model).items()}
     torch.save({wrapper: weights, "epoch": 3}, tmp_path / "checkpoint.pth")
     file = read_weights(tmp_path / "checkpoint.pth")
     assert (file.found_in, file.prefix) == ((wrapper,), prefix)
@@ -111,11 +111,11 @@ def test_checkpoints_are_unwrapped(model: Any, tmp_path: Path, wrapper: str, pre
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_shapes_are_known_before_weights_are_loaded(model: Any, tmp_path: Path, zipped: bool) -> None:
+def test_shapes_are_read_without_loading_weights(model: Any, tmp_path: Path, zipped: bool) -> None:
     weights = filled(model)
     torch.save(weights, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     save_file(weights, tmp_path / "a.safetensors")
-    shapes = {key: tuple(each.shape) for key, each in weights.items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     assert read_weights(tmp_path / "a.pth").shapes == shapes
     assert read_weights(tmp_path / "a.safetensors").shapes == shapes
 
@@ -146,7 +146,7 @@ def test_unreadable_files_are_rejected(model: Any, tmp_path: Path, name: str, co
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 def test_folders_and_pipes_are_not_opened(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"folder.{ending}").mkdir()
-    os.mkfifo(tmp_path / f"pipe.{ending}")  # opening it would block until there is a writer
+    os.mkfifo(tmp_path / f"pipe.{ending}")  # opening it would block until something writes
     for name, what in (("folder", "a folder"), ("pipe", "not a regular file")):
         with pytest.raises(SpecError, match=f"E704.*: it is {what}"):
             read_weights(tmp_path / f"{name}.{ending}")
@@ -183,7 +183,7 @@ def test_complex_numbers_in_safetensors_are_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
 def test_other_dtypes_are_converted(model: Any, tmp_path: Path, dtype: torch.dtype) -> None:
-    weights = {key: torch.ones(each.shape, dtype=dtype) for key, each in model.state_dict().items()}
+    weights = {key: torch.ones(tensor.shape, dtype=dtype) for key, tensor in model.state_dict().items()}
     save_file(weights, tmp_path / "other.safetensors")
     assert load_weights(model, tmp_path / "other.safetensors").ok
     assert model.fc.weight.dtype == torch.float32
@@ -209,7 +209,7 @@ def test_saved_weights_can_be_loaded(model: Any, tmp_path: Path) -> None:
     save_weights(model, tmp_path / "weights.safetensors")
     other = built(SPEC)
     assert load_weights(other, tmp_path / "weights.safetensors").ok
-    assert all(torch.equal(each, model.state_dict()[key]) for key, each in other.state_dict().items())
+    assert all(torch.equal(tensor, model.state_dict()[key]) for key, tensor in other.state_dict().items())
 
 
 def test_tensors_that_share_memory_are_saved_separately(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_tensors_that_share_memory_are_saved_separately(tmp_path: Path) -> None:
     assert torch.equal(found["0.weight"], found["1.weight"])
 
 
-# -- a network with another classifier
+# -- networks with another classifier
 
 CLASSIFIER = """\
 cnngraph: 1
@@ -264,7 +264,7 @@ def test_with_another_number_of_classes_the_classifiers_are_not_loaded(published
     assert "4 initialised, because the number of outputs differs:" in str(report)
 
 
-def test_a_spec_that_extends_the_published_one(published: Path) -> None:
+def test_a_spec_that_extends_the_published_network(published: Path) -> None:
     (published / "mine.yaml").write_text("cnngraph: 1\nextends: net.yaml\nparams: {classes: 3}\n")
     report = check_weights(read_weights(published / "net.safetensors"), cnngraph.load(published / "mine.yaml"))
     assert (report.ok, report.fresh_layers) == (True, ["aux.3", "fc"])
@@ -294,14 +294,19 @@ def test_weights_of_another_width_do_not_fit(published: Path) -> None:
     report = check_weights(read_weights(published / "net.safetensors"), cnngraph.load(published / "net.yaml", width=6))
     assert not report.ok
     assert not report.fresh
-    assert {each.key for each in report.misshapen} == {"stem.weight", "stem.bias", "body.0.weight", "aux.1.weight"}
+    assert {mismatch.key for mismatch in report.misshapen} == {
+        "stem.weight",
+        "stem.bias",
+        "body.0.weight",
+        "aux.1.weight",
+    }
 
 
 def test_a_classifier_of_another_size_without_changed_params_does_not_fit(published: Path) -> None:
     save_weights(cnngraph.build(published / "net.yaml", classes=3), published / "three.safetensors")
     graph = cnngraph.load(published / "net.yaml")
     report = check_weights(read_weights(published / "three.safetensors"), graph)
-    assert [each.key for each in report.misshapen] == ["aux.3.weight", "aux.3.bias", "fc.weight", "fc.bias"]
+    assert [mismatch.key for mismatch in report.misshapen] == ["aux.3.weight", "aux.3.bias", "fc.weight", "fc.bias"]
     assert not report.ok
     changed = cnngraph.load(published / "net.yaml", classes=4)
     assert not check_weights(read_weights(published / "three.safetensors"), changed).ok
@@ -312,11 +317,11 @@ def test_load_weights_is_strict_by_default(published: Path) -> None:
     report = cnngraph.load_weights(model, published / "net.safetensors")
     assert report.fresh_layers == ["aux.3", "fc"]
     other: Any = cnngraph.build(published / "net.yaml", width=6)
-    before = {key: each.clone() for key, each in other.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in other.state_dict().items()}
     with pytest.raises(SpecError, match=r"does not fit net: 11 of 15 weights, 4 with another shape") as caught:
         cnngraph.load_weights(other, published / "net.safetensors")
     assert caught.value.diagnostics[0].code == "E706"
-    assert all(torch.equal(each, before[key]) for key, each in other.state_dict().items())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in other.state_dict().items())
     assert not cnngraph.load_weights(other, published / "net.safetensors", strict=False).ok
     assert torch.equal(other.fc.weight, load_file(published / "net.safetensors")["fc.weight"])
 
@@ -331,13 +336,13 @@ def test_weights_are_loaded_into_any_module(tmp_path: Path) -> None:
 
 def test_weights_are_converted_without_building_the_model(published: Path) -> None:
     tensors = load_file(published / "net.safetensors")
-    old = {f"module.{key}": each for key, each in tensors.items() if not key.endswith("num_batches_tracked")}
+    old = {f"module.{key}": tensor for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
     torch.save({"state_dict": old}, published / "old.pth")
     graph = cnngraph.load(published / "net.yaml")
     convert_weights(read_weights(published / "old.pth"), graph, published / "new.safetensors")
     new = load_file(published / "new.safetensors")
-    assert {key: tuple(each.shape) for key, each in new.items()} == graph.state
-    assert all(torch.equal(new[key], each) for key, each in tensors.items())
+    assert {key: tuple(tensor.shape) for key, tensor in new.items()} == graph.state
+    assert all(torch.equal(new[key], tensor) for key, tensor in tensors.items())
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -158,22 +158,22 @@ def test_recipe_option_must_fit(folder: Path) -> None:
     assert all_codes(check_paths(["blocks.yaml"], CheckOptions(recipe="cifar"))) == []
 
 
-def test_the_data_must_fit(folder: Path) -> None:
+def test_the_data_must_fit_the_network(folder: Path) -> None:
     asked: list[tuple[str, TensorType]] = []
 
-    def read(recipe: Recipe, wanted: TensorType) -> ImageFacts:
-        asked.append((recipe.name, wanted))
+    def read(recipe: Recipe, input_type: TensorType) -> ImageFacts:
+        asked.append((recipe.name, input_type))
         return ImageFacts((1, 28, 28), 7, 100)
 
     options = CheckOptions(recipe="digits", images=read)
     assert all_codes(check_paths(["net.yaml"], options)) == ["E611"]
     assert asked == [("digits", TensorType.of((1, 28, 28)))]
 
-    def missing(recipe: Recipe, wanted: TensorType) -> ImageFacts:
+    def missing(recipe: Recipe, input_type: TensorType) -> ImageFacts:
         raise SpecError.of("E620", "it is not here")
 
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits", images=missing))) == ["E620"]
-    assert all_codes(check_paths(["net.yaml"], CheckOptions(images=read))) == ["E606"]  # which recipe's data?
+    assert all_codes(check_paths(["net.yaml"], CheckOptions(images=read))) == ["E606"]  # no recipe says which data
     assert all_codes(check_paths(["both.yaml"], CheckOptions(images=read))) == ["E611"]
 
 
@@ -202,7 +202,7 @@ def test_warnings_in_experiments_are_not_errors(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["recipes", "experiments", "blocks"])
-def test_folders_of_the_library(name: str) -> None:
+def test_bundled_folders_have_no_errors(name: str) -> None:
     report = check_paths([str(LIBRARY / name)])
     assert report.ok
     assert len(report.files) == len(list((LIBRARY / name).glob("*.yaml")))

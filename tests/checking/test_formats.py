@@ -18,26 +18,26 @@ from cnngraph.checking.formats.sarif import to_sarif
 from cnngraph.diagnostics import Cause, Diagnostic, Edit, Fix, Severity, Source, Span, apply_edits
 from tests.library import ROOT
 
-MISTAKES = sorted((ROOT / "tests/golden/mistakes").glob("*.yaml"))
+ERRORS = sorted((ROOT / "tests/golden/errors").glob("*.yaml"))
 STRANGE = Source("a b,c:d/50%é.yaml", "nodes: [x]\nmore: y\n")
 
 
 @pytest.fixture(scope="module")
 def report() -> CheckReport:
-    """The report of all golden mistakes."""
-    return check_paths(map(str, MISTAKES))
+    """The report of all golden errors."""
+    return check_paths(map(str, ERRORS))
 
 
 def strange(**more: Any) -> CheckReport:
     span = Span(STRANGE, 1, 9, 1, 10)
-    diagnostic = Diagnostic("E313", "100 % wrong,\nhere: \x1b[31m\r", span, notes=("a, b",), help="mend: it", **more)
+    diagnostic = Diagnostic("E313", "100 % wrong,\nhere: \x1b[31m\r", span, notes=("a, b",), help="fix: it", **more)
     return CheckReport((FileReport("a b,c:d/50%é.yaml", Kind.SPEC, (diagnostic,)),))
 
 
 def test_github_escapes_special_characters() -> None:
     assert to_github(strange()) == (
         "::error file=a b%2Cc%3Ad/50%25é.yaml,line=1,endLine=1,col=9,endColumn=10,title=cnngraph E313::"
-        "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: mend: it\n"
+        "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: fix: it\n"
     )
 
 
@@ -152,7 +152,7 @@ def test_sarif_is_valid(report: CheckReport) -> None:
         Draft202012Validator(LOG).validate(to_sarif(checked))
 
 
-def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
+def test_sarif_has_every_diagnostic_with_its_rule(report: CheckReport) -> None:
     (run,) = to_sarif(report)["runs"]
     rules = run["tool"]["driver"]["rules"]
     found = [diagnostic for _, diagnostic in report.each_once()]
@@ -164,8 +164,8 @@ def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
     ]
 
 
-def test_sarif_fixes_are_the_edits(report: CheckReport) -> None:
-    """Applied as specified, they result in the same text as our edits."""
+def test_sarif_fixes_equal_the_edits(report: CheckReport) -> None:
+    """Applied as specified, they give the same text as our edits."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0
@@ -216,7 +216,7 @@ def test_sarif_names_files_as_uris() -> None:
     ]
 
 
-def test_an_error_in_a_file_that_two_import_is_reported_once(tmp_path: Path) -> None:
+def test_an_error_in_a_shared_import_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "parts.yaml").write_text("cnngraph: 1\nblocks: {part: {op: conv, kernel: 3, kernal: 3, out: 2}}\n")
     for name in ("one", "two"):
         text = "cnngraph: 1\nimport: parts.yaml\ninput: [1, 4, 4]\nnodes: [part]\n"
@@ -231,6 +231,6 @@ def test_json_matches_the_text(report: CheckReport) -> None:
     plain = json.loads(json.dumps(to_json(report)))
     for file, found in zip(plain["files"], report.files, strict=True):
         for fact, diagnostic in zip(file["diagnostics"], found.diagnostics, strict=True):
-            told = [fact["code"], fact["message"], *fact["notes"], fact["help"] or ""]
-            assert told == [diagnostic.code, diagnostic.message, *diagnostic.notes, diagnostic.help or ""]
+            rendered = [fact["code"], fact["message"], *fact["notes"], fact["help"] or ""]
+            assert rendered == [diagnostic.code, diagnostic.message, *diagnostic.notes, diagnostic.help or ""]
             assert (fact["end_line"], fact["end_column"]) >= (fact["line"], fact["column"])

@@ -25,9 +25,18 @@ nodes:
   head: [flatten, {op: linear, out: 10}]
 """
 
+TINY = """\
+cnngraph: 1
+name: tiny
+input: [1, 28, 28]
+params: {classes: 10}
+nodes: [flatten, {op: linear, out: $classes}]
+train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
+"""
+
 
 class Ran(NamedTuple):
-    """The exit code and the output of a command."""
+    """The exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -46,17 +55,17 @@ def check_document(kind: str, text: str) -> None:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)`: runs a command. JSON output must match its schema."""
+    """`cli("check", path)` runs a command; JSON output must match its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 
     def call(*arguments: object) -> Ran:
         capsys.readouterr()
-        words = [str(argument) for argument in arguments]
-        ran = Ran(run(words), *capsys.readouterr())
-        if "json" in words and "--format" in words and ran.out:
-            is_blocks = "--blocks" in words or (words[0] == "show" and ran.out.startswith("["))
-            check_document("blocks" if is_blocks else words[0], ran.out)
+        command_line = [str(argument) for argument in arguments]
+        ran = Ran(run(command_line), *capsys.readouterr())
+        if "json" in command_line and "--format" in command_line and ran.out:
+            is_blocks = "--blocks" in command_line or (command_line[0] == "show" and ran.out.startswith("["))
+            check_document("blocks" if is_blocks else command_line[0], ran.out)
         return ran
 
     return call
@@ -74,3 +83,9 @@ def one(folder: Path) -> str:
     """The name of a small spec in the working directory."""
     (folder / "one.yaml").write_text(ONE)
     return "one.yaml"
+
+
+@pytest.fixture
+def tiny(folder: Path) -> str:
+    (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1}"))
+    return "tiny.yaml"

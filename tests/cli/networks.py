@@ -1,4 +1,4 @@
-"""Specs for the tests of the command line."""
+"""Specs for tests of the command line."""
 
 ZOO = """\
 cnngraph: 1

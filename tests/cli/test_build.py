@@ -97,14 +97,14 @@ def test_smoke_test_does_not_change_the_network(folder: Path) -> None:
     (folder / "one.yaml").write_text(NORMED)
     graph = cnngraph.load("one.yaml")
     model = cnngraph.build(graph).eval()
-    before = {key: each.clone() for key, each in model.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     generator = torch.get_rng_state()
     proof = smoke_test(model, graph)
     assert proof.inputs == {"in": (2, 3, 8, 8)}
     assert proof.eval == proof.training == {"output": (2, 10)}
     assert not model.training
     assert torch.equal(generator, torch.get_rng_state())
-    assert all(torch.equal(each, before[key]) for key, each in model.state_dict().items())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
 def test_output_with_an_unexpected_shape(folder: Path, one: str) -> None:

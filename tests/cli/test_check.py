@@ -19,7 +19,7 @@ def test_valid_file_prints_one_line(cli: Cli, one: str) -> None:
 
 
 def test_bundled_files_are_valid(cli: Cli) -> None:
-    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # invalid networks are not in library.json
+    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # library.json has only networks without errors
     ran = cli("check", *files)
     assert ran.code == 0
     assert [line.rpartition(": ok, ")[0] for line in ran.out.splitlines()] == [str(file) for file in files]
@@ -121,18 +121,18 @@ def test_input_shapes_by_name(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "mend"),
+    ("text", "message", "help"),
     [
         ("lefd=1x4x4", "the spec has no input `lefd`", "did you mean `left`?"),
         ("1x4x4", "the spec has the inputs `left`, `right`", "name the input: `--input left=3x224x224`"),
     ],
 )
-def test_unknown_input(cli: Cli, folder: Path, text: str, message: str, mend: str) -> None:
+def test_unknown_input(cli: Cli, folder: Path, text: str, message: str, help: str) -> None:
     (folder / "two.yaml").write_text(TWO)
     ran = cli("check", "two.yaml", "--input", text)
     assert ran.code == 1
     assert message in ran.out
-    assert mend in ran.out
+    assert help in ran.out
 
 
 def test_name_of_the_only_input(cli: Cli, one: str) -> None:
@@ -160,7 +160,7 @@ def test_invalid_set_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
     assert ran.err.startswith("error: invalid value for --set: ")
 
 
-def test_max_nodes_bounds_the_network(cli: Cli, one: str) -> None:
+def test_max_nodes_limits_the_network(cli: Cli, one: str) -> None:
     assert cli("check", one, "--max-nodes", 4).code == 0
     ran = cli("check", one, "--max-nodes", 3)
     assert ran.code == 1
@@ -175,7 +175,7 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
 
 
 def test_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
-    """The warning's advice removes it."""
+    """Following the help removes the warning."""
     nodes = "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]"
     (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
     ran = cli("check", "odd.yaml")
@@ -184,8 +184,8 @@ def test_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: Pat
     assert "warning[W611]: MNIST has 10 classes, but the network's output is 7\n" in ran.out
     assert ran.out.count("= the spec's own recipe cannot train this network\n") == 2
     assert ran.out.endswith("odd.yaml: ok, 2 warnings, 14 parameters, 7 MACs\n")
-    mended = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
-    assert mended.out == "odd.yaml: ok, 20 parameters, 10 MACs\n"
+    fixed = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
+    assert fixed.out == "odd.yaml: ok, 20 parameters, 10 MACs\n"
     assert [diagnostic.code for diagnostic in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
@@ -237,9 +237,9 @@ def test_control_characters_are_escaped(cli: Cli, folder: Path) -> None:
     assert ran.code == 1
     assert "\x1b" not in ran.out
     assert "there is no op or block `\\x1b[31mrelu`" in ran.out
-    said = cli("check", "wrong.yaml", "--format", "json").out
-    assert "\x1b" not in said
-    assert json.loads(said)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
+    printed = cli("check", "wrong.yaml", "--format", "json").out
+    assert "\x1b" not in printed
+    assert json.loads(printed)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
 
 
 def test_quoted_number_is_shown_with_quotes(cli: Cli, one: str) -> None:

@@ -20,7 +20,7 @@ def test_one_code(cli: Cli, golden: Callable[[str, str], None]) -> None:
     golden("help/E203.txt", ran.out)
 
 
-def test_several_codes_in_lower_case(cli: Cli) -> None:
+def test_several_codes_in_lowercase(cli: Cli) -> None:
     ran = cli("explain", "e203", "w320")
     assert ran.code == 0
     assert ran.out.startswith("error[E203]: ")

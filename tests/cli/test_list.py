@@ -58,10 +58,10 @@ def test_patterns_match_names(cli: Cli, patterns: list[str], expected: list[str]
 
 
 def test_pattern_without_a_match(cli: Cli) -> None:
-    told = "error: no network matches gogglenet_mnist: did you mean `googlenet_mnist`?\n"
-    assert cli("list", "gogglenet_mnist") == (1, "", told)
-    told = "error: no network matches xyzzy or *.*: run cnngraph list for all\n"
-    assert cli("list", "xyzzy", "*.*") == (1, "", told)
+    message = "error: no network matches gogglenet_mnist: did you mean `googlenet_mnist`?\n"
+    assert cli("list", "gogglenet_mnist") == (1, "", message)
+    message = "error: no network matches xyzzy or *.*: run cnngraph list for all\n"
+    assert cli("list", "xyzzy", "*.*") == (1, "", message)
     ran = cli("list", "xyzzy", "--format", "json")
     assert (ran.code, ran.out) == (1, "[]\n")
 
@@ -84,7 +84,7 @@ def test_json_matches_the_graph(cli: Cli) -> None:
     }
 
 
-def test_a_narrow_terminal_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_truncates_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = on_a_terminal("list", "densenet", NO_COLOR="1").splitlines()
     assert max(map(len, lines)) == 80
     assert any(line.endswith("…") for line in lines)

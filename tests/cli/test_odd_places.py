@@ -22,7 +22,7 @@ if sys.platform == "win32":
     pytest.skip("signals, limits and descriptors are POSIX's", allow_module_level=True)
 
 PROGRAM = [sys.executable, "-m", "cnngraph"]
-TROUBLE = ("Traceback", "internal error", "Exception ignored")
+FORBIDDEN = ("Traceback", "internal error", "Exception ignored")
 
 
 def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def test_encoding_without_some_characters(one: str, folder: Path, encoding: str)
     for words in (["show", "猫×.yaml"], ["check", "猫×.yaml", "nix×猫.yaml"], ["show", "--help"], ["list"]):
         ran = process(*words, cwd=folder, PYTHONIOENCODING=encoding)
         assert ran.returncode == (1 if len(words) == 3 else 0)
-        assert not any(text in ran.stdout + ran.stderr for text in TROUBLE)
+        assert not any(text in ran.stdout + ran.stderr for text in FORBIDDEN)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
     assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
@@ -67,7 +67,7 @@ def test_encoding_without_some_characters(one: str, folder: Path, encoding: str)
 )
 def test_output_that_cannot_be_written(one: str, folder: Path, words: list[str], line: str) -> None:
     ran = process(*words, cwd=folder, start=line)
-    assert not any(text in ran.stdout + ran.stderr for text in TROUBLE)
+    assert not any(text in ran.stdout + ran.stderr for text in FORBIDDEN)
     assert ran.returncode == (1 if "full" in line else 0)
     if line.endswith('"$@" >/dev/full'):
         assert ran.stderr == "error: cannot write: No space left on device\n"
@@ -143,11 +143,11 @@ COMMANDS = [["check", "resnet18"], ["show", "resnet18"], ["build", "one.yaml"], 
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-@pytest.mark.parametrize("part", [0.3, 0.9])
-def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float) -> None:
+@pytest.mark.parametrize("fraction", [0.3, 0.9])
+def test_thirty_interrupts(one: str, folder: Path, words: list[str], fraction: float) -> None:
     """Interrupted after a fraction of the run time, measured from the first line of cnngraph."""
-    begun = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
-    code = begun + "print(flush=True); main()"
+    prologue = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
+    code = prologue + "print(flush=True); main()"
 
     def start() -> subprocess.Popen[str]:
         run = subprocess.Popen(
@@ -163,16 +163,16 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
 
     since = time.monotonic()
     start().communicate(timeout=120)
-    whole = time.monotonic() - since
-    run, chance = start(), random.Random(part)
-    time.sleep(part * whole * chance.uniform(0.7, 1))
+    duration = time.monotonic() - since
+    run, rng = start(), random.Random(fraction)
+    time.sleep(fraction * duration * rng.uniform(0.7, 1))
     for _ in range(30):
         if run.poll() is None:
             run.send_signal(signal.SIGINT)
-            time.sleep(chance.choice([0, 0.001, 0.01]))
+            time.sleep(rng.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
-    assert not any(text in out + errors for text in TROUBLE)
+    assert not any(text in out + errors for text in FORBIDDEN)
     assert {path.name for path in folder.iterdir()} <= {one, "x.svg"}
 
 

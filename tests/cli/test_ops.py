@@ -21,7 +21,7 @@ BLOCKS = [
 ]
 
 
-def test_every_op_has_a_line(cli: Cli) -> None:
+def test_every_op_is_listed(cli: Cli) -> None:
     ran = cli("ops")
     assert (ran.code, ran.err) == (0, "")
     named = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
@@ -43,7 +43,7 @@ def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
 
 
 def test_unknown_ops(cli: Cli) -> None:
-    for name, meant in (
+    for name, help in (
         ("Conv2d", "its name here is conv"),
         ("max_pol", "did you mean `max_pool`?"),
         ("xyzzy", "lists"),
@@ -51,7 +51,7 @@ def test_unknown_ops(cli: Cli) -> None:
         ran = cli("ops", "relu", name)
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.startswith(f"error: unknown op {name}: ")
-        assert meant in ran.err
+        assert help in ran.err
 
 
 def test_ops_of_a_plugin(cli: Cli, folder: Path) -> None:
@@ -68,9 +68,9 @@ def test_bundled_block_library(cli: Cli, folder: Path, name: str) -> None:
     library = name.removesuffix(".yaml") + ".yaml"
     assert ran.out.startswith(f"{library} · a library of ")
     assert f"import: [{library}]\n" in ran.out
-    (told,) = json.loads(cli("show", name, "--format", "json").out)
-    assert told["name"] == library
-    for block in told["blocks"]:
+    (printed,) = json.loads(cli("show", name, "--format", "json").out)
+    assert printed["name"] == library
+    for block in printed["blocks"]:
         assert f"\n{block['name']}\n" in ran.out
         for param, default in block["params"].items():
             assert f"{param} " in ran.out
@@ -87,11 +87,11 @@ def test_block_example_compiles(folder: Path, library: str, block: object) -> No
         f"{{cnngraph: 1, input: {list(example.reads)}, import: [{library}], "
         f"nodes: {{x: identity, block: {example.node}}}}}"
     )
-    made = compile_text(Source("net.yaml", text), folder)
-    assert made.ok
-    assert made.graph
-    assert tuple(made.graph.output_shapes.values()) == example.gives
-    assert made.graph.num_params == example.num_params
+    compilation = compile_text(Source("net.yaml", text), folder)
+    assert compilation.ok
+    assert compilation.graph
+    assert tuple(compilation.graph.output_shapes.values()) == example.gives
+    assert compilation.graph.num_params == example.num_params
 
 
 def test_user_block_library(cli: Cli, folder: Path) -> None:
@@ -123,8 +123,8 @@ def test_blocks_are_listed(cli: Cli) -> None:
         "basic",
         "conv_shortcut",
     ]
-    told = json.loads(cli("list", "--blocks", "squeeze", "--format", "json").out)
-    assert [(library["name"], [block["name"] for block in library["blocks"]]) for library in told] == [
+    printed = json.loads(cli("list", "--blocks", "squeeze", "--format", "json").out)
+    assert [(library["name"], [block["name"] for block in library["blocks"]]) for library in printed] == [
         ("blocks/squeeze_excite.yaml", ["squeeze_excite"])
     ]
     ran = cli("list", "--blocks", "squeze_excite")

@@ -58,17 +58,17 @@ def test_set_and_input_change_the_table(cli: Cli) -> None:
 def test_json_matches_the_graph(cli: Cli) -> None:
     path = network("googlenet_mnist")
     graph = cnngraph.load(path)
-    said = json.loads(cli("show", path, "--format", "json").out)
+    printed = json.loads(cli("show", path, "--format", "json").out)
     about = ["name", "about", "paper", "published"]
-    assert list(said) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "size_limits", "nodes"]
+    assert list(printed) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "size_limits", "nodes"]
     for name in (*about, "num_params", "macs"):
-        assert said[name] == getattr(graph, name)
-    assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
-    assert said["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
+        assert printed[name] == getattr(graph, name)
+    assert printed["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
+    assert printed["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
     words = ["path", "op", "inputs", "shape", "num_params", "macs", "file", "line"]
-    assert [list(node) for node in said["nodes"]] == [words] * len(graph.nodes)
+    assert [list(node) for node in printed["nodes"]] == [words] * len(graph.nodes)
     expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
-    assert said["nodes"] == json.loads(json.dumps(expected))
+    assert printed["nodes"] == json.loads(json.dumps(expected))
 
 
 def test_paper_and_published_errors_follow_the_description(cli: Cli, folder: Path) -> None:
@@ -76,9 +76,9 @@ def test_paper_and_published_errors_follow_the_description(cli: Cli, folder: Pat
     (folder / "small.yaml").write_text(f"cnngraph: 1\n{published}input: [4]\nnodes: [relu]\n")
     lines = cli("show", "small.yaml").out.splitlines()
     assert lines[:4] == ["small", "Small.", "Somebody 1990, A Title", "published error: mnist 4.7 %, cifar10+ 30 %"]
-    said = json.loads(cli("show", "small.yaml", "--format", "json").out)
-    assert said["paper"] == "Somebody 1990, A Title"
-    assert said["published"] == {"mnist": 4.7, "cifar10+": 30}
+    printed = json.loads(cli("show", "small.yaml", "--format", "json").out)
+    assert printed["paper"] == "Somebody 1990, A Title"
+    assert printed["published"] == {"mnist": 4.7, "cifar10+": 30}
 
 
 def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
@@ -112,7 +112,7 @@ def test_block_library(cli: Cli, folder: Path, command: list[str]) -> None:
     assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
 
 
-def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+def test_a_narrow_terminal_truncates_operations(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr("cnngraph.cli.commands.show.terminal_width", lambda: 64)
     ran = cli("show", network("googlenet_mnist"))
     assert max(map(len, ran.out.splitlines())) == 64

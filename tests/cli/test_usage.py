@@ -114,7 +114,7 @@ def test_version(cli: Cli) -> None:
         (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
     ],
 )
-def test_wrong_usage(cli: Cli, folder: Path, words: list[str], message: str) -> None:
+def test_usage_errors(cli: Cli, folder: Path, words: list[str], message: str) -> None:
     ran = cli(*words)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(message)

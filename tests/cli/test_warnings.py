@@ -57,7 +57,7 @@ def test_commands_print_a_warning_and_continue(cli: Cli, net: str, command: tupl
     assert "warning" not in ran.out
 
 
-def test_weights_are_compared(cli: Cli, net: str) -> None:
+def test_weights_prints_a_warning_and_continues(cli: Cli, net: str) -> None:
     assert cli("build", net, "-o", "net.safetensors").code == 0
     ran = cli("weights", net, "net.safetensors")
     assert (ran.code, printed(ran.err)) == (0, ["W320"])
@@ -72,7 +72,7 @@ def test_check_reports_warnings_and_succeeds(cli: Cli, net: str) -> None:
     assert [diagnostic.code for diagnostic in cnngraph.check(net)] == ["W320"]
 
 
-def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
+def test_check_selects_and_ignores_warnings(cli: Cli, net: str) -> None:
     assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: ok, ")
     assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: ok, ")
     assert printed(cli("check", net, "--select", "W3", "--select", "W4").out) == ["W320"]

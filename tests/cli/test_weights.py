@@ -19,7 +19,7 @@ EXTENDED = "cnngraph: 1\nextends: one.yaml\nparams: {out: 6}\n"
 
 
 def weights(spec: str = "one.yaml", **params: object) -> dict[str, Tensor]:
-    """Weights of the network."""
+    """Random weights of the network."""
     return {key: torch.full(shape, 1.0) for key, shape in cnngraph.load(spec, params=params).state.items()}
 
 
@@ -70,7 +70,7 @@ def test_no_module_is_built(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> None:
-    save_file({f"backbone.{key}": each for key, each in weights().items()}, "theirs.safetensors")
+    save_file({f"backbone.{key}": tensor for key, tensor in weights().items()}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert ran.code == 1
     paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
@@ -111,7 +111,7 @@ def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> No
 
 
 def test_json(cli: Cli, one: str, folder: Path) -> None:
-    theirs = {f"net.{key}": each for key, each in weights(out=6).items()}
+    theirs = {f"net.{key}": tensor for key, tensor in weights(out=6).items()}
     save_file(theirs, "theirs.safetensors")
     (folder / "extended.yaml").write_text(EXTENDED)
     ran = cli("weights", "extended.yaml", "theirs.safetensors", "--format", "json")
@@ -151,14 +151,14 @@ def test_large_block_is_split(cli: Cli, folder: Path) -> None:
     assert found == [("features.stem", "2"), *stages, ("fc", "2")]
 
 
-def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
-    theirs = {f"module.{key}": each for key, each in weights().items()}
+def test_weights_are_converted(cli: Cli, one: str, folder: Path) -> None:
+    theirs = {f"module.{key}": tensor for key, tensor in weights().items()}
     torch.save({"model": theirs, "epoch": 3}, "theirs.pth")
     ran = cli("weights", one, "theirs.pth", "--save", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.endswith("\ntheirs.pth fits one: 4 of 4 weights\nwrote ours.safetensors\n")
     ours = load_file("ours.safetensors")
-    assert all(torch.equal(ours[key], each) for key, each in weights().items())
+    assert all(torch.equal(ours[key], tensor) for key, tensor in weights().items())
     assert sorted(path.name for path in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
     assert cli("build", one, "--weights", "ours.safetensors").code == 0
 
@@ -236,9 +236,9 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
     return spec
 
 
-def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
+def test_build_with_published_weights(cli: Cli, squeezenet: str) -> None:
     ran = cli("build", squeezenet, "--weights", "torchvision")
-    assert (ran.code, ran.err) == (0, "")  # the progress bar is only shown on a terminal
+    assert (ran.code, ran.err) == (0, "")  # no progress bar outside a terminal
     assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)
@@ -247,7 +247,7 @@ def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
     assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
 
 
-def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
+def test_published_weights_are_compared_by_block(cli: Cli, squeezenet: str) -> None:
     ran = cli("weights", squeezenet, "torchvision", "--set", "classes=10")
     assert ran.code == 0
     assert ran.out.endswith(
@@ -271,6 +271,6 @@ def test_params_of_published_weights_are_reported(
     chosen: Any = models.GoogLeNet_Weights.IMAGENET1K_V1
     monkeypatch.setattr(chosen.value, "url", (tmp_path / "googlenet.pth").as_uri())
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    said = "\nGoogLeNet_Weights.IMAGENET1K_V1 expects --set transform_input=true\n"
-    assert said in cli("weights", spec, "torchvision").out
-    assert said not in cli("weights", spec, "torchvision", "--set", "transform_input=true").out
+    expectation = "\nGoogLeNet_Weights.IMAGENET1K_V1 expects --set transform_input=true\n"
+    assert expectation in cli("weights", spec, "torchvision").out
+    assert expectation not in cli("weights", spec, "torchvision", "--set", "transform_input=true").out

@@ -1,4 +1,4 @@
-"""The console blocks of a page: their commands are run, and what a page shows is compared with what they print."""
+"""Console blocks of a page: their commands are run and their output is compared with the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from cnngraph.cli.process import run
 
 ELIDED = "…"
-VARIES = (  # what differs from run to run and from machine to machine, where a network has learned
+VARIES = (  # parts of training output that differ between runs and machines
     r"\d+:\d\d|\d+\.\d+( s| ?%)?",
     r"(?<=#) +\d[\d,]*",  # images/s, behind the time
     r"(?<=digits · ).*",
@@ -21,13 +21,13 @@ VARIES = (  # what differs from run to run and from machine to machine, where a 
 
 
 def session(text: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The block again, with what its commands print now."""
+    """The block with the current output of its commands."""
     found = ""
     for line in text.splitlines():
         if line.startswith("$ "):
             _call(*shlex.split(line[2:]))
-            said = capsys.readouterr()
-            found += f"{line}\n{said.out}{said.err}"
+            output = capsys.readouterr()
+            found += f"{line}\n{output.out}{output.err}"
     return found
 
 
@@ -39,8 +39,8 @@ def _call(program: str, *arguments: str) -> None:
         run(list(arguments))
 
 
-def alike(shown: str, found: str) -> bool:
-    """Whether a page shows what was found; a line of … stands for any lines, and within a line for any words."""
+def matches(shown: str, found: str) -> bool:
+    """Whether a page shows the output; a line `…` stands for any lines, and `…` within a line for any text."""
     pattern = ""
     for line in shown.splitlines():
         text = re.escape(line).replace(ELIDED, ".*")
@@ -48,13 +48,13 @@ def alike(shown: str, found: str) -> bool:
     return re.fullmatch(pattern, found) is not None
 
 
-def learned(text: str) -> bool:
-    """Whether the block tells of a network that has learned, so that its figures are no one else's."""
+def trains(text: str) -> bool:
+    """Whether the commands of a block train a network, so that their numbers vary."""
     return re.search(r"^\$ (cnngraph (train|runs)|python)\b", text, re.MULTILINE) is not None
 
 
-def steady(text: str) -> str:
-    """What stays the same of such a block from machine to machine."""
-    for each in VARIES:
-        text = re.sub(each, "#", text, flags=re.MULTILINE)
+def without_variation(text: str) -> str:
+    """The text without the parts that vary."""
+    for pattern in VARIES:
+        text = re.sub(pattern, "#", text, flags=re.MULTILINE)
     return re.sub(" +", " ", text)

@@ -1,4 +1,4 @@
-"""Pages of docs/ as data: their fenced blocks, what comes out of specs, and how a page is refreshed."""
+"""Pages of docs/ as data: fenced blocks, the output of specs, and refreshing a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = re.compile(r"^([\w.]+):", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Example:
-    """A fenced block: its section and number there, its text, and what stands below it (None: nothing does)."""
+    """A fenced block: its section and number, its text, and the text block below it, if any."""
 
     name: str
     language: str
@@ -30,7 +30,7 @@ class Example:
 
     @property
     def file(self) -> str | None:
-        """The file's name, where the first line tells it."""
+        """The file name, if the first line gives it."""
         found = FILE_NAME.match(self.text)
         return found[1] if found else None
 
@@ -46,7 +46,7 @@ class Page:
         return self.path.read_text(encoding="utf-8")
 
     def examples(self) -> Iterator[Example]:
-        """Every fenced block of the page but those that only show what comes out."""
+        """Every fenced block of the page except blocks of output."""
         counts: dict[str, int] = {}
         for section, body in self.sections():
             fences = list(FENCE.finditer(body))
@@ -58,7 +58,7 @@ class Page:
                 yield Example(f"{section} {counts[section]}", fence["language"], fence["text"], below)
 
     def sections(self) -> Iterator[tuple[str, str]]:
-        """Each heading with the text up to the next."""
+        """Each heading with the text up to the next one."""
         title, lines, fenced = "", list[str](), False
         for line in self.text.splitlines(keepends=True):
             if line.startswith("```"):
@@ -71,28 +71,28 @@ class Page:
         yield title, "".join(lines)
 
     def section(self, title: str) -> str:
-        (text,) = [body for each, body in self.sections() if each == title]
+        (text,) = [body for heading, body in self.sections() if heading == title]
         return text
 
     def anchors(self) -> set[str]:
-        """What links may have behind their #: the headings as they are written on GitHub."""
+        """The anchors of the headings, as GitHub writes them."""
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title, _ in self.sections()}
 
     def dead_links(self) -> list[str]:
-        """The links that lead to no file, or to no heading of a page."""
+        """The links whose file or heading does not exist."""
         dead = []
         for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)):
             path, _, anchor = target.partition("#")
             if re.match(r"\w+:", path):
                 continue
             file = (self.path.parent / path) if path else self.path
-            there = file.exists() and (not anchor or file.suffix != ".md" or anchor in Page(file).anchors())
-            if not there:
+            is_valid = file.exists() and (not anchor or file.suffix != ".md" or anchor in Page(file).anchors())
+            if not is_valid:
                 dead.append(target)
         return dead
 
     def refresh(self, old: str, new: str) -> None:
-        """Write what comes out now over the first place that is not so, for --refresh-golden."""
+        """Replace the first occurrence of old output by the current one, for --refresh-golden."""
         text = self.text
         assert old in text
         self.path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -102,7 +102,7 @@ class Page:
 class Book:
     """Several pages, read as one."""
 
-    path: Path  # of the page that introduces them
+    path: Path  # of the introductory page
     pages: tuple[Page, ...]
 
     @property
@@ -110,17 +110,17 @@ class Book:
         return "\n".join(page.text for page in self.pages)
 
     def examples(self) -> Iterator[Example]:
-        """Those of all pages."""
+        """The examples of all pages."""
         for page in self.pages:
             yield from page.examples()
 
     def section(self, title: str) -> str:
-        """The section of that title, which only one page has."""
-        (text,) = [body for page in self.pages for each, body in page.sections() if each == title]
+        """The section with that title, which must be unique."""
+        (text,) = [body for page in self.pages for heading, body in page.sections() if heading == title]
         return text
 
     def refresh(self, old: str, new: str) -> None:
-        """Write what comes out now over the first place that is not so, for --refresh-golden."""
+        """Replace the first occurrence of old output by the current one, for --refresh-golden."""
         next(page for page in self.pages if old in page.text).refresh(old, new)
 
 
@@ -138,19 +138,19 @@ LANGUAGE = Book(ROOT / "docs" / "language.md", tuple(Page(ROOT / "docs" / name) 
 TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
 
 
-def whole(text: str) -> str:
-    """A short example as a spec: what the page's top says it leaves out is added."""
+def completed(text: str) -> str:
+    """A short example completed to a spec: `nodes`, `input` and `cnngraph` are added if missing."""
     if text[0] in "-[" or not set(KEYS.findall(text)) & set(FILE_KEYS):
         text = "nodes:\n" + "".join(f"  {line}\n" for line in text.splitlines())
-    words = set(KEYS.findall(text))
-    if "input" not in words and "nodes" in words:
+    keys = set(KEYS.findall(text))
+    if "input" not in keys and "nodes" in keys:
         text += "input: [3, 32, 32]\n"
-    return text if "cnngraph" in words else f"{text}cnngraph: 1\n"
+    return text if "cnngraph" in keys else f"{text}cnngraph: 1\n"
 
 
 def outcome(compilation: Compilation) -> str:
-    """What the page shows below an example: messages without their places, or the graph's nodes."""
-    lines = [line for each in compilation.diagnostics for line in message(each)]
+    """What the page shows below an example: messages without places, or the nodes of the graph."""
+    lines = [line for diagnostic in compilation.diagnostics for line in message(diagnostic)]
     if compilation.ok and compilation.graph:
         lines += table(compilation.graph)
     return "".join(f"{line}\n" for line in lines)
@@ -162,7 +162,7 @@ def message(diagnostic: Diagnostic) -> Iterator[str]:
 
 
 def table(graph: Graph) -> Iterator[str]:
-    """`path = op(what it reads)  shape` for each node, the sums behind it."""
+    """`path = op(inputs)  shape` for each node, and the number of parameters."""
     calls = [(node.path, f"{node.shares or node.op}({', '.join(node.inputs)})", node) for node in graph.nodes]
     paths = max((len(path) for path, _, _ in calls), default=0)
     wide = max((len(call) for _, call, _ in calls), default=0)

@@ -1,4 +1,4 @@
-"""What the guide and docs/keys.md say in passing, without an example: each sentence is there, and it is true."""
+"""Sentences of the guide and docs/keys.md that have no example there: each exists and is true."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
 from cnngraph.language.keys import keys_manual
-from tests.docs.page import LANGUAGE, outcome, whole
+from tests.docs.page import LANGUAGE, completed, outcome
 
 TEXT = (Path(__file__).parent / "corners.yaml").read_text(encoding="utf-8")
 
 
 def corners() -> list[Any]:
-    value, mistakes = parse(Source("corners.yaml", TEXT))
+    value, errors = parse(Source("corners.yaml", TEXT))
     assert value is not None
-    assert not mistakes
+    assert not errors
     plain = value.plain()
     assert isinstance(plain, list)
     return plain
@@ -54,7 +54,7 @@ FILES = {
 
 
 def without_targets(text: str) -> str:
-    """The text with [links]() that lead nowhere."""
+    """The text with the targets of links removed."""
     return re.sub(r"\]\([^)\s]*\)", "]()", text)
 
 
@@ -71,10 +71,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("corner", corners(), ids=lambda each: each["says"])
-def test_what_the_page_says(corner: dict[str, str], page: str, folder: Path) -> None:
+@pytest.mark.parametrize("corner", corners(), ids=lambda case: case["says"])
+def test_a_sentence_is_true(corner: dict[str, str], page: str, folder: Path) -> None:
     assert without_targets(corner["says"]) in page
-    found = outcome(compile_text(Source("corner.yaml", whole(corner["spec"])), folder)).splitlines()
+    found = outcome(compile_text(Source("corner.yaml", completed(corner["spec"])), folder)).splitlines()
     if "=" not in corner["gives"]:
         assert [line.partition(":")[0] for line in found if line[0] != " "] == [f"error[{corner['gives']}]"]
     else:

@@ -1,4 +1,4 @@
-"""DEVELOPERS.md: what it names is there, and its op works as it is written."""
+"""DEVELOPERS.md: the paths and names exist, and its example op works."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.ops.support import expected, make_function, make_inputs, sizes_of
 TEXT = (ROOT / "DEVELOPERS.md").read_text(encoding="utf-8")
 
 
-def test_every_path_is_there() -> None:
+def test_every_path_exists() -> None:
     paths = set(re.findall(r"(?:cnngraph|tests|benchmarks|specs|docs)/[\w./]*[\w/]", TEXT))
     assert len(paths) > 60
     missing = {path for path in paths if not (ROOT / path).exists() and "NAME" not in path}
     assert missing == set()
 
 
-def test_what_is_said_to_be_in_a_file_is_there() -> None:
+def test_names_are_in_the_files_given() -> None:
     found = re.findall(r"`([A-Za-z_.]+)` in `(cnngraph/[\w/.]+\.py)`", " ".join(TEXT.split()))
     assert len(found) > 15
     for name, path in found:
@@ -31,7 +31,7 @@ def test_what_is_said_to_be_in_a_file_is_there() -> None:
             assert re.search(rf"^\s*(?:def |class |){part}\b", text, re.MULTILINE), (name, path)
 
 
-def test_every_room_is_on_the_map() -> None:
+def test_every_package_is_in_the_table() -> None:
     table = TEXT[TEXT.index("| layer of") : TEXT.index("`[tool.importlinter]`")]
     rooms = {
         path.stem for path in (ROOT / "cnngraph").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
@@ -50,7 +50,7 @@ def test_the_map_has_the_layers_in_their_order() -> None:
     assert shown == [{room.strip().removeprefix("cnngraph.") for room in layer.split("|")} for layer in layers]
 
 
-def test_the_op_of_the_page() -> None:
+def test_the_example_op() -> None:
     source = re.search(r"```python\n(class Softsign.*?)```", TEXT, re.DOTALL)
     assert source
     scope: dict[str, Any] = dict(vars(activation))
@@ -59,5 +59,5 @@ def test_the_op_of_the_page() -> None:
     assert fields_of(cls) == {}
     for example in cls.examples:
         op, types = make_op(cls, example.arguments), example.types()
-        made = sizes_of(make_function(op, types)(*make_inputs(types)))
-        assert made == expected(op.infer(*types)) == (2, *example.output)
+        shapes = sizes_of(make_function(op, types)(*make_inputs(types)))
+        assert shapes == expected(op.infer(*types)) == (2, *example.output)

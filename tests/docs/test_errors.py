@@ -1,4 +1,4 @@
-"""The table of codes is complete, its examples do what they say, and `cnngraph explain` prints them."""
+"""The table of codes is complete and its examples report what they should."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from cnngraph.diagnostics.codes import Code
 from cnngraph.errors_page import outcome
 from cnngraph.lint.codes import all_codes, all_groups
-from tests.docs.page import Page
 from tests.library import ROOT
 
 CODES = all_codes()
@@ -22,23 +21,23 @@ WITHOUT = [entry for entry in CODES.values() if not entry.wrong]
 
 
 def codes_in(path: Path) -> set[str]:
-    """The codes that a module has as strings."""
+    """The codes in the string literals of a module."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return {string for string in strings if re.fullmatch(r"[EW]\d{3}", string)}
 
 
-def test_every_code_is_in_the_table_and_no_other() -> None:
+def test_the_table_has_exactly_the_codes_of_the_source() -> None:
     modules = (path for path in PACKAGE.rglob("*.py") if TABLE not in path.parents)
     assert set[str]().union(*map(codes_in, modules)) == set(CODES)
 
 
-def test_no_code_is_in_the_table_twice() -> None:
+def test_codes_are_unique() -> None:
     assert sum(len(group.codes) for group in all_groups()) == len(CODES)
 
 
 @pytest.mark.parametrize("code", [entry.code for entry in EXAMPLES])
-def test_the_wrong_example_has_this_error_alone(code: str) -> None:
+def test_the_wrong_example_reports_only_this_code(code: str) -> None:
     entry = CODES[code]
     assert entry.wrong
     found = outcome(entry.wrong)
@@ -49,7 +48,7 @@ def test_the_wrong_example_has_this_error_alone(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", [entry.code for entry in EXAMPLES])
-def test_the_right_example_has_no_error(code: str) -> None:
+def test_the_right_example_reports_nothing(code: str) -> None:
     entry = CODES[code]
     assert entry.right
     found = outcome(entry.right)
@@ -68,12 +67,8 @@ def test_a_code_without_an_example_has_a_reason_and_a_test(code: str) -> None:
 
 
 @pytest.mark.parametrize("entry", CODES.values(), ids=lambda entry: entry.code)
-def test_a_title_is_a_phrase_and_an_explanation_sentences(entry: Code) -> None:
+def test_the_form_of_titles_and_explanations(entry: Code) -> None:
     assert not entry.title.endswith(".")
     assert len(entry.title) <= 70
     assert len(re.findall(r"\.(?: |$)", "\n".join(entry.explanation), re.MULTILINE)) >= 2
     assert all(paragraph.endswith((".", ":")) for paragraph in entry.explanation)
-
-
-def test_links_lead_somewhere() -> None:
-    assert Page(ROOT / "docs" / "errors.md").dead_links() == []

@@ -1,4 +1,4 @@
-"""docs/handlers.md is true: its files and commands run as they are."""
+"""docs/handlers.md: its files and commands run as printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = {"ProgressBar": "tqdm", "--log tensorboard": "tensorboard", "--log ml
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the page's network and files."""
+    """A folder with the network and the files of the page."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -45,21 +45,21 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_the_page_shows_runs(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_run(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = (folder / "profiled.py").read_text() if "python" in command else command
     for what, package in PACKAGES.items():
         if what in shown:
             pytest.importorskip(package)
-    said = session(command, capsys)
-    assert (folder / "runs" / "net-1" / "best.safetensors").exists(), said
-    assert "error" not in said
+    output = session(command, capsys)
+    assert (folder / "runs" / "net-1" / "best.safetensors").exists(), output
+    assert "error" not in output
     if "print_rate" in command:
-        assert said.count(": learning rate ") == len(re.findall(r"^ *\d+/\d+ ", said, re.MULTILINE))
+        assert output.count(": learning rate ") == len(re.findall(r"^ *\d+/\d+ ", output, re.MULTILINE))
     if "python" in command:
-        assert re.search(r"^\d+\.\d+$", said, re.MULTILINE)
+        assert re.search(r"^\d+\.\d+$", output, re.MULTILINE)
 
 
-def test_the_page_names_what_there_is() -> None:
+def test_the_page_names_existing_things() -> None:
     from cnngraph.cli.commands.train import train
     from cnngraph.train import HandlerView
     from cnngraph.train.loop.loggers import LOGGERS

@@ -1,4 +1,4 @@
-"""The guide to the language is true: every example in it is run, and what stands below an example is what comes out."""
+"""The language guide: every example is run and its output is compared with the page."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_TENSORS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
-from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, outcome, whole
+from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, completed, outcome
 from tests.library import ROOT
 
-SPECS = [each for each in LANGUAGE.examples() if each.language == "yaml"]
-CONSOLES = [each for each in LANGUAGE.examples() if each.language == "console"]
+SPECS = [example for example in LANGUAGE.examples() if example.language == "yaml"]
+CONSOLES = [example for example in LANGUAGE.examples() if example.language == "console"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the page names."""
     root = tmp_path_factory.mktemp("language")
-    for each in SPECS:
-        if each.file:
-            path = root / each.file
+    for spec in SPECS:
+        if spec.file:
+            path = root / spec.file
             path.parent.mkdir(exist_ok=True)
-            path.write_text(each.text, encoding="utf-8")
+            path.write_text(spec.text, encoding="utf-8")
     return root
 
 
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(example: Example, found: str, refresh: bool) -> None:
-    """What stands below the example is what comes out; with --refresh-golden, it is written there."""
+    """Compare the output below the example; with --refresh-golden, rewrite it."""
     if refresh and example.below is not None and example.below != found:
         above = f"```{example.language}\n{example.text}```\n```text\n"
         LANGUAGE.refresh(f"{above}{example.below}```\n", f"{above}{found}```\n")
@@ -61,16 +61,16 @@ def refresh(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--refresh-golden"))
 
 
-@pytest.mark.parametrize("example", SPECS, ids=lambda each: each.name)
+@pytest.mark.parametrize("example", SPECS, ids=lambda value: value.name)
 def test_example(example: Example, folder: Path, refresh: bool) -> None:
-    source = Source(example.file or "example.yaml", whole(example.text))
+    source = Source(example.file or "example.yaml", completed(example.text))
     compilation = Lint().run(compile_text(source, folder, fixes=True))
     compare(example, outcome(compilation), refresh)
     if example.below is None:
         assert compilation.ok
 
 
-@pytest.mark.parametrize("example", CONSOLES, ids=lambda each: each.name)
+@pytest.mark.parametrize("example", CONSOLES, ids=lambda value: value.name)
 def test_command(
     example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refresh: bool
 ) -> None:
@@ -82,11 +82,11 @@ def test_command(
     assert found == example.text
 
 
-# -- tables, compared with what the package says
+# -- tables, compared with the package
 
 
 def rows(title: str, header: str) -> list[list[str]]:
-    """The rows of the table of a section whose first column is called so."""
+    """The rows of the table of a section with this header in the first column."""
     lines = LANGUAGE.section(title).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {header} |"))
     found = []
@@ -98,30 +98,30 @@ def rows(title: str, header: str) -> list[list[str]]:
 
 
 def words(title: str, header: str) -> list[str]:
-    """What stands in code in the first column of a table."""
+    """The code spans in the first column of a table."""
     return [word for row in rows(title, header) for word in re.findall(r"`([^`]+)`", row[0])]
 
 
-def test_every_key_leads_to_its_section() -> None:
+def test_every_key_links_to_its_section() -> None:
     anchors = {f"{name}#{anchor}" for name in LANGUAGE_PAGES for anchor in Page(ROOT / "docs" / name).anchors()}
     assert {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values())} <= anchors
 
 
-def test_every_function_is_explained() -> None:
-    assert {each.partition("(")[0] for each in words("Functions", "function")} == set(FUNCTIONS)
+def test_every_function_is_in_the_table() -> None:
+    assert {word.partition("(")[0] for word in words("Functions", "function")} == set(FUNCTIONS)
 
 
-def test_scalars_are_read_as_the_table_says() -> None:
+def test_scalars_are_read_as_in_the_table() -> None:
     for written, read, *_ in rows("How YAML is read", "written"):
-        for each in re.findall(r"`([^`]+)`", written):
-            value = core_scalar(each)
+        for name in re.findall(r"`([^`]+)`", written):
+            value = core_scalar(name)
             shown = f'the string "{value}"' if isinstance(value, str) else show_value(value)
-            assert shown == read.replace("`", ""), each
+            assert shown == read.replace("`", ""), name
 
 
-def test_expressions_give_what_the_table_says() -> None:
-    (example,) = [each for each in SPECS if each.name == "Operators 1"]
-    compilation = compile_text(Source("example.yaml", whole(example.text)), LANGUAGE.path.parent)
+def test_expressions_evaluate_as_in_the_table() -> None:
+    (example,) = [spec for spec in SPECS if spec.name == "Operators 1"]
+    compilation = compile_text(Source("example.yaml", completed(example.text)), LANGUAGE.path.parent)
     assert compilation.graph is not None
     params = compilation.graph.params
 
@@ -165,10 +165,10 @@ BOUNDS: dict[str, int] = {
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-def test_bounds_are_those_of_the_table(bound: str) -> None:
+def test_limits_are_those_of_the_table(bound: str) -> None:
     found = {row[0].partition(",")[0]: row[1] for row in rows("Bounds", "at most")}
     assert found[bound] == f"{BOUNDS[bound]:,}"
 
 
-def test_every_bound_is_looked_at() -> None:
+def test_every_limit_is_tested() -> None:
     assert {row[0].partition(",")[0] for row in rows("Bounds", "at most")} == set(BOUNDS)

@@ -1,4 +1,4 @@
-"""Pages of the guide are true: each is run from its first line to its last, in a folder of its own."""
+"""Pages of the guide: each is run from beginning to end in its own folder."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.console import alike, learned, session, steady
+from tests.docs.console import matches, session, trains, without_variation
 from tests.docs.page import Example, Page
 from tests.library import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = ["guide/how-it-works.md", "guide/from-pytorch.md", "guide/fine-tuning.md", "guide/plugins.md", "python.md"]
-SKIPPED = {"sh", "toml", "py"}  # what is installed, downloaded or written by hand
+SKIPPED = {"sh", "toml", "py"}  # installation, downloads and handwritten files
 
 
 class Run:
-    """A page that is run: its files, its Python session and its commands, in their order."""
+    """A page that is run: its files, Python session and commands, in order."""
 
     def __init__(self, page: Page, capsys: pytest.CaptureFixture[str], refresh: bool) -> None:
         self.page, self.capsys, self.refresh = page, capsys, refresh
         self.namespace: dict[str, object] = {"__name__": "page"}
 
     def step(self, example: Example) -> None:
-        """Do what a block says, and compare with what stands in it or below."""
+        """Run a block and compare its output with the page."""
         if example.file:
             Path(example.file).write_text(example.text, encoding="utf-8")
         elif example.language == "console":
             found = session(example.text, self.capsys)
-            same = alike(steady(example.text), steady(found)) if learned(example.text) else found == example.text
+            same = (
+                matches(without_variation(example.text), without_variation(found))
+                if trains(example.text)
+                else found == example.text
+            )
             self.compare(same, f"```console\n{example.text}```", f"```console\n{found}```")
         elif example.language == "python":
             printed = io.StringIO()
@@ -46,7 +50,7 @@ class Run:
             assert example.language in SKIPPED, example.name
 
     def compare(self, same: bool, shown: str, found: str) -> None:
-        """What a page shows is what was found, or is made so."""
+        """Compare the output with the page, or refresh the page."""
         if self.refresh and not same:
             self.page.refresh(shown, found)
         else:
@@ -54,7 +58,7 @@ class Run:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_true(
+def test_a_page_runs(
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -69,7 +73,7 @@ def test_a_page_is_true(
         for example in run.page.examples():
             run.step(example)
     finally:
-        for module in set(sys.modules) - known:  # those of the page's own files
+        for module in set(sys.modules) - known:  # modules from the page's files
             if str(getattr(sys.modules[module], "__file__", None)).startswith(str(tmp_path)):
                 del sys.modules[module]
 
@@ -78,12 +82,12 @@ MARKDOWN = sorted(path for path in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_are_valid(path: Path) -> None:
     assert Page(path).dead_links() == []
 
 
-def test_every_page_is_reached() -> None:
-    """From the README, by links."""
+def test_every_page_is_linked() -> None:
+    """By links, starting from the README."""
     found, waiting = set[Path](), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()

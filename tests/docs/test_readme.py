@@ -1,4 +1,4 @@
-"""What the README shows is what the files and commands say."""
+"""The README shows current files and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = ["specs/googlenet_mnist.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_a_spec_is_shown_whole(name: str) -> None:
+def test_specs_are_shown_in_full(name: str) -> None:
     assert f"```yaml\n{(ROOT / name).read_text(encoding='utf-8')}```\n" in README
 
 
@@ -27,26 +27,20 @@ def test_the_residual_unit_is_the_one_of_the_library() -> None:
     assert shown[0] in (ROOT / "specs/blocks/residual.yaml").read_text(encoding="utf-8")
 
 
-def test_the_mistake_is_answered_so() -> None:
+def test_the_error_is_current() -> None:
     name = "specs/googlenet_mnist.yaml"
     text = (ROOT / name).read_text(encoding="utf-8").replace("stride: 1, padding: 1}", "padding: 1}")
-    (told,) = compile_text(Source(name, text), ROOT / "specs", fixes=True).diagnostics
-    assert str(told) in README
+    (error,) = compile_text(Source(name, text), ROOT / "specs", fixes=True).diagnostics
+    assert str(error) in README
 
 
-def test_the_table_is_what_show_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_show_is_current(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "80")
     assert run(["show", "googlenet_mnist", "--depth", "1"]) == 0
     assert capsys.readouterr().out.strip() in README
 
 
-def test_the_list_is_what_list_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_of_networks_is_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "convnext*"]) == 0
     assert f"$ cnngraph list 'convnext*'\n```\n```\n{capsys.readouterr().out}```\n" in README
-
-
-def test_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [each for each in links if not (ROOT / each).exists()] == []

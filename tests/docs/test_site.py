@@ -1,4 +1,4 @@
-"""docs/ builds into a site without warnings, with every public name in the reference of the API."""
+"""The documentation site builds without warnings and documents every public name."""
 
 from __future__ import annotations
 

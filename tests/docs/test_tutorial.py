@@ -1,4 +1,4 @@
-"""docs/tutorial.md is true: who does what it says, from its first line to its last, sees what it shows."""
+"""docs/tutorial.md: run from beginning to end, its commands print what it shows."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.console import ELIDED, alike, learned, session, steady
+from tests.docs.console import ELIDED, matches, session, trains, without_variation
 from tests.docs.page import TUTORIAL, Example
 
 PICTURE = TUTORIAL.path.parent / "images" / "gated.svg"
 
 
 def edited(text: str, diff: str) -> str:
-    """The text with the lines of a diff exchanged; they stand in it once."""
+    """The text with a diff applied; its old lines must be unique."""
     lines = diff.splitlines(keepends=True)
     old = "".join(line[1:] for line in lines if line[0] in " -")
     new = "".join(line[1:] for line in lines if line[0] in " +")
@@ -24,20 +24,24 @@ def edited(text: str, diff: str) -> str:
 
 
 def writes(example: Example, before: str) -> str:
-    """What a file holds after a step that shows it whole, or what changes in it; its name is no part of a diff."""
+    """The content of a file after a step that shows the whole file or a diff."""
     return edited(before, example.text.partition("\n")[2]) if example.language == "diff" else example.text
 
 
 def compare(example: Example, found: str, refresh: bool) -> None:
-    """What a console block shows is what its commands print, but for what is elided and what chance brings."""
-    same = alike(steady(example.text), steady(found)) if learned(example.text) else alike(example.text, found)
+    """Compare a console block with the output of its commands, except elided and varying parts."""
+    same = (
+        matches(without_variation(example.text), without_variation(found))
+        if trains(example.text)
+        else matches(example.text, found)
+    )
     if refresh and not same and ELIDED not in example.text:
         TUTORIAL.refresh(f"```console\n{example.text}```", f"```console\n{found}```")
     else:
         assert same, f"{example.name}:\n{found}"
 
 
-def test_every_step(
+def test_the_tutorial_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     refresh = bool(request.config.getoption("--refresh-golden"))
@@ -57,18 +61,18 @@ def test_every_step(
 
 
 def compare_pictures(found: Path, refresh: bool) -> None:
-    """The page's picture says what a fresh one says; where its lines run is the business of the drawing program."""
+    """Compare the texts of the page's picture with a new one; the layout may differ."""
     fresh = found.read_text(encoding="utf-8")
-    if refresh and words(fresh) != words(PICTURE.read_text(encoding="utf-8")):
+    if refresh and texts(fresh) != texts(PICTURE.read_text(encoding="utf-8")):
         PICTURE.write_text(fresh, encoding="utf-8")
-    assert words(PICTURE.read_text(encoding="utf-8")) == words(fresh)
+    assert texts(PICTURE.read_text(encoding="utf-8")) == texts(fresh)
 
 
-def words(svg: str) -> list[str]:
+def texts(svg: str) -> list[str]:
     return sorted(re.findall(r"<text[^>]*>([^<]*)", svg))
 
 
-def test_the_last_version_of_the_file_grows_out_of_the_one_before() -> None:
+def test_the_diffs_lead_to_the_final_file() -> None:
     versions = [""]
     for example in TUTORIAL.examples():
         if example.file == "gated.yaml":

@@ -1,4 +1,4 @@
-"""What a network is a change of: itself before the command line changed it, and what its spec extends."""
+"""Base networks: the one before command-line changes, and those that its spec extends."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def facts(graph: Graph) -> list[tuple[str, object, object]]:
     return [(bas.name, bas.params["width"], bas.params["classes"]) for bas in bases(graph)]
 
 
-def test_what_a_file_extends(folder: Path) -> None:
+def test_bases_are_the_specs_that_a_file_extends(folder: Path) -> None:
     graph = cnngraph.load(folder / "mine.yaml")
     assert facts(graph) == [("wide", 8, 10), ("family", 4, 10)]
     assert base_names(graph) == ["mine", "wide", "family"]
 
 
-def test_a_network_before_it_was_changed_comes_first(folder: Path) -> None:
+def test_the_first_base_is_the_unchanged_network(folder: Path) -> None:
     graph = cnngraph.load(folder / "wide.yaml", classes=7)
     assert facts(graph) == [("wide", 8, 10), ("family", 4, 10)]
     assert base_names(graph) == ["wide", "family"]
     assert facts(cnngraph.load(folder / "family.yaml")) == []
 
 
-def test_what_cannot_stand_alone_is_left_out(folder: Path) -> None:
+def test_a_base_with_errors_is_skipped(folder: Path) -> None:
     (folder / "family.yaml").write_text(FAMILY.replace("width: 4", "width: null"))
     assert facts(cnngraph.load(folder / "mine.yaml")) == [("wide", 8, 10)]
 
@@ -66,7 +66,7 @@ class OwnOp(Op):
         return arguments[0]
 
 
-def test_an_op_of_a_plugin_that_the_change_does_without(tmp_path: Path) -> None:
+def test_a_base_may_use_a_plugin_op_that_the_network_does_not(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text("cnngraph: 1\ninput: [3]\nparams: {own: true}\nnodes: [relu, {op: own_op, when: $own}]\n")
     source = read_file(path)
@@ -77,7 +77,7 @@ def test_an_op_of_a_plugin_that_the_change_does_without(tmp_path: Path) -> None:
     assert [[node.op for node in result.nodes] for result in (graph, *bases(graph))] == [["relu"], ["relu", "own_op"]]
 
 
-def test_a_pickle_leaves_it_out(folder: Path) -> None:
+def test_a_pickled_graph_has_no_base(folder: Path) -> None:
     graph = cnngraph.load(folder / "mine.yaml")
     again = pickle.loads(pickle.dumps(graph))
     assert (again.base, again.plugins, again.state) == (None, {}, graph.state)

@@ -1,4 +1,4 @@
-"""The search for causes and fixes: what it names, and that it never stands in the way of the error itself."""
+"""The search for causes and fixes of shape errors; an exception in it never hides the error itself."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ WINDOW = "a: {op: max_pool, kernel: 2}\nb: {op: max_pool, kernel: 2}\nc: {op: ma
 
 def only_error(nodes: str, input: str = "[8, 8, 8]") -> Diagnostic:
     lines = "".join(f"  {line}\n" for line in nodes.splitlines())
-    (found,) = compile_text(Source("net.yaml", f"cnngraph: 1\ninput: {input}\nnodes:\n{lines}"), Path()).diagnostics
-    return found
+    (error,) = compile_text(Source("net.yaml", f"cnngraph: 1\ninput: {input}\nnodes:\n{lines}"), Path()).diagnostics
+    return error
 
 
 def functions() -> list[tuple[Any, str]]:
-    """Everything in the search but its guarded entrance."""
+    """Every function of the search except its guarded entry points."""
     found: list[tuple[Any, str]] = []
     for owner in (causes, causes.Trace, repairs, repairs.Repairs):
         module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
@@ -42,7 +42,7 @@ def functions() -> list[tuple[Any, str]]:
 @pytest.mark.parametrize(
     ("nodes", "code"), [(DIFFERENT_SIZES, "E203"), (DIFFERENT_CHANNELS, "E202"), (WINDOW, "E204")], ids=str
 )
-def test_an_exception_in_the_search_leaves_the_error(
+def test_an_exception_in_the_search_for_causes_keeps_the_error(
     owner: Any, name: str, nodes: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> NoReturn:
@@ -50,25 +50,25 @@ def test_an_exception_in_the_search_leaves_the_error(
 
     plain = only_error(nodes)
     monkeypatch.setattr(owner, name, fail)
-    found = only_error(nodes)
-    assert (found.code, found.message, found.span, found.node) == (code, plain.message, plain.span, plain.node)
+    error = only_error(nodes)
+    assert (error.code, error.message, error.span, error.node) == (code, plain.message, plain.span, plain.node)
 
 
 @pytest.mark.parametrize("other", ["parameter, shape: [8]", "parameter, shape: [7]", "global_avg_pool, from: in"])
 @pytest.mark.parametrize("op", ["add", "mul", "maximum", "concat", "sub"])
 @pytest.mark.parametrize("map_", ["conv_transpose, out: 8, kernel: 2, stride: 2", "upsample, scale_factor: 2"])
-def test_inputs_of_different_rank_are_an_error_like_any_other(op: str, other: str, map_: str) -> None:
-    found = only_error(f"up: {{op: {map_}}}\nother: {{op: {other}}}\nsum: {{op: {op}, from: [up, other]}}")
-    assert found.code in ("E202", "E203", "E211", "E212")
+def test_inputs_of_different_rank_are_one_error(op: str, other: str, map_: str) -> None:
+    error = only_error(f"up: {{op: {map_}}}\nother: {{op: {other}}}\nsum: {{op: {op}, from: [up, other]}}")
+    assert error.code in ("E202", "E203", "E211", "E212")
 
 
 def test_a_parameter_for_each_channel_needs_two_more_axes() -> None:
-    found = only_error(
+    error = only_error(
         "up: {op: conv_transpose, out: 8, kernel: 2, stride: 2}\n"
         "gamma: {op: parameter, shape: [8]}\nscaled: {op: mul, from: [up, gamma]}"
     )
-    assert found.code == "E203"
-    assert "shape: [8, 1, 1]" in str(found.help)
+    assert error.code == "E203"
+    assert "shape: [8, 1, 1]" in str(error.help)
 
 
 CONV = "add: {op: add, from: [in, a]}"
@@ -88,18 +88,18 @@ CONV = "add: {op: add, from: [in, a]}"
         ("avg_pool, kernel: [2, 1], stride: 1, padding: [1, 0]", "too many", "{op: pad, padding: [0, 0, 0, 1]}"),
     ],
 )
-def test_an_even_window_with_padding_is_named_as_the_cause(node: str, fact: str, help: str, size: int) -> None:
-    found = only_error(f"a: {{op: {node}}}\n{CONV}", f"[8, {size}, {size}]")
-    assert found.code == "E203"
-    assert "divi" not in str(found)
-    assert fact in str(found)
-    assert help in str(found.help)
+def test_an_even_kernel_with_padding_is_the_cause(node: str, fact: str, help: str, size: int) -> None:
+    error = only_error(f"a: {{op: {node}}}\n{CONV}", f"[8, {size}, {size}]")
+    assert error.code == "E203"
+    assert "divi" not in str(error)
+    assert fact in str(error)
+    assert help in str(error.help)
 
 
-def test_only_what_was_made_smaller_is_said_not_to_divide() -> None:
+def test_an_indivisible_input_size_is_the_cause() -> None:
     nodes = "down: {op: max_pool, kernel: 2}\nup: {op: upsample, scale_factor: 2}\nsum: {op: add, from: [in, up]}"
-    found = only_error(nodes, "[8, 31, 31]")
-    assert "31×31 is not divisible by 2" in str(found.help)
+    error = only_error(nodes, "[8, 31, 31]")
+    assert "31×31 is not divisible by 2" in str(error.help)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_only_what_was_made_smaller_is_said_not_to_divide() -> None:
         ("avg_pool, kernel: 3, padding: valid", 13, "did you mean `0`?"),
     ],
 )
-def test_padding_of_tensorflow_is_written_as_a_pad(node: str, size: int, help: str) -> None:
-    found = only_error(f"a: {{op: {node}}}", f"[8, {size}, {size}]")
-    assert found.code == "E205"
-    assert help in str(found.help)
+def test_tensorflow_padding_is_suggested_as_a_pad_op(node: str, size: int, help: str) -> None:
+    error = only_error(f"a: {{op: {node}}}", f"[8, {size}, {size}]")
+    assert error.code == "E205"
+    assert help in str(error.help)
 
 
-def test_expect_of_the_input_names_it() -> None:
-    found = only_error("a: {nodes: [{op: relu, when: false}], expect: [3, 8, 8]}\nb: relu")
-    assert "8×8×8 is the network's input" in found.notes
+def test_a_failed_expect_on_the_input_names_the_input() -> None:
+    error = only_error("a: {nodes: [{op: relu, when: false}], expect: [3, 8, 8]}\nb: relu")
+    assert "8×8×8 is the network's input" in error.notes

@@ -1,4 +1,4 @@
-"""The order of elaboration: a path may stand further down, and only what is really read makes a circle."""
+"""The order of elaboration: a path may name a later node, and only nodes that are really read make a cycle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 
 
 def order(text: str) -> str:
-    """The nodes in the order in which they run, or the codes of what is wrong."""
+    """The paths of the nodes in execution order, or the codes of the errors."""
     result = compile_text(Source("t.yaml", HEAD + text), Path())
     if result.diagnostics:
         return " ".join(diagnostic.code for diagnostic in result.diagnostics)
@@ -22,12 +22,12 @@ def order(text: str) -> str:
 
 
 FINE = {
-    "names that begin alike": (
+    "names with a common prefix": (
         "nodes: {a1: relu, a2: relu, l: {op: identity, repeat: 2, from: 'a${$i + 1}', carry: none}, "
         "c: {op: concat, from: l}, average: global_avg_pool}",
         "a1 a2 l.0 l.1 c average",
     ),
-    "numbers beyond those read": (
+    "numbered nodes beyond those read": (
         "nodes: {r0: relu, r1: relu, f: {op: identity, repeat: 2, from: r$i, carry: none}, "
         "c: {op: concat, from: f}, r2: relu}",
         "r0 r1 f.0 f.1 c r2",
@@ -47,7 +47,7 @@ FINE = {
         "c: {op: add, from: f}, r0: {op: relu, from: h.0}, r1: {op: relu, from: h.1}, r2: {op: relu, from: c}}",
         "h r0 r1 f.0 f.1 c r2",
     ),
-    "a flat node above that contains a node of the reader's name": (
+    "a flat node that contains a node of the reader's name": (
         "nodes: {f: {flat: true, nodes: {a: {op: relu, repeat: 1}}}, a: {op: tanh, from: a.0, repeat: 2, flat: true}}",
         "a.0 0 1",
     ),
@@ -69,34 +69,34 @@ FINE = {
         "nodes: {a: {op: relu, from: in, when: 'true or $c.channels > 2'}, c: {op: tanh, from: a}}",
         "a c",
     ),
-    "an else further down": (
+    "an else that is a later node": (
         "params: {on: false}\nnodes: {a: {op: relu, from: in, when: $on, else: c}, c: {op: tanh, from: in}, "
         "d: {op: add, from: [a, c]}}",
         "c d",
     ),
-    "a size further down": (
+    "the size of a later node": (
         "params: {on: true}\nnodes: {a: {op: conv, kernel: 1, from: in, out: '$c.channels if $on else 8'}, "
         "c: {op: tanh, from: in}, d: {op: add, from: [a, c]}}",
         "c a d",
     ),
-    "an else of an iteration further down": (
+    "an else of an iteration that is a later node": (
         "nodes: {a: {op: relu, from: in, repeat: 2, first: {when: false, else: c}}, c: {op: tanh, from: in}, "
         "d: {op: add, from: [a, c]}}",
         "c a.0 d",
     ),
-    "an else of a row further down": (
+    "an else of a row that is a later node": (
         "nodes: {a: {op: relu, from: in, repeat: [{when: false, else: c}, {}]}, c: {op: tanh, from: in}, "
         "d: {op: add, from: [a, c]}}",
         "c a.0 d",
     ),
-    "what is shared further down": (
+    "sharing a later node": (
         "nodes: {a: {share: c, from: in}, c: {op: conv, out: 8, kernel: 1, from: in}, d: {op: add, from: [a, c]}}",
         "c a d",
     ),
 }
 
-CIRCLES = {
-    "straight": "nodes: {a: {op: relu, from: c}, b: relu, c: tanh}",
+CYCLES = {
+    "direct": "nodes: {a: {op: relu, from: c}, b: relu, c: tanh}",
     "through itself": "nodes: {a: {op: relu, from: a}}",
     "by number": "nodes: {r0: relu, f: {op: identity, repeat: 2, from: r$i, carry: none}, r1: {op: add, from: f}}",
     "by an else that is needed": "nodes: {a: {op: relu, from: in, when: false, else: c}, c: {op: tanh, from: a}}",
@@ -109,12 +109,12 @@ CIRCLES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), FINE.values(), ids=FINE)
-def test_what_is_no_circle(text: str, expected: str) -> None:
+def test_specs_without_a_cycle(text: str, expected: str) -> None:
     assert order(text) == expected
 
 
-@pytest.mark.parametrize("text", CIRCLES.values(), ids=CIRCLES)
-def test_circles(text: str) -> None:
+@pytest.mark.parametrize("text", CYCLES.values(), ids=CYCLES)
+def test_cycles(text: str) -> None:
     assert order(text) == "E315"
 
 

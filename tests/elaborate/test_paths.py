@@ -1,4 +1,4 @@
-"""What a path leads to: every node that is shown can be read, and what could be two things is refused."""
+"""Resolving paths: every path that `show` prints can be read, and ambiguous paths are errors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ blocks:
 
 
 def reads(text: str, node: str = "t") -> str:
-    """What a node reads, or the codes of what is wrong."""
+    """The inputs of a node, or the codes of the errors."""
     result = compile_text(Source("t.yaml", HEAD + text), Path())
     errors = [diagnostic.code for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR]
     if errors:
         return " ".join(errors)
     assert result.graph is not None
-    return " ".join(next(made.inputs for made in result.graph.nodes if made.path == node))
+    return " ".join(next(candidate.inputs for candidate in result.graph.nodes if candidate.path == node))
 
 
 # -- numbers
@@ -65,22 +65,22 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("blocks", "node", "path", "expected"), NUMBERS.values(), ids=NUMBERS)
-def test_numbers(blocks: str, node: str, path: str, expected: str) -> None:
+def test_numbers_in_paths(blocks: str, node: str, path: str, expected: str) -> None:
     text = f"{blocks}nodes:\n  {node}\n  t: {{op: relu, from: {path}}}\n  all: {{op: concat, from: [paths, t]}}\n"
     assert reads(text) == expected
 
 
-def test_the_two_meanings_are_reported() -> None:
+def test_an_ambiguous_path_lists_both_meanings() -> None:
     text = f"{MAYBE}nodes:\n  {PATHS}}}\n  t: {{op: relu, from: paths.1}}\n"
-    (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
-    assert told.message == "`paths.1` is ambiguous"
-    assert told.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
-    assert told.help is not None
-    assert "name: path1" in told.help
-    assert "{op: identity, from: paths}" in told.help
+    (error,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
+    assert error.message == "`paths.1` is ambiguous"
+    assert error.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
+    assert error.help is not None
+    assert "name: path1" in error.help
+    assert "{op: identity, from: paths}" in error.help
 
 
-def test_what_the_help_says_is_not_ambiguous() -> None:
+def test_the_suggested_paths_are_unambiguous() -> None:
     text = f"{MAYBE}nodes:\n  {PATHS}}}\n  list: {{op: identity, from: paths}}\n  t: {{op: relu, from: list.0}}\n"
     assert reads(text + "  all: {op: concat, from: [paths, t]}\n") == "list.0"
 
@@ -107,7 +107,7 @@ FLAT = {
 
 
 @pytest.mark.parametrize(("blocks", "node", "path"), FLAT.values(), ids=FLAT)
-def test_flat_nodes(blocks: str, node: str, path: str) -> None:
+def test_paths_into_flat_nodes(blocks: str, node: str, path: str) -> None:
     found = reads(f"{blocks}nodes:\n  {node}\n  t: {{op: tanh, from: {path}}}\n  all: {{op: add, from: [links, t]}}\n")
     assert found.split(".")[-1] == path.split(".")[-1]
 
@@ -115,12 +115,12 @@ def test_flat_nodes(blocks: str, node: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"), [("a", "E319"), ("a.a", "a"), ("b", "b")], ids=["its name", "inside it", "another"]
 )
-def test_a_flat_node_called_as_one_inside_it(path: str, expected: str) -> None:
+def test_a_flat_node_with_the_name_of_an_inner_node(path: str, expected: str) -> None:
     text = "blocks: {u: {flat: true, nodes: {a: relu, b: tanh}}}\nnodes:\n  a: u\n"
     assert reads(f"{text}  t: {{op: relu, from: {path}}}\n  all: {{op: add, from: [b, t]}}\n") == expected
 
 
-# -- no two nodes have one path
+# -- paths are unique
 
 CLASHES = {
     "a flat dense block called as its first iteration": (
@@ -148,28 +148,28 @@ def assert_one_path_each(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize(("text", "codes"), CLASHES.values(), ids=CLASHES)
-def test_clashes(text: str, codes: list[str]) -> None:
+def test_two_nodes_with_one_path_are_an_error(text: str, codes: list[str]) -> None:
     result = compile_text(Source("t.yaml", HEAD + text), Path())
     assert [diagnostic.code for diagnostic in result.diagnostics] == codes
     assert result.graph is not None
     assert_one_path_each(result.graph)
 
 
-def test_no_two_nodes_of_random_specs_have_one_path(tmp_path: Path) -> None:
+def test_paths_in_random_specs_are_unique(tmp_path: Path) -> None:
     for seed in range(100):
         graph = compiled(spec_files(draw(seed)[1], MAIN), tmp_path).graph
         assert graph is not None
         assert_one_path_each(graph)
 
 
-# -- every path that is shown can be read
+# -- every printed path can be read
 
 READ = ["vgg11_bn", "squeezenet1_1", "shufflenet_v2_x0_5", "googlenet_mnist", "resnet_cifar_222", "mnasnet0_5"]
 READ += ["densenet_40_12", "efficientnet_b0", "mobilenet_v2", "drn_c_26", "unet"]
 
 
 def tensors(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Every tensor that an output can be, by the path that `show` prints; then the values of blocks and repeats."""
+    """Every tensor that can be an output, by the path that `show` prints; then the values of blocks and repeats."""
     found = {}
     for index, node in enumerate(graph.nodes):
         if not node.unused and node.types[0].batched:
@@ -187,17 +187,17 @@ def tensors(graph: Graph) -> dict[str, tuple[int, int]]:
 def test_every_path_can_be_an_output(name: str, tmp_path: Path) -> None:
     graph = compile_spec(network(name)).graph
     assert graph is not None
-    wanted = tensors(graph)
-    lines = [f"  o{number}: {path!r}" for number, path in enumerate(wanted)]
+    expected_outputs = tensors(graph)
+    lines = [f"  o{number}: {path!r}" for number, path in enumerate(expected_outputs)]
     text = "\n".join([f"cnngraph: 1\nextends: {name}\ntraining_only: []\noutputs:", *lines, ""])
     result = compile_text(Source("taps.yaml", text), tmp_path)
     assert result.ok, result.diagnostics[0]
     assert result.graph is not None
-    found = {path: tuple(result.graph.outputs[f"o{number}"]) for number, path in enumerate(wanted)}
-    assert found == wanted
+    found = {path: tuple(result.graph.outputs[f"o{number}"]) for number, path in enumerate(expected_outputs)}
+    assert found == expected_outputs
 
 
-def test_a_flat_block_with_a_dense_repeat_can_be_used_twice() -> None:
+def test_a_flat_dense_block_can_be_used_twice() -> None:
     """The concatenation that `carry: concat` implies takes no name that another node may have."""
     graph = graph_of(
         """

@@ -1,4 +1,4 @@
-"""What counts as read: nodes that read nothing, iterations that are absent, inputs that are outputs, equal names."""
+"""Inputs of nodes: absent iterations, nodes without inputs, inputs that are outputs, equal names."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def test_an_absent_iteration_adds_nothing_to_a_concatenation(nodes: str, channel
     assert [node.path for node in graph.nodes] == paths
 
 
-def test_nothing_is_concatenated_where_every_iteration_is_absent() -> None:
+def test_if_every_iteration_is_absent_nothing_is_concatenated() -> None:
     graph = graph_of(f"nodes: [{{repeat: 1, {CONV}, flat: true, first: {{when: false}}}}, relu]")
     assert [node.inputs for node in graph.nodes] == [("in",)]
 
 
 @pytest.mark.parametrize("above", ["a: {op: mul, from: [in, gamma]}", "z: relu\n  a: {op: mul, from: [z, gamma]}"])
-def test_a_free_parameter_may_stand_below_what_reads_it(above: str) -> None:
+def test_a_free_parameter_may_follow_its_reader(above: str) -> None:
     graph = graph_of(f"nodes:\n  {above}\n  gamma: {{op: parameter, shape: [], init: 0.5}}\n  b: {{op: relu, from: a}}")
     assert graph.nodes[-1].inputs == ("a",)
 
 
-def test_an_input_that_is_an_output_is_read() -> None:
+def test_an_input_may_be_an_output() -> None:
     graph = graph_of("input: {x: [3], y: [3]}\nnodes: {n: {op: relu, from: y}}\noutputs: {o: x, p: n}")
     assert graph.output_shapes == {"o": (3,), "p": (3,)}
 
@@ -54,6 +54,6 @@ def test_an_input_that_is_an_output_is_read() -> None:
         "input: [3]\nblocks: {b: {inputs: [x], nodes: {x: {op: add, from: [x, x]}}}}\nnodes: [b]",
     ],
 )
-def test_a_node_has_another_name_than_an_input_of_its_scope(text: str) -> None:
+def test_a_node_with_the_name_of_an_input_is_an_error(text: str) -> None:
     result = compile_text(Source("net.yaml", f"cnngraph: 1\n{text}\n"), LIBRARY)
     assert [diagnostic.code for diagnostic in result.diagnostics] == ["E305"]

@@ -1,4 +1,4 @@
-"""What can be shared, and what is said of the rest."""
+"""What can be shared, and the errors for everything else."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SHARED = {
     "an iteration that joins the scope": ("a: {repeat: 2, name: r1, op: prelu, flat: true}", "b: {share: r2}"),
     "a node of a flat block": ("a: {flat: true, nodes: {x: prelu, y: relu}}", "b: {share: x}"),
     "on another size": ("a: [relu, {op: conv, out: 8, kernel: 3}]", "b: {share: a}"),
-    "what has expect inside, on another size": (
+    "a scope that contains expect, on another size": (
         "a: [{op: max_pool, kernel: 2}, {op: prelu, expect: [8, 4, 4]}]",
         "b: {share: a, expect: [8, 2, 2]}",
     ),
-    "over and over": ("a: prelu", "b: {repeat: 3, share: a}"),
+    "in a repeat": ("a: prelu", "b: {repeat: 3, share: a}"),
     "in iterations that join the scope": ("a: prelu", "b: {repeat: 2, share: a, flat: true, name: r1}"),
     "in a dense block": (
         "a: {op: max_pool, kernel: 3, stride: 1, padding: 1}",
@@ -40,19 +40,19 @@ SHARED = {
 REFUSED = {
     "a flat repeat": ("a: {repeat: 1, op: prelu, flat: true}", "b: {share: a}", "E307"),
     "a flat block": ("a: {flat: true, nodes: {x: prelu, y: relu}}", "b: {share: a}", "E307"),
-    "what shares": ("a: prelu", "m: {share: a}\n  b: {share: m}", "E307"),
+    "a node that shares": ("a: prelu", "m: {share: a}\n  b: {share: m}", "E307"),
     "a list that shares": ("a: [prelu]", "m: {share: a}\n  b: {share: m}", "E307"),
-    "an inner node of what shares": ("a: [prelu]", "m: {share: a}\n  b: {share: m.0}", "E307"),
+    "an inner node of a node that shares": ("a: [prelu]", "m: {share: a}\n  b: {share: m.0}", "E307"),
     "iterations that share": ("a: prelu", "m: {repeat: 2, share: a}\n  b: {share: m}", "E307"),
-    "what has a share inside": ("a: {nodes: {x: prelu, y: {share: x}}}", "b: {share: a}", "E307"),
-    "what is unused": ("a: {op: prelu, unused: true}", "b: {share: a, from: in}", "E312"),
-    "a node of what is unused": ("a: {unused: true, nodes: [prelu, relu]}", "b: {share: a.0, from: in}", "E312"),
-    "what is absent": ("a: {op: prelu, when: false}", "b: {share: a}", "E307"),
+    "a scope that contains a share": ("a: {nodes: {x: prelu, y: {share: x}}}", "b: {share: a}", "E307"),
+    "an unused node": ("a: {op: prelu, unused: true}", "b: {share: a, from: in}", "E312"),
+    "a node inside an unused scope": ("a: {unused: true, nodes: [prelu, relu]}", "b: {share: a.0, from: in}", "E312"),
+    "an absent node": ("a: {op: prelu, when: false}", "b: {share: a}", "E307"),
     "a tensor of a list": ("a: {op: chunk, chunks: 2}\n  s: {op: concat, from: a}", "b: {share: a.0}", "E307"),
     "an input": ("a: relu", "b: {share: in}", "E307"),
-    "as unused": ("a: prelu", "b: {share: a, unused: true}\n  c: {op: relu, from: a}", "E109"),
-    "as flat": ("a: prelu", "b: {share: a, flat: true}", "E109"),
-    "with an expect that fails": ("a: prelu", "b: {share: a, expect: [4, 8, 8]}", "E209"),
+    "a share with unused": ("a: prelu", "b: {share: a, unused: true}\n  c: {op: relu, from: a}", "E109"),
+    "a share with flat": ("a: prelu", "b: {share: a, flat: true}", "E109"),
+    "a share with an expect that fails": ("a: prelu", "b: {share: a, expect: [4, 8, 8]}", "E209"),
     "other channels": ("a: {op: conv, out: 4, kernel: 1}", "b: {share: a}", "E307"),
     "parameters that depend on the size": ("a: [{op: max_pool, kernel: $in.height // 4}]", "b: {share: a}", "E307"),
     "a structure that depends on the size": (
@@ -60,7 +60,7 @@ REFUSED = {
         "b: {share: a}",
         "E307",
     ),
-    "what does not fit any more": ("a: [{op: conv, out: 8, kernel: 5}]", "b: {share: a}", "E204"),
+    "a kernel larger than the new input": ("a: [{op: conv, out: 8, kernel: 5}]", "b: {share: a}", "E204"),
 }
 
 
@@ -80,20 +80,20 @@ def outcome(owner: str, sharer: str) -> tuple[list[str], list[int | None]]:
 
 
 @pytest.mark.parametrize(("owner", "sharer"), SHARED.values(), ids=SHARED)
-def test_shared(owner: str, sharer: str) -> None:
+def test_what_can_be_shared(owner: str, sharer: str) -> None:
     assert outcome(owner, sharer) == ([], [])
 
 
 @pytest.mark.parametrize(("owner", "sharer", "code"), REFUSED.values(), ids=REFUSED)
-def test_refused(owner: str, sharer: str, code: str) -> None:
+def test_what_cannot_be_shared(owner: str, sharer: str, code: str) -> None:
     codes, lines = outcome(owner, sharer)
     assert codes == [code]
     last = 3 + f"{owner}\n{sharer}".split("\nb:")[0].count("\n") + 1
     assert all(line is not None and line >= last for line in lines)
 
 
-def test_an_error_in_a_shared_module_is_at_the_node_that_shares() -> None:
+def test_an_error_in_a_shared_module_is_reported_at_the_share() -> None:
     text = "nodes:\n  a: {op: conv, out: 8, kernel: 5}\n  b: {share: a, from: a}\n"
-    (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
-    assert (told.code, told.line, told.node) == ("E204", 5, "b")
-    assert "the module at t.yaml:4 runs again here" in told.notes
+    (error,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
+    assert (error.code, error.line, error.node) == ("E204", 5, "b")
+    assert "the module at t.yaml:4 runs again here" in error.notes

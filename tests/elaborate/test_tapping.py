@@ -1,4 +1,4 @@
-"""Tensors from inside a network: those of its modules, by the paths of nodes, blocks and parts of lists."""
+"""Inner tensors of a network by path: of nodes, blocks and list elements."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ PATHS = {
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_they_are_what_the_modules_give(name: str) -> None:
+def test_tapped_tensors_equal_the_outputs_of_the_modules(name: str) -> None:
     graph = cnngraph.load(network(name))
     model = cnngraph.build(graph).eval()
     images = torch.randn(2, *next(iter(graph.inputs.values())).sizes)
     compared = 0
     for path in PATHS[name]:
-        given: list[torch.Tensor] = []
+        captured: list[torch.Tensor] = []
         inner = cnngraph.build(tapped(graph, {"x": tensor_at(graph, path)})).eval()
         assert list(inner.state_dict()) == list(model.state_dict())
         inner.load_state_dict(model.state_dict())
         with torch.inference_mode():
-            found = inner(images)
+            output = inner(images)
             try:
                 module = model.get_submodule(path)
             except AttributeError:  # an expression, such as add
                 continue
-            module.register_forward_hook(lambda *call, given=given: given.append(call[2].clone()))
+            module.register_forward_hook(lambda *call, captured=captured: captured.append(call[2].clone()))
             model(images)
-        torch.testing.assert_close(found, given[0])
+        torch.testing.assert_close(output, captured[0])
         compared += 1
-        assert tuple(found.shape[1:]) == graph.type_of(tensor_at(graph, path)).sizes
+        assert tuple(output.shape[1:]) == graph.type_of(tensor_at(graph, path)).sizes
     assert compared
 
 
@@ -66,14 +66,14 @@ nodes:
     return cnngraph.load(file)
 
 
-def test_parts_of_lists_and_the_input(lists: Graph) -> None:
+def test_list_elements_and_the_input_can_be_tapped(lists: Graph) -> None:
     images = torch.randn(1, 4, 8, 8)
     outputs = {name: tensor_at(lists, name) for name in ("halves.1", "in")}
     assert outputs["in"] == Ref(-1)
     with torch.inference_mode():
-        second, whole = cnngraph.build(tapped(lists, {"a": outputs["halves.1"], "b": outputs["in"]})).eval()(images)
+        second, image = cnngraph.build(tapped(lists, {"a": outputs["halves.1"], "b": outputs["in"]})).eval()(images)
     assert torch.equal(second, images[:, 2:])
-    assert torch.equal(whole, images)
+    assert torch.equal(image, images)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_parts_of_lists_and_the_input(lists: Graph) -> None:
         ("nothing.at.all", "choose one of in, join, head"),
     ],
 )
-def test_what_is_not_there(lists: Graph, path: str, help: str | None) -> None:
+def test_an_unknown_path_is_an_error(lists: Graph, path: str, help: str | None) -> None:
     with pytest.raises(SpecError, match=re.escape(f"`lists` has no node `{path}` that runs")) as caught:
         tensor_at(lists, path)
-    (told,) = caught.value.diagnostics
-    assert told.code == "E652"
-    assert help is None or told.help == help
+    (error,) = caught.value.diagnostics
+    assert error.code == "E652"
+    assert help is None or error.help == help

@@ -1,4 +1,4 @@
-"""An experiment's text to its runs: every combination, and every mistake at its place."""
+"""Experiment plans: every combination becomes a run, and every error is reported at its place."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "other.yaml").write_text(NET % f"relu, {HEAD}")
     (tmp_path / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
     (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")  # files are named from where the experiment is
+    monkeypatch.chdir(tmp_path / "elsewhere")  # paths are relative to the experiment
     return tmp_path
 
 
 def planned(text: str, folder: Path) -> Plan:
-    value, mistakes = parse(Source("e.yaml", dedent(text)))
-    assert not mistakes
+    value, errors = parse(Source("e.yaml", dedent(text)))
+    assert not errors
     assert isinstance(value, Table)
     return make_plan(read_experiment(value, folder, "e"))
 
 
-def refused(text: str, folder: Path) -> list[Diagnostic]:
+def errors_of(text: str, folder: Path) -> list[Diagnostic]:
     with pytest.raises(SpecError) as caught:
         planned(text, folder)
     return list(caught.value.diagnostics)
@@ -59,13 +59,15 @@ def test_every_combination(folder: Path) -> None:
         """,
         folder,
     )
-    assert len(made.trials) == 3 * 2 * 2 * 2 == len({each.folder for each in made.trials})
-    assert [each.seed for each in made.trials] == [3] * 12 + [5] * 12
+    assert len(made.trials) == 3 * 2 * 2 * 2 == len({trial.folder for trial in made.trials})
+    assert [trial.seed for trial in made.trials] == [3] * 12 + [5] * 12
     assert made.variants[:4] == [
         "net · mine · optimizer.lr 0.1", "net · mine · optimizer.lr 0.01",
         "other, width 8 · mine · optimizer.lr 0.1", "other, width 8 · mine · optimizer.lr 0.01",
     ]  # fmt: skip
-    trial = next(each for each in made.trials if each.variant == "wide · digits · optimizer.lr 0.01" and each.seed == 5)
+    trial = next(
+        trial for trial in made.trials if trial.variant == "wide · digits · optimizer.lr 0.01" and trial.seed == 5
+    )
     assert trial.folder == "wide-digits-optimizer.lr=0.01-epochs=4-seed5"
     assert (trial.recipe.optimizer.lr, trial.recipe.epochs, trial.recipe.seed) == (0.01, 4, 5)
     assert trial.recipe.batch_size == 32
@@ -75,14 +77,14 @@ def test_every_combination(folder: Path) -> None:
 
 def test_a_setting_may_be_a_param_of_the_network(folder: Path) -> None:
     made = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {width: [2, 3]}}", folder)
-    assert [each.graph.num_params for each in made.trials] == [(784 + 1) * w + (w + 1) * 10 for w in (2, 3)]
+    assert [trial.graph.num_params for trial in made.trials] == [(784 + 1) * w + (w + 1) * 10 for w in (2, 3)]
 
 
-def test_a_network_of_its_own_recipe(folder: Path) -> None:
+def test_a_network_with_its_own_recipe(folder: Path) -> None:
     (trial, *others) = planned("{specs: [googlenet_mnist]}", folder).trials
     assert (trial.variant, trial.recipe.name, len(others)) == ("googlenet_mnist", "mnist", 2)
-    (mistake,) = refused("specs: [net.yaml]", folder)
-    assert (mistake.code, mistake.message) == ("E606", "no recipe: the spec has no `train`, and `--recipe` is missing")
+    (error,) = errors_of("specs: [net.yaml]", folder)
+    assert (error.code, error.message) == ("E606", "no recipe: the spec has no `train`, and `--recipe` is missing")
 
 
 @pytest.mark.parametrize(
@@ -133,17 +135,17 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
         ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
     ],
 )
-def test_mistakes(folder: Path, text: str, code: str, line: int, message: str, help: str | None) -> None:
+def test_errors(folder: Path, text: str, code: str, line: int, message: str, help: str | None) -> None:
     text += "" if "recipes" in text else "\nrecipes: [mine.yaml]"
-    (mistake,) = refused(text, folder)
-    assert (mistake.code, mistake.line) == (code, line)
-    assert mistake.message.startswith(message)
-    assert help is None or mistake.help == help
+    (error,) = errors_of(text, folder)
+    assert (error.code, error.line) == (code, line)
+    assert error.message.startswith(message)
+    assert help is None or error.help == help
 
 
-def test_all_mistakes_at_once(folder: Path) -> None:
-    found = refused("{specs: [googlenet_mnits, nowhere.yaml, net.yaml], recipes: [digit, mine.yaml]}", folder)
-    assert sorted(each.code for each in found) == ["E101", "E311", "E606"]
+def test_all_errors_are_reported_at_once(folder: Path) -> None:
+    found = errors_of("{specs: [googlenet_mnits, nowhere.yaml, net.yaml], recipes: [digit, mine.yaml]}", folder)
+    assert sorted(diagnostic.code for diagnostic in found) == ["E101", "E311", "E606"]
 
 
 def test_a_folder_of_another_run(folder: Path) -> None:
@@ -157,29 +159,29 @@ def test_a_folder_of_another_run(folder: Path) -> None:
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, save_every: 5}")
     assert mismatched_runs(planned(text, folder), folder / "runs") == []
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, batch_size: 5}")
-    (mistake,) = mismatched_runs(planned(text, folder), folder / "runs")
-    assert (mistake.code, str(run) in mistake.message) == ("E662", True)
+    (error,) = mismatched_runs(planned(text, folder), folder / "runs")
+    assert (error.code, str(run) in error.message) == ("E662", True)
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
     (folder / "net.yaml").write_text(NET % f"relu, {HEAD}")
-    assert [each.code for each in mismatched_runs(planned(text, folder), folder / "runs")] == ["E662"]
+    assert [run.code for run in mismatched_runs(planned(text, folder), folder / "runs")] == ["E662"]
 
 
 @pytest.mark.parametrize("name", experiment_names())
-def test_those_of_the_library(name: str) -> None:
+def test_bundled_experiments_are_valid(name: str) -> None:
     described = load_experiment(name)
     assert len(make_plan(described).variants) == 6
     assert described.experiment.about
     jsonschema.validate(described.table.plain(), experiment_schema())
 
 
-def test_the_example_of_the_manual(folder: Path) -> None:
+def test_the_example_of_the_documentation(folder: Path) -> None:
     text = experiment_manual().partition("```yaml\n")[2].partition("```")[0]
     (folder / "mine.yaml").write_text(NET % HEAD)
     made = planned(text, folder)
     assert (len(made.trials), made.variants[2]) == (18, "projected · optimizer.lr 0.002")
 
 
-def test_the_schema() -> None:
+def test_the_schema_of_experiments() -> None:
     check = jsonschema.Draft7Validator(experiment_schema()).is_valid
     assert check({"specs": ["net", {"spec": "net", "params": {"a": 1}}], "seeds": [1, 2], "settings": {"a": [1]}})
     assert not check({"specs": "net"})
@@ -227,52 +229,52 @@ def with_settings(count: int, values: str) -> str:
         ),
     ],
 )
-def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
-    """Nothing is looked up, compiled or multiplied for an experiment that is too large."""
+def test_limits_of_an_experiment(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    """For an experiment that is too large, nothing is looked up, compiled or combined."""
 
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError
 
-    for each in ("product", "compile_spec", "find_recipe", "find_table"):
-        monkeypatch.setattr(import_module("cnngraph.experiment_plan.plan"), each, fail)
-    (mistake,) = refused(text, folder)
-    assert (mistake.code, mistake.message) == ("E505", message)
+    for function in ("product", "compile_spec", "find_recipe", "find_table"):
+        monkeypatch.setattr(import_module("cnngraph.experiment_plan.plan"), function, fail)
+    (error,) = errors_of(text, folder)
+    assert (error.code, error.message) == ("E505", message)
 
 
-def test_many_mistakes_are_a_hundred(folder: Path) -> None:
-    found = refused(f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(900)]}}}", folder)
-    assert [each.code for each in found] == ["E606"] * 100 + ["E504"]
+def test_the_number_of_errors_is_limited_to_100(folder: Path) -> None:
+    found = errors_of(f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(900)]}}}", folder)
+    assert [diagnostic.code for diagnostic in found] == ["E606"] * 100 + ["E504"]
 
 
-def test_one_mistake_in_all_combinations_is_one(folder: Path) -> None:
-    (mistake,) = refused(
+def test_an_error_in_all_combinations_is_reported_once(folder: Path) -> None:
+    (error,) = errors_of(
         "{specs: [gone.yaml], recipes: [mine.yaml], seeds: 500, settings: {train.epochs: [1, 2, 3]}}", folder
     )
-    assert mistake.code == "E101"
+    assert error.code == "E101"
 
 
-def test_long_labels_make_folders_that_a_file_system_takes(folder: Path) -> None:
+def test_long_labels_are_truncated_in_folder_names(folder: Path) -> None:
     long = "ä" * 5000
     made = planned(
         f"{{specs: [{{spec: net.yaml, label: {long}}}, {{spec: net.yaml, label: {long}b}}], recipes: [mine.yaml]}}",
         folder,
     )
-    names = {each.folder for each in made.trials}
+    names = {trial.folder for trial in made.trials}
     assert len(names) == 6
-    for each in names:
-        (folder / each).mkdir()
+    for name in names:
+        (folder / name).mkdir()
 
 
 STRANGE = 'a|b `c` <script>alert(1)</script> \x1b[31m\u202e\n# forged \udcff [d](e) "q"'
 
 
-def test_reports_take_no_markup_from_names(folder: Path) -> None:
+def test_names_are_escaped_in_reports(folder: Path) -> None:
     (trial,) = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1}", folder).trials
     strange = Plan(STRANGE, STRANGE, (replace(trial, variant=STRANGE),))
     row = Variant(STRANGE, (), 1, 10, 20)
     text = markdown(strange, [row], curves=False)
     assert not {"\x1b", "\u202e", "\udcff"} & set(text)
-    (line,) = [each for each in text.splitlines() if each.startswith("| a")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| a")]
     assert line.startswith(
         r"| a\|b \`c\` \<script\>alert(1)\</script\> \\x1b[31m\\u202e\\n# forged \\xff \[d\](e)".replace(
             r"b[31m", r"b\[31m"

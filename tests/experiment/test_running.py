@@ -1,4 +1,4 @@
-"""An experiment on a small network: its runs, what becomes of them, and the report."""
+"""Running an experiment on a small network: its runs, resuming, failures and the report."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("net", NET), ("widths", EXPERIMENT), ("mine", RECIPE)):
         Path(f"{name}.yaml").write_text(text)
 
-    def some(*arguments: object) -> Splits:
+    def load_tenth(*arguments: object) -> Splits:
         splits = load_splits(*arguments)  # type: ignore[arg-type]
         few = [
-            replace(each, indices=each.indices[::10]) for each in (splits.train, splits.validation, splits.test) if each
+            replace(part, indices=part.indices[::10]) for part in (splits.train, splits.validation, splits.test) if part
         ]
         train, *rest = few
         return Splits(splits.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
 
-    monkeypatch.setattr(training, "load_splits", some)
+    monkeypatch.setattr(training, "load_splits", load_tenth)
     return tmp_path
 
 
@@ -66,11 +66,11 @@ ROOT = Path("runs/widths")
 def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_experiment(planned(), ROOT)
     assert (outcome.interrupted, outcome.failed) == (False, {})
-    told = capsys.readouterr().out.splitlines()
-    assert [each.partition(":")[0] for each in told[:3]] == ["train", "validation", "test"]
-    assert len(told) == len(set(told))  # of data that several runs have, once
-    lines = [each for each in told if each[0].isdigit()]
-    assert [re.sub(r"\d+\.\d+", "x", each) for each in lines] == [
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in printed[:3]] == ["train", "validation", "test"]
+    assert len(printed) == len(set(printed))  # the data of several runs is printed once
+    lines = [line for line in printed if line[0].isdigit()]
+    assert [re.sub(r"\d+\.\d+", "x", line) for line in lines] == [
         "1/4   net, width 2   seed 0   x %   x s",
         "2/4   8|wide         seed 0   x %   x s",
         "3/4   net, width 2   seed 1   x %   x s",
@@ -79,7 +79,7 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     narrow, wide = read_results(planned(), ROOT)
     assert (narrow.name, len(narrow.runs), narrow.parameters) == ("net, width 2", 2, 49 * 2 + 2 + 2 * 10 + 10)
     metrics = [json.loads((ROOT / f"8_wide-mine-seed{seed}/metrics.json").read_text()) for seed in (0, 1)]
-    accuracies = [each["test"]["accuracy"] for each in metrics]
+    accuracies = [run_metrics["test"]["accuracy"] for run_metrics in metrics]
     assert wide.accuracies == accuracies
     assert accuracies[0] != accuracies[1]
     page = write_report(planned(), [narrow, wide], ROOT)
@@ -100,12 +100,12 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert ElementTree.fromstring(svg).tag.endswith("svg")
 
 
-def test_what_is_finished_is_kept_and_what_is_not_goes_on(
+def test_finished_runs_are_kept_and_others_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_experiment(planned(), Path("whole"), reporter=PrintingReporter(quiet=True))
     assert capsys.readouterr().out == ""
-    whole = read_results(planned(), Path("whole"))
+    uninterrupted = read_results(planned(), Path("whole"))
     train, count = run_training, 0
 
     def stopping(request: Request, reporter: Reporter) -> Result:
@@ -117,18 +117,22 @@ def test_what_is_finished_is_kept_and_what_is_not_goes_on(
 
     monkeypatch.setattr(running, "run_training", stopping)
     assert run_experiment(planned(), ROOT).interrupted
-    assert [len(each.runs) for each in read_results(planned(), ROOT)] == [1, 0]
+    assert [len(variant.runs) for variant in read_results(planned(), ROOT)] == [1, 0]
     before = (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns
     capsys.readouterr()
     assert not run_experiment(planned(), ROOT).interrupted
     assert "kept" in capsys.readouterr().out.splitlines()[0]
     assert (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns == before
-    assert [each.accuracies for each in read_results(planned(), ROOT)] == [each.accuracies for each in whole]
-    assert [each.curve("loss") for each in read_results(planned(), ROOT)] == [each.curve("loss") for each in whole]
+    assert [variant.accuracies for variant in read_results(planned(), ROOT)] == [
+        variant.accuracies for variant in uninterrupted
+    ]
+    assert [variant.curve("loss") for variant in read_results(planned(), ROOT)] == [
+        variant.curve("loss") for variant in uninterrupted
+    ]
 
 
-def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
-    Path("net.yaml").write_text(NET.replace("relu, ", ""))  # which dies of a rate that others survive dead
+def test_a_failing_run_does_not_stop_the_others(folder: Path) -> None:
+    Path("net.yaml").write_text(NET.replace("relu, ", ""))  # without ReLU the loss diverges at the large learning rate
     Path("mine.yaml").write_text(RECIPE.replace("adam", "sgd"))
     Path("widths.yaml").write_text(
         "{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {train.optimizer.lr: [1.0e+30, 0.01]}}"
@@ -141,25 +145,25 @@ def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
     assert "| none finished |" in (write_report(planned(), [failed, fine], ROOT).parent / "report.md").read_text()
 
 
-def test_nothing_is_chosen_without_validation(folder: Path) -> None:
+def test_no_epoch_is_chosen_without_validation(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("{", "{validation: none, ", 1))
     run_experiment(planned(), ROOT)
     variants = read_results(planned(), ROOT)
-    for each in variants:
-        assert each.highest == [max(curve) for curve in (run.curve("accuracy") for run in each.runs)]
+    for variant in variants:
+        assert variant.highest == [max(curve) for curve in (run.curve("accuracy") for run in variant.runs)]
     text = write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     assert "| highest epoch |" in text
     assert f"| {mean_and_std(variants[0].accuracies)} | {mean_and_std(variants[0].highest)} |" in text
 
 
-def test_one_epoch_is_told_and_drawn_as_one(folder: Path) -> None:
+def test_an_experiment_of_one_epoch(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("epochs: 2", "epochs: 1"))
     run_experiment(planned(), ROOT)
     variants = read_results(planned(), ROOT)
     assert " · 1 epoch · " in write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     for axes in curves_figure(variants).axes:
         low, high = axes.get_xlim()
-        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_spread() -> None:

@@ -1,4 +1,4 @@
-"""Random parameters of an op, for the tensors that it reads: right ones mostly."""
+"""Random arguments of an op for given input types, mostly valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOATS = [0.5, 1, 0.25, 2, 0.1, 1e-3, 0]
 
 
 def draw_arguments(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
-    """Values as YAML would give them."""
+    """Parameters as values read from YAML."""
     special = {"reshape": _reshape, "permute": _permute, "split": _split, "parameter": _parameter}.get(cls.name)
     if special is not None and types:
         return special(rng, types[0])
@@ -31,7 +31,7 @@ def draw_arguments(rng: random.Random, cls: type[Op], types: tuple[TensorType, .
 
 
 def divisors(number: int) -> list[int]:
-    """What divides it."""
+    """The divisors of a number."""
     return [index for index in range(1, number + 1) if number % index == 0]
 
 

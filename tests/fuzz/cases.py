@@ -1,4 +1,4 @@
-"""One random case from one seed: a right spec, one with slips in it, or expressions."""
+"""One random case per seed: a valid spec, a spec with slips, or expressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.fuzz.checks import MAIN, check_files, check_refusal, check_wiring, compiled
 from tests.fuzz.drawing import WRONG, Drawer
-from tests.fuzz.expressions import Expressions, RefusedError, elements, evaluate, goes_far, plain
+from tests.fuzz.expressions import Expressions, RefusedError, elements, evaluate, exceeds_limits, plain
 from tests.fuzz.reading import Reading
 from tests.fuzz.shrinking import shrunk, smaller_specs, smaller_texts
 from tests.fuzz.slips import slip
@@ -21,12 +21,12 @@ from tests.fuzz.spec_tree import SpecTree, spec_files, written
 from tests.library import network
 
 LIBRARY = ["googlenet_mnist", "residual_mnist", "cifar2_skip", "cifar2_deep", "resnet_cifar", "resnet_cifar_222"]
-EXPRESSIONS = 6  # in one case
+EXPRESSIONS = 6  # per case
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong with a seed, on files as small as could be found."""
+    """The failure of a seed, with minimised files."""
 
     seed: int
     error: Exception
@@ -38,7 +38,7 @@ class Failure:
 
 
 def run(seed: int, folder: Path, counts: Counter[str]) -> Failure | None:
-    """Try the case of a seed."""
+    """Run the case of a seed."""
     rng = random.Random(f"case {seed}")
     kind: Callable[..., Failure | None] = rng.choices([right, wrong, of_library, expressions], [62, 22, 4, 12])[0]
     with warnings.catch_warnings():
@@ -58,11 +58,11 @@ def draw(seed: int) -> tuple[Drawer, SpecTree]:
 
 
 def right(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
-    """A spec that must be accepted, and be what the second reading says."""
+    """A valid spec: it must be accepted and equal the second reading."""
     drawer, spec = draw(seed)
     try:
         check_right(spec, folder, counts)
-    except Exception as error:  # of any kind: no traceback may come out of the compiler or of the network
+    except Exception as error:  # any exception of the compiler or the network is a failure
         kind = kind_of(error)
 
         def fails(smaller: SpecTree) -> bool:
@@ -84,14 +84,14 @@ def right(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> 
 
 
 class WrongSpecError(Exception):
-    """A shrunk spec is no network by the second reading."""
+    """The second reading rejects a minimised spec."""
 
 
 WRONG_SPEC = (WrongSpecError,)
 
 
 def check_right(spec: SpecTree, folder: Path, counts: Counter[str]) -> None:
-    """A spec is accepted, runs, and is what the second reading says."""
+    """Assert that a spec is accepted, runs and equals the second reading."""
     reading = Reading()
     try:
         outputs = reading.spec(spec)
@@ -100,11 +100,11 @@ def check_right(spec: SpecTree, folder: Path, counts: Counter[str]) -> None:
     result = check_files(spec_files(spec, MAIN), folder, counts)
     assert result.ok, next(str(diagnostic) for diagnostic in result.diagnostics if diagnostic.code.startswith("E"))
     assert result.graph is not None
-    check_wiring(result.graph, reading.made, {name: item.name for name, item in outputs.items()})
+    check_wiring(result.graph, reading.operations, {name: item.name for name, item in outputs.items()})
 
 
 def wrong(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
-    """A right spec with slips in one of its files."""
+    """A valid spec with slips in one of its files."""
     files = spec_files(draw(seed)[1], MAIN)
     name = rng.choice([MAIN, *files])
     for _ in range(rng.choice([1, 1, 2])):
@@ -113,7 +113,7 @@ def wrong(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> 
 
 
 def of_library(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
-    """A network of the library with slips."""
+    """A bundled network with slips."""
     path = network(rng.choice(LIBRARY))
     text = path.read_text(encoding="utf-8").replace("depth: 110", "depth: 8").replace("depth: 10\n", "depth: 2\n")
     for _ in range(rng.randint(1, 3)):
@@ -122,7 +122,7 @@ def of_library(seed: int, rng: random.Random, folder: Path, counts: Counter[str]
 
 
 def try_text(seed: int, files: Mapping[str, str], folder: Path, counts: Counter[str]) -> Failure | None:
-    """Files that may be right or wrong."""
+    """Check files that may have errors."""
 
     def error_of(files: Mapping[str, str], counts: Counter[str]) -> Exception | None:
         try:
@@ -144,7 +144,7 @@ def try_text(seed: int, files: Mapping[str, str], folder: Path, counts: Counter[
 
 
 def expressions(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
-    """Expressions have the values that Python gives them, and are refused where it refuses."""
+    """Expressions have the values that Python computes, and are errors where Python raises."""
     drawn = Expressions(rng)
     names = {name: elements(value) for name, value in drawn.PARAMS.items()}
     values: dict[str, Any] = {}
@@ -154,7 +154,7 @@ def expressions(seed: int, rng: random.Random, folder: Path, counts: Counter[str
         counts["expressions"] += 1
         try:
             value = plain(evaluate(text, names))
-            if goes_far(text, names):
+            if exceeds_limits(text, names):
                 continue
             values[f"e{number}"] = value
             texts[f"e{number}"] = text
@@ -168,10 +168,10 @@ def expressions(seed: int, rng: random.Random, folder: Path, counts: Counter[str
     counts["accepted" if result.ok else "refused"] += 1
     if not result.ok or result.graph is None:
         return Failure(seed, AssertionError(str(result.diagnostics[0])), files)
-    for name, wanted in values.items():
+    for name, expected in values.items():
         found = result.graph.params[name]
-        if repr(_plain(found)) != repr(wanted):
-            message = f"{texts[name]} is {found}, by Python {wanted}"
+        if repr(_plain(found)) != repr(expected):
+            message = f"{texts[name]} is {found}, by Python {expected}"
             return Failure(seed, AssertionError(message), files)
     return None
 
@@ -188,5 +188,5 @@ def _plain(value: Any) -> Any:
 
 
 def kind_of(error: Exception) -> str:
-    """Errors of one kind have this in common."""
+    """What errors of the same kind have in common."""
     return type(error).__name__ + re.sub(r"\S*[\d.]\S*", "#", str(error).partition("\n")[0])[:50]

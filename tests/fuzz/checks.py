@@ -1,4 +1,4 @@
-"""What must hold of every spec: accepted or refused, the compiler and PyTorch agree."""
+"""Properties of every spec: whether accepted or rejected, the compiler and PyTorch agree."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 from tests.backend.support import evaluated
 from tests.fuzz.init_rules import fits
-from tests.fuzz.names import Made
+from tests.fuzz.names import Operation
 from tests.fuzz.stricter import is_stricter
 from tests.ops.support import make_function, sizes_of
 
-LARGEST = 5_000_000  # multiply-accumulates and weights of what is built
-LARGEST_MAP = 200_000  # numbers in one tensor of what is built
-REFUSALS = 12  # of ops, compared with PyTorch in one spec
+LARGEST = 5_000_000  # multiply-accumulates and weights of a network that is built
+LARGEST_MAP = 200_000  # elements of a tensor
+REFUSALS = 12  # errors of ops that are compared with PyTorch, per spec
 RANDOM = {"dropout", "dropout2d", "alpha_dropout", "drop_path", "drop_block"}
 MAIN = "net.yaml"
 ONE_VALUE = "Expected more than 1 value per channel when training"
 
 
 class Refusals:
-    """The refusals of ops while specs are compiled."""
+    """The errors of ops while specs are compiled."""
 
     def __init__(self) -> None:
         self.found: list[tuple[Op, tuple[TensorType, ...], OpError]] = []
 
     def infer(self, op: Op, types: Sequence[TensorType]) -> TensorType | tuple[TensorType, ...]:
-        """`infer_types`, remembered."""
+        """`infer_types`, recording its errors."""
         try:
             return infer_types(op, types)
         except OpError as error:
@@ -51,15 +51,15 @@ class Refusals:
             raise
 
     @contextmanager
-    def kept(self) -> Iterator[Refusals]:
-        """Keep what is refused inside."""
+    def recorded(self) -> Iterator[Refusals]:
+        """Record the errors of ops inside the context."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(maker, "infer_types", self.infer)
             yield self
 
 
 def compiled(files: Mapping[str, str], folder: Path) -> Compilation:
-    """The compilation of several files, of which MAIN is the spec; the others are written into the folder."""
+    """Compile several files: MAIN is the spec, the others are written into the folder."""
     for name, text in files.items():
         if name != MAIN:
             (folder / name).write_text(text, encoding="utf-8")
@@ -67,15 +67,15 @@ def compiled(files: Mapping[str, str], folder: Path) -> Compilation:
 
 
 def check_files(files: Mapping[str, str], folder: Path, counts: Counter[str]) -> Compilation:
-    """Everything that must hold of a spec, right or wrong."""
+    """Check everything that must hold for any spec, with or without errors."""
     refusals = Refusals()
-    with refusals.kept():
+    with refusals.recorded():
         result = compiled(files, folder)
-    told = [str(diagnostic) for diagnostic in result.diagnostics]
+    messages = [str(diagnostic) for diagnostic in result.diagnostics]
     again = compile_text(Source(MAIN, files[MAIN]), folder)
-    assert told == [str(diagnostic) for diagnostic in again.diagnostics], "the same text, other diagnostics"
-    assert result.ok or told
-    assert not any("internal error" in line for line in told), told
+    assert messages == [str(diagnostic) for diagnostic in again.diagnostics], "the same text gave other diagnostics"
+    assert result.ok or messages
+    assert not any("internal error" in line for line in messages), messages
     counts["accepted" if result.ok else "refused"] += 1
     counts.update({diagnostic.code for diagnostic in result.diagnostics})
     if result.ok and result.graph is not None:
@@ -89,7 +89,7 @@ def check_files(files: Mapping[str, str], folder: Path, counts: Counter[str]) ->
 
 
 def check_refusal(op: Op, types: tuple[TensorType, ...], error: OpError) -> None:
-    """What an op refuses, PyTorch refuses too, or the documentation says that the language is stricter."""
+    """What an op rejects, PyTorch rejects too, unless the documentation says that the language is stricter."""
     if is_stricter(op, error) or any(type_.count > LARGEST_MAP for type_ in types):
         return
     torch.manual_seed(0)
@@ -128,7 +128,7 @@ def inputs_of(types: Iterable[TensorType], batch: int) -> list[Tensor]:
 
 
 def check_graph(graph: Graph) -> None:
-    """An accepted network is built, run, trained and printed."""
+    """Build, run, train and print an accepted network."""
     paths = [node.path for node in graph.nodes]
     assert len(set(paths)) == len(paths), f"two nodes of one path: {[p for p, n in Counter(paths).items() if n > 1]}"
     sizes = [type_.count for node in graph.nodes for type_ in node.types]
@@ -149,7 +149,7 @@ def check_graph(graph: Graph) -> None:
 
 
 def printed_model(graph: Graph) -> nn.Module:
-    """The network of the stand-alone source, with the seed that `lower` had."""
+    """The network of the generated source, with the seed that `lower` had."""
     scope = python_types.ModuleType("printed").__dict__
     exec(compile(model_source(graph), "printed.py", "exec"), scope)
     cls = [value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)][-1]
@@ -165,12 +165,12 @@ def assert_same_state(model: nn.Module, printed: nn.Module) -> None:
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Bit for bit, where not a number equals not a number."""
+    """Whether two tensors are equal, treating NaN as equal to NaN."""
     return one.shape == other.shape and torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
 
 
 def check_run(graph: Graph, model: nn.Module, printed: nn.Module, batch: int, training: bool) -> None:
-    """Module, source and an interpreter of the graph agree, and every tensor has the shape that was predicted."""
+    """Module, generated source and interpreter of the graph agree, and every tensor has the predicted shape."""
     generator = torch.Generator().manual_seed(batch)
     inputs = [torch.randn(batch, *sizes, generator=generator) for sizes in graph.input_shapes.values()]
     names = [name for name in graph.outputs if training or name not in graph.training_only]
@@ -195,23 +195,23 @@ def check_run(graph: Graph, model: nn.Module, printed: nn.Module, batch: int, tr
         assert all(isinstance(failure, Exception) for failure in outcomes), f"{mode}: only the interpreter fails"
         return
     order_matters = training and sum(node.op in RANDOM for node in graph.nodes) > 1
-    if order_matters and not isinstance(outcomes[0], Exception):  # its order of draws may be another than the graph's
+    if order_matters and not isinstance(outcomes[0], Exception):  # its random numbers may be drawn in another order
         outcomes[2] = as_list(outcomes[0])
     for kind, found in zip(("module", "source"), outcomes, strict=False):
         assert not isinstance(found, Exception), f"{kind}, {mode}: {found!r}"
         values = as_list(found)
         assert len(values) == len(names), f"{kind}, {mode}: {len(values)} outputs, not {names}"
-        for name, value, wanted in zip(names, values, outcomes[2], strict=True):
-            assert same(value, wanted), f"{kind}, {mode}: {name} is another tensor than the graph's nodes give"
+        for name, value, expected in zip(names, values, outcomes[2], strict=True):
+            assert same(value, expected), f"{kind}, {mode}: {name} is another tensor than the graph's nodes give"
 
 
 def as_list(result: Any) -> list[Tensor]:
-    """What a network returns, one or several."""
+    """The outputs of a network as a list."""
     return [tensor for tensor in (result if isinstance(result, tuple) else [result]) if tensor is not None]
 
 
 def outcome(run: Any) -> Any:
-    """What comes out, or the exception."""
+    """The result of a call, or its exception."""
     try:
         return run()
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -219,13 +219,13 @@ def outcome(run: Any) -> Any:
 
 
 def one_value(graph: Graph) -> bool:
-    """Whether a batch of one leaves some batch norm a single value for each channel."""
+    """Whether some batch norm gets a single value per channel for a batch of one."""
     types = [graph.type_of(node.reads[0]) for node in graph.nodes if node.op == "batch_norm" and not node.unused]
     return any(type_.count == type_.channels for type_ in types)
 
 
 def step_by_step(graph: Graph, model: nn.Module, inputs: list[Tensor], names: list[str]) -> list[Tensor]:
-    """The outputs by running node after node; raises where a tensor has not the shape that was predicted."""
+    """The outputs by running node after node; raises if a tensor does not have the predicted shape."""
     tensors = {Ref(-1 - index): input_ for index, input_ in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         if node.unused or (node.training_only and not model.training):
@@ -242,13 +242,13 @@ def step_by_step(graph: Graph, model: nn.Module, inputs: list[Tensor], names: li
 
 
 def check_training(graph: Graph, model: nn.Module) -> None:
-    """A step of training: every weight that is used gets a gradient, shared ones once."""
+    """One training step: every used weight gets a gradient."""
     generator = torch.Generator().manual_seed(3)
     model.train()
     inputs = [torch.randn(3, *sizes, generator=generator) for sizes in graph.input_shapes.values()]
     result = model(
         *(input_.requires_grad_() * 1 for input_ in inputs)
-    )  # not a leaf: what runs in place may overwrite it
+    )  # not a leaf, so that in-place operations may overwrite it
     loss = sum((tensor * tensor).mean() for tensor in as_list(result))
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         return
@@ -259,7 +259,7 @@ def check_training(graph: Graph, model: nn.Module) -> None:
 
 
 def live(graph: Graph) -> list[Node]:
-    """The nodes that an output needs; of an identity of several tensors each needs one."""
+    """The nodes that some output depends on."""
     needed = set(graph.outputs.values())
     for index in range(len(graph.nodes) - 1, -1, -1):
         node = graph.nodes[index]
@@ -271,13 +271,13 @@ def live(graph: Graph) -> list[Node]:
 
 
 def keys_of(node: Node) -> list[str]:
-    """The keys of the weights that a node runs with."""
+    """The keys of the weights that a node uses."""
     path = node.shares or node.path
     return [f"{path}.{name}" if name else path for name in node.parameters]
 
 
 def check_init(graph: Graph, model: nn.Module) -> None:
-    """Numbers in rules of `init` are what the weights start as, the last rule that fits a module alone."""
+    """Numbers in `init` rules are the initial values of the weights; only the last matching rule applies."""
     for node in graph.nodes:
         if node.op == "parameter" or node.shares:
             continue
@@ -291,20 +291,20 @@ def check_init(graph: Graph, model: nn.Module) -> None:
 # -- the second reading
 
 
-def check_wiring(graph: Graph, made: Iterable[Made], outputs: Mapping[str, str]) -> None:
-    """The graph has the operations of the second reading: paths, arguments, what they read and share."""
-    wanted = {node.path: node for node in made if not node.implied}
+def check_wiring(graph: Graph, operations: Iterable[Operation], outputs: Mapping[str, str]) -> None:
+    """The graph has the operations of the second reading: paths, parameters, inputs, sharing."""
+    expected = {node.path: node for node in operations if not node.implied}
     names: dict[Ref, str] = {Ref(-1 - number): name for number, name in enumerate(graph.inputs)}
     found = {}
     for index, node in enumerate(graph.nodes):
         reads = tuple(names[ref] for ref in node.reads)
-        base = node.path if node.path in wanted else f"concat({', '.join(reads)})"
+        base = node.path if node.path in expected else f"concat({', '.join(reads)})"
         names.update({Ref(index, part): f"{base}.{part}" if node.is_list else base for part in range(len(node.types))})
-        if node.path in wanted:
+        if node.path in expected:
             found[node.path] = (node.operation, reads, node.shares, node.unused)
         else:
             assert node.op == "concat", f"{node.path} is not in the second reading"
-    for path, item in wanted.items():
+    for path, item in expected.items():
         assert path in found, f"{path} is missing in the graph"
         second = (item.op, item.reads, item.shares, item.unused)
         assert found[path] == second, f"{path}: {found[path]}, by the second reading {second}"

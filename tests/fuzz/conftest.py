@@ -1,4 +1,4 @@
-"""What became of the random specs is summed up at the end of the run."""
+"""A summary of the random specs at the end of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values written as expressions over what is in reach."""
+"""Values written as equivalent expressions over the names in scope."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tests.fuzz.spec_tree import Expr
 
 
 class Disguises(Reading):
-    """Draws from one seed, and puts expressions in place of values."""
+    """Draws from one seed, and replaces values by equivalent expressions."""
 
     def __init__(self, seed: str) -> None:
         super().__init__()
         self.rng = random.Random(seed)
 
-    def chance(self, share: float) -> bool:
-        """Whether something happens that does so often."""
+    def happens(self, share: float) -> bool:
+        """True with this probability."""
         return self.rng.random() < share
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
-        """What is made inside is forgotten."""
-        start, using = len(self.made), len(self.using)
+        """Discard the operations created inside the context."""
+        start, using = len(self.operations), len(self.using)
         try:
             yield
         finally:
-            del self.made[start:]
+            del self.operations[start:]
             del self.using[using:]
 
     def written(self, arguments: dict[str, Any], env: Env) -> dict[str, Any]:
@@ -39,16 +39,16 @@ class Disguises(Reading):
         return {key: self.disguise(value, env) for key, value in arguments.items()}
 
     def disguise(self, value: Any, env: Env) -> Any:
-        if type(value) is int and self.chance(0.4):
-            return self.whole(value, env)
-        if isinstance(value, list) and all(type(item) is int for item in value) and self.chance(0.4):
+        if type(value) is int and self.happens(0.4):
+            return self.integer(value, env)
+        if isinstance(value, list) and all(type(item) is int for item in value) and self.happens(0.4):
             return self.listed(value, env)
-        if type(value) is bool and self.chance(0.3):
-            return self.truth(value, env)
+        if type(value) is bool and self.happens(0.3):
+            return self.boolean(value, env)
         return value
 
-    def whole(self, number: int, env: Env) -> Any:
-        """An expression for an integer, in terms of what is in reach."""
+    def integer(self, number: int, env: Env) -> Any:
+        """An expression with an integer value, over the names in scope."""
         names: dict[str, Any] = {}
         for key, item in env.params.items():
             if type(item) is int:
@@ -66,7 +66,7 @@ class Disguises(Reading):
             if type(env.round[1]) is int:
                 names["$item"] = env.round[1]
         known = {key: item for key, item in names.items() if type(item) is int and abs(item) < 100}
-        if not known or self.chance(0.3):
+        if not known or self.happens(0.3):
             return number
         name = self.rng.choice(sorted(known))
         value = known[name]
@@ -85,14 +85,14 @@ class Disguises(Reading):
         return text if evaluate(text, env.lookup()) == number else number
 
     def listed(self, numbers: list[int], env: Env) -> Any:
-        text = Expr(f"[{', '.join(str(self.whole(number, env)) for number in numbers)}]")
+        text = Expr(f"[{', '.join(str(self.integer(number, env)) for number in numbers)}]")
         return text if "$" in text and evaluate(text, env.lookup()) == numbers else numbers
 
-    def truth(self, value: bool, env: Env) -> Any:
-        one = self.whole(3, env)
+    def boolean(self, value: bool, env: Env) -> Any:
+        one = self.integer(3, env)
         if not isinstance(one, Expr):
             return value
         return Expr(f"({one}) == 3" if value else f"not (({one}) == 3)")
 
     def condition(self, env: Env) -> Any:
-        return self.truth(self.chance(0.4), env)
+        return self.boolean(self.happens(0.4), env)

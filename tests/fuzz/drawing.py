@@ -1,4 +1,4 @@
-"""Random specs that are right: each node is drawn for the shapes that reach it, and read at once by `Reading`."""
+"""Random valid specs: each node is drawn for the shapes of its inputs and immediately read by `Reading`."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ ODD_NAMES += [
     "Any",
     "Tensor",
 ]
-INPUTS = {"x", "y", "skip", "left", "right"}  # a node has another name than an input of its scope
+INPUTS = {"x", "y", "skip", "left", "right"}  # a node must not have the name of an input of its scope
 WRONG = (InvalidError, RefusedError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError)
 
 
 class Drawer(NodeDrawer):
-    """Draws one spec from one seed."""
+    """Draws one spec from a seed."""
 
     def __init__(self, seed: str) -> None:
         super().__init__(seed)
-        self.home = True  # whether what is drawn stands in the spec's own file
-        self.odd = self.chance(0.3)
-        self.files = self.chance(0.35)
+        self.in_own_file = True  # whether nodes are drawn for the main file
+        self.odd = self.happens(0.3)
+        self.files = self.happens(0.35)
         self.outputs: dict[str, str] = {}
 
     # -- the spec
 
     def draw(self) -> SpecTree:
-        """A spec; raises InvalidError where this seed gives none."""
+        """A spec; raises InvalidError if the draw fails."""
         types = self.draw_inputs()
         self.file_params = elements(self.draw_params())
         params = {key: self.disguised(key, value) for key, value in self.file_params.items()}
@@ -69,23 +69,23 @@ class Drawer(NodeDrawer):
         with self.scratch():
             spec.nodes = self.draw_scope(env, Level(""), 0, top=True)
         outputs = self.spec(spec)
-        if len(outputs) > 1 and self.chance(0.5):
+        if len(outputs) > 1 and self.happens(0.5):
             spec.training_only = self.rng.sample(sorted(outputs), self.rng.randint(1, len(outputs) - 1))
-        if self.chance(0.4) and any(not node.implied for node in self.made):
+        if self.happens(0.4) and any(not node.implied for node in self.operations):
             spec.init = [self.draw_rule() for _ in range(self.rng.randint(1, 4))]
-        if self.chance(0.15):
+        if self.happens(0.15):
             self.draw_variant(spec)
         return spec
 
     def draw_rule(self) -> dict[str, Any]:
-        """A rule of initialisation: for an op, a module, or paths with stars."""
-        made = self.rng.choice([node for node in self.made if not node.implied])
-        parts = made.path.split(".")
-        some = [self.rng.choice([part, part, "*"]) for part in parts]
+        """An init rule for an op, a module, or a path with stars."""
+        operation = self.rng.choice([node for node in self.operations if not node.implied])
+        parts = operation.path.split(".")
+        pattern = [self.rng.choice([part, part, "*"]) for part in parts]
         patterns = [
-            made.op.name,
-            made.path,
-            ".".join(some),
+            operation.op.name,
+            operation.path,
+            ".".join(pattern),
             "*",
             "**",
             f"{parts[0]}.**",
@@ -95,13 +95,13 @@ class Drawer(NodeDrawer):
         calls = [0, 1, 0.5, -2, "zeros", "ones", {"normal": {"std": 0.1}}, {"uniform": {"a": -1, "b": 1}}]
         names = self.rng.choice([["weight"], ["weight", "bias"], ["bias"]])
         match = self.rng.choice(patterns)
-        fitting = [node.op.name for node in self.made if fits(match, node.op.name, node.path)]
+        fitting = [node.op.name for node in self.operations if fits(match, node.op.name, node.path)]
         if fitting and set(fitting) == {"parameter"}:
             match = "relu"
         return {"match": match, **{name: self.rng.choice(calls) for name in names}}
 
     def draw_variant(self, spec: SpecTree) -> None:
-        """Move it all into a file that is extended, where some params and blocks are others."""
+        """Move the spec into a base file that is extended with other params and blocks."""
         params = {}
         for key in self.rng.sample(sorted(spec.params), self.rng.randint(0, len(spec.params))):
             value = self.file_params[key]
@@ -112,11 +112,11 @@ class Drawer(NodeDrawer):
 
     def draw_inputs(self) -> dict[str, TensorType]:
         first, other = self.draw_input(), self.draw_input()
-        return {"in": first} if self.chance(0.8) else {"left": first, "right": self.rng.choice([first, other])}
+        return {"in": first} if self.happens(0.8) else {"left": first, "right": self.rng.choice([first, other])}
 
     def draw_input(self) -> TensorType:
-        """A map mostly."""
-        if self.chance(0.15):
+        """An input type, mostly a map."""
+        if self.happens(0.15):
             return TensorType.vector(self.rng.choice([1, 3, 8, 12]))
         return TensorType.map(self.rng.choice([1, 2, 3, 4, 6, 8]), self.rng.randint(1, 9), self.rng.randint(1, 9))
 
@@ -125,7 +125,7 @@ class Drawer(NodeDrawer):
             "k": self.rng.choice([1, 3]),
             "wide": self.rng.choice([2, 4, 6]),
             "widths": [self.rng.choice([2, 3, 4]) for _ in range(self.rng.randint(1, 3))],
-            "on": self.chance(0.5),
+            "on": self.happens(0.5),
             "rate": self.rng.choice([0.5, 0.25, 1.5]),
             "rows": [{"out": self.rng.choice([2, 4])} for _ in range(2)],
             "act": self.rng.choice(["relu", "tanh", "gelu"]),
@@ -133,17 +133,17 @@ class Drawer(NodeDrawer):
         return {key: options[key] for key in self.rng.sample(sorted(options), self.rng.randint(0, 5))}
 
     def disguised(self, key: str, value: Any) -> Any:
-        """A param's default, which may be an expression over those before it."""
-        if type(value) is int and self.chance(0.3):
-            return self.whole(value, Env(_before(self.file_params, key), {}))
+        """A param's default, possibly as an expression over earlier params."""
+        if type(value) is int and self.happens(0.3):
+            return self.integer(value, Env(_before(self.file_params, key), {}))
         return value
 
     # -- scopes
 
     def draw_scope(self, env: Env, level: Level, depth: int, *, top: bool = False) -> ScopeTree:
-        """Nodes that read each other, and all of which are read."""
-        scope = ScopeTree([], self.chance(0.3))
-        start = len(self.made)
+        """Nodes that read each other, all of which are read."""
+        scope = ScopeTree([], self.happens(0.3))
+        start = len(self.operations)
         last: Value | None = None
         size = self.rng.randint(2, 6) if top else self.rng.randint(1, 4)
         for _ in range(size):
@@ -155,12 +155,12 @@ class Drawer(NodeDrawer):
                 scope, NodeTree(self.name(scope), "identity", reads=[self.first_input(env)]), env, last, level
             )
         self.join_unread(scope, env, last, level, start, top=top)
-        if self.chance(0.15):
+        if self.happens(0.15):
             self.shuffle(scope, env)
         return scope
 
     def shuffle(self, scope: ScopeTree, env: Env) -> None:
-        """Write the nodes in another order than they run in; the last one stays."""
+        """Shuffle the textual order of the nodes, except the last one."""
         nodes = scope.children
         if scope.numbered or len(env.inputs) != 1 or any(node.flat for node in nodes) or any(env.names.others):
             return
@@ -177,7 +177,7 @@ class Drawer(NodeDrawer):
         return next(iter(env.inputs))
 
     def add_node(self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int) -> Value | None:
-        """One more node, if a few tries give one that fits."""
+        """Add a node, if one that fits is found within a few attempts."""
         for _ in range(TRIES):
             self.budget -= 1
             must = above is None and len(env.inputs) != 1
@@ -199,8 +199,8 @@ class Drawer(NodeDrawer):
         return None
 
     def add(self, scope: ScopeTree, tree: NodeTree, env: Env, above: Value | None, level: Level) -> Value | None:
-        """Put a node into the scope, if it can be run; everything is as it was if not."""
-        start, using, taken, count = len(self.made), len(self.using), set(level.taken), level.count
+        """Add a node to the scope if it is valid; otherwise leave the scope unchanged."""
+        start, using, taken, count = len(self.operations), len(self.using), set(level.taken), level.count
         names = env.names.copy()
         try:
             value = self.child(tree, env, above, level)
@@ -214,7 +214,7 @@ class Drawer(NodeDrawer):
             AttributeError,
             KeyError,
         ):
-            del self.made[start:], self.using[using:]
+            del self.operations[start:], self.using[using:]
             level.taken, level.count = taken, count
             env.names.clear()
             env.names.update(names)
@@ -226,9 +226,9 @@ class Drawer(NodeDrawer):
     def join_unread(
         self, scope: ScopeTree, env: Env, last: Value | None, level: Level, start: int, *, top: bool
     ) -> None:
-        """A last node that reads what no other has read."""
+        """Add a last node that reads everything unread."""
         if last is None:
-            raise InvalidError("nothing comes out")
+            raise InvalidError("no output")
         final = {tensor.name for tensor in last.tensors} if not last.unused else set()
         unread = self.unread(start, final, env.inputs if top else {})
         if not unread and not (top and (last.is_list or len(last.tensors) != 1 or last.unused)):
@@ -237,20 +237,20 @@ class Drawer(NodeDrawer):
         sources += [name for name in unread if isinstance(name, str)]
         parts = [part for path in sources for part in self.parts(path, env.find(path))]
         last_paths = [self.path_of(last, env)] if not last.unused else []
-        wanted = list(dict.fromkeys([*(parts if self.chance(0.2) else sources), *last_paths]))
-        if not wanted:
-            raise InvalidError("nothing comes out")
-        if top and self.chance(0.4):
+        needed = list(dict.fromkeys([*(parts if self.happens(0.2) else sources), *last_paths]))
+        if not needed:
+            raise InvalidError("no output")
+        if top and self.happens(0.4):
             self.outputs |= {f"o{number}": path for number, path in enumerate(dict.fromkeys([*parts, *last_paths]))}
             if all(len(env.find(path)) == 1 for path in self.outputs.values()):
                 return
             self.outputs.clear()
-        self.rng.shuffle(wanted)
+        self.rng.shuffle(needed)
         for op in self.rng.sample(["add", "concat", "maximum", "mean"], 4):
-            if self.add(scope, NodeTree(self.name(scope), op, reads=wanted), env, last, level):
+            if self.add(scope, NodeTree(self.name(scope), op, reads=needed), env, last, level):
                 return
         flat: list[str] = []
-        for path in wanted:
+        for path in needed:
             value = env.find(path)
             for source in self.parts(path, value) if value.is_list else [path]:
                 name = self.name(scope)
@@ -262,23 +262,28 @@ class Drawer(NodeDrawer):
             raise InvalidError("cannot be joined")
 
     def parts(self, path: str, value: Value) -> list[str]:
-        """A list's tensors by their numbers, where these are no names inside."""
+        """The paths of a list's tensors by number, unless these are names of inner nodes."""
         numbers = [str(number) for number in range(len(value))]
         if not value.is_list or any(number in value.names for number in numbers):
             return [path]
         return [f"{path}.{number}" for number in numbers]
 
     def sources(self, left: list[Any], env: Env) -> list[str]:
-        """The shortest paths whose values take in all of these operations' tensors."""
-        wanted = {tensor.name for made in left for tensor in made.outputs}
+        """The shortest paths whose values contain the tensors of all these operations."""
+        needed = {tensor.name for operation in left for tensor in operation.outputs}
         found: list[str] = []
         for path, value in sorted(paths(env.names), key=lambda pair: pair[0].count(".")):
             names = {tensor.name for tensor in value.tensors}
-            if names & wanted and self.found(env, path) is not None:
+            if names & needed and self.found(env, path) is not None:
                 found.append(path)
-                wanted -= {t.name for made in left for t in made.outputs if any(o.name in names for o in made.outputs)}
-        if wanted:
-            raise InvalidError("out of reach")
+                needed -= {
+                    t.name
+                    for operation in left
+                    for t in operation.outputs
+                    if any(o.name in names for o in operation.outputs)
+                }
+        if needed:
+            raise InvalidError("unreachable tensors")
         return found
 
     def name(self, scope: ScopeTree) -> str:
@@ -286,11 +291,11 @@ class Drawer(NodeDrawer):
             return ""
         self.named += 1
         taken = {child.name for child in scope.children}
-        if self.odd and self.chance(0.6):
+        if self.odd and self.happens(0.6):
             name = self.rng.choice(ODD_NAMES)
             if name not in taken | INPUTS:
                 return name
-        if self.chance(0.06):
+        if self.happens(0.06):
             return f"group.{self.named}"
         return f"n{self.named}"
 
@@ -299,10 +304,10 @@ class Drawer(NodeDrawer):
     def use_block(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A use of a block, old or new."""
+        """A use of an existing or a new block."""
         reads, value = self.source(env, above, must)
-        usable = [candidate for candidate in self.blocks.values() if self.home or candidate.file]
-        block = self.rng.choice(usable) if usable and self.chance(0.6) else self.draw_block(value, depth)
+        usable = [candidate for candidate in self.blocks.values() if self.in_own_file or candidate.file]
+        block = self.rng.choice(usable) if usable and self.happens(0.6) else self.draw_block(value, depth)
         names = block.inputs or ["in"]
         if len(names) > 1:
             known = self.reachable(env)
@@ -312,62 +317,62 @@ class Drawer(NodeDrawer):
         arguments = {}
         for key, default in block.params.items():
             example = block.examples[key]
-            if default is None or self.chance(0.3):
+            if default is None or self.happens(0.3):
                 arguments[key] = self.disguise(example, local)
         tree = NodeTree(self.name(scope), block.name, arguments, reads=reads)
-        if self.chance(0.3):
+        if self.happens(0.3):
             tree.repeat = self.rng.choice([1, 2, 2])
             tree.carry = self.rng.choice(["last", "last", "concat", "none"])
             self.draw_ends(tree)
-        if self.chance(0.15) and (tree.repeat is not None or block.body.nodes is not None):
+        if self.happens(0.15) and (tree.repeat is not None or block.body.nodes is not None):
             tree.flat = True
         if not tree.flat:
             self.decorate(tree, local, value)
         return [tree]
 
     def draw_block(self, value: Value, depth: int) -> BlockTree:
-        """A new block, drawn for this input."""
+        """A new block, drawn for an input."""
         self.named += 1
-        file = "blocks.yaml" if self.files and self.chance(0.5) else ""
-        home, self.home = self.home, self.home and not file
-        if not self.home:
+        file = "blocks.yaml" if self.files and self.happens(0.5) else ""
+        in_own_file, self.in_own_file = self.in_own_file, self.in_own_file and not file
+        if not self.in_own_file:
             file = "blocks.yaml"
         try:
             return self._draw_block(f"block{self.named}", file, value, depth)
         finally:
-            self.home = home
+            self.in_own_file = in_own_file
 
     def _draw_block(self, name: str, file: str, value: Value, depth: int) -> BlockTree:
         examples: dict[str, Any] = {}
         for key in self.rng.sample(["out", "size", "norm", "kind"], self.rng.randint(0, 2)):
-            examples[key] = {"out": 4, "size": self.rng.choice([1, 3]), "norm": self.chance(0.5), "kind": "tanh"}[key]
-        params: dict[str, Any] = {key: None if self.chance(0.5) else item for key, item in examples.items()}
+            examples[key] = {"out": 4, "size": self.rng.choice([1, 3]), "norm": self.happens(0.5), "kind": "tanh"}[key]
+        params: dict[str, Any] = {key: None if self.happens(0.5) else item for key, item in examples.items()}
         base = {} if file else dict(self.file_params)
         kind = self.rng.choice(["nodes", "nodes", "alias", "repeat"])
         inputs = None
         values = [Value(value.tensors, value.is_list)]
-        if kind == "nodes" and self.chance(0.25):
+        if kind == "nodes" and self.happens(0.25):
             inputs = self.rng.choice([["x"], ["x", "y"], ["x", "skip"]])
             values = values * len(inputs)
         env = Env({**base, **examples}, dict(zip(inputs or ["in"], values, strict=True)))
         body = NodeTree()
         if kind == "alias":
             if len(value) != 1:
-                raise InvalidError("several")
+                raise InvalidError("several tensors")
             body.op, arguments = self.fitting(COMMON, value)
             body.arguments = self.written(arguments, env)
-            if body.arguments and self.chance(0.3):
+            if body.arguments and self.happens(0.3):
                 body.arguments.pop(self.rng.choice(sorted(body.arguments)))
         else:
             if kind == "repeat":
                 body.repeat = self.rng.choice([1, 2])
                 body.carry = self.rng.choice(["last", "last", "concat", "none"])
                 env = replace(env, round=(0, None))
-            body.flat = self.chance(0.15)
+            body.flat = self.happens(0.15)
             with self.scratch():
                 self.using.append(name)
                 body.nodes = self.draw_scope(env, Level("inside"), depth + 1)
-        if self.chance(0.1):
+        if self.happens(0.1):
             body.when = self.condition(replace(env, round=None))
         block = BlockTree(name, params, inputs, body, file, examples)
         self.blocks[name] = block

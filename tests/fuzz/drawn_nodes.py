@@ -1,4 +1,4 @@
-"""Random nodes, each drawn for the shapes that reach it."""
+"""Random nodes, each drawn for the shapes of its inputs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUSED_KEPT = 4
 
 @dataclass(frozen=True)
 class Refused:
-    """Words and tensors that an op refused while a spec was drawn."""
+    """An op with the input types that it rejected while a spec was drawn."""
 
     op: Op
     types: tuple[TensorType, ...]
@@ -44,7 +44,7 @@ class Refused:
 
 
 class NodeDrawer(Disguises):
-    """Draws nodes for the scope at hand."""
+    """Draws nodes for the current scope."""
 
     def __init__(self, seed: str) -> None:
         super().__init__(seed)
@@ -54,23 +54,23 @@ class NodeDrawer(Disguises):
 
     @abstractmethod
     def draw_scope(self, env: Env, level: Level, depth: int, *, top: bool = False) -> ScopeTree:
-        """Nodes that read each other, and all of which are read."""
+        """Nodes that read each other, all of which are read."""
 
     @abstractmethod
     def use_block(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A use of a block, old or new."""
+        """A use of an existing or a new block."""
 
     @abstractmethod
     def name(self, scope: ScopeTree) -> str:
         """A name for one more node of the scope."""
 
     def source(self, env: Env, above: Value | None, must: bool, share: float = 0.25) -> tuple[list[str] | None, Value]:
-        """What a node reads: its `from` (None: the node above) and the value."""
+        """The input of a node: its `from` (None: the previous node) and its value."""
         if above is None and len(env.inputs) == 1:
             (above,) = env.inputs.values()
-        if must or above is None or above.absent or self.chance(share):
+        if must or above is None or above.absent or self.happens(share):
             known = self.reachable(env)
             path, value = self.rng.choice(known)
             return [path], value
@@ -78,11 +78,11 @@ class NodeDrawer(Disguises):
 
     def reachable(self, env: Env) -> list[tuple[str, Value]]:
         known = [*env.inputs.items(), *paths(env.names)]
-        known += [(f"{name}.0", value[0]) for name, value in env.inputs.items() if len(value) and self.chance(0.2)]
+        known += [(f"{name}.0", value[0]) for name, value in env.inputs.items() if len(value) and self.happens(0.2)]
         return [(path, found) for path, _ in known if (found := self.found(env, path)) is not None and found.tensors]
 
     def found(self, env: Env, path: str) -> Value | None:
-        """What a path means, if it means one thing."""
+        """The value of a path, if it is unambiguous."""
         try:
             return env.find(path)
         except InvalidError:
@@ -99,7 +99,7 @@ class NodeDrawer(Disguises):
         raise InvalidError("no path")
 
     def fitting(self, ops: list[str], *values: Value) -> tuple[str, dict[str, Any]]:
-        """An op with arguments that it accepts for these tensors."""
+        """An op and arguments that it accepts for these tensors."""
         types = tuple(tensor.type for value in values for tensor in value.tensors)
         for _ in range(TRIES):
             name = self.rng.choice(ops)
@@ -124,7 +124,7 @@ class NodeDrawer(Disguises):
         kinds: list[Callable[..., list[NodeTree]]] = [self.single] * 8 + [self.join] * 3 + [self.factor]
         kinds += [self.shared] * 2
         if depth < 3 and self.budget > 0:
-            kinds += [self.inner] * 3 + [self.use_block] * 3 + [self.rounds] * 3
+            kinds += [self.inner] * 3 + [self.use_block] * 3 + [self.iterations] * 3
         tree = self.rng.choice(kinds)(scope, env, above, level, depth, must)
         return tree
 
@@ -152,7 +152,7 @@ class NodeDrawer(Disguises):
         """An op that reads several tensors."""
         known = self.reachable(env)
         chosen = [self.rng.choice(known) for _ in range(self.rng.choice([1, 2, 2, 2, 3]))]
-        if self.chance(0.5):  # of one shape with the first
+        if self.happens(0.5):  # of the same shape as the first
             like = [pair for pair in known if types_of(pair[1]) == types_of(chosen[0][1])]
             chosen = [chosen[0], *(self.rng.choice(like) for _ in chosen[1:])]
         op, arguments = self.fitting(JOINS, *(value for _, value in chosen))
@@ -164,10 +164,10 @@ class NodeDrawer(Disguises):
     def factor(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A free parameter and what takes it."""
+        """A free parameter and the node that reads it."""
         reads, value = self.source(env, above, True)
         if len(value) != 1 or not value.tensors[0].type.batched:
-            raise InvalidError("no image")
+            raise InvalidError("no batch axis")
         arguments = draw_arguments(self.rng, OPS["parameter"], (value.tensors[0].type,))
         parameter = NodeTree(self.name(scope), "parameter", arguments)
         path = parameter.name or str(level.count)
@@ -181,27 +181,27 @@ class NodeDrawer(Disguises):
     def shared(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A module that runs again."""
-        owners = [(path, value) for path, value in paths(env.names) if value.again is not None and value.made]
+        """A node that shares the module of another."""
+        owners = [(path, value) for path, value in paths(env.names) if value.again is not None and value.operations]
         if not owners:
             raise InvalidError("nothing to share")
         path, owner = self.rng.choice(owners)
         reads, _ = self.source(env, above, must, 0.5)
-        if self.chance(0.6) and len(owner.made) and owner.made[0].reads:
-            first = owner.made[0].reads
+        if self.happens(0.6) and len(owner.operations) and owner.operations[0].reads:
+            first = owner.operations[0].reads
             alike = [path for path, value in self.reachable(env) if self.same_input(owner, value)]
             if alike and len(first) == 1:
                 chosen = self.rng.choice(alike)
                 reads = [chosen]
         tree = NodeTree(self.name(scope), share=path, reads=reads)
-        if self.chance(0.25):
+        if self.happens(0.25):
             tree.repeat = self.rng.choice([1, 2])
             tree.carry = self.rng.choice(["last", "last", "none"])
         return [tree]
 
     def same_input(self, owner: Value, value: Value) -> bool:
-        wanted = owner.made[0].reads[0]
-        types = [tensor.type for made in self.made for tensor in made.outputs if tensor.name == wanted]
+        needed = owner.operations[0].reads[0]
+        types = [tensor.type for operation in self.operations for tensor in operation.outputs if tensor.name == needed]
         return len(value) == 1 and [value.tensors[0].type] == types[:1]
 
     def inner(
@@ -209,7 +209,7 @@ class NodeDrawer(Disguises):
     ) -> list[NodeTree]:
         """Inline nodes."""
         reads, value = self.source(env, above, must)
-        if self.chance(0.15):
+        if self.happens(0.15):
             known = self.reachable(env)
             more = self.rng.choice(known)
             reads = [*(reads or [self.path_of(value, env)]), more[0]]
@@ -217,16 +217,16 @@ class NodeDrawer(Disguises):
         inside = replace(env, inputs={"in": Value(value.tensors, value.is_list)}, names=Names(), reads=None)
         with self.scratch():
             nodes = self.draw_scope(inside, Level("inside"), depth + 1)
-        tree = NodeTree(self.name(scope), nodes=nodes, reads=reads, flat=self.chance(0.15))
+        tree = NodeTree(self.name(scope), nodes=nodes, reads=reads, flat=self.happens(0.15))
         self.decorate(tree, replace(env, reads=value), value)
         return [tree]
 
-    def rounds(
+    def iterations(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
         """A repeat of an op or of inline nodes."""
         reads, value = self.source(env, above, must)
-        tree = NodeTree(self.name(scope), reads=reads, flat=self.chance(0.2))
+        tree = NodeTree(self.name(scope), reads=reads, flat=self.happens(0.2))
         tree.carry = self.rng.choice(["last", "last", "concat", "none"])
         count = self.rng.choice([1, 2, 2, 3])
         item: Any = None
@@ -235,12 +235,12 @@ class NodeDrawer(Disguises):
             item = [self.rng.choice([1, 2, 3, 4]) for _ in range(count)]
             tree.repeat = self.listed(item, env)
         elif kind == "number":
-            tree.repeat = self.whole(count, env)
+            tree.repeat = self.integer(count, env)
         first = item[0] if item else None
         local = replace(env, reads=value, round=(0, first))
-        if kind == "rows" or self.chance(0.5):
+        if kind == "rows" or self.happens(0.5):
             if len(value) != 1:
-                raise InvalidError("several")
+                raise InvalidError("several tensors")
             pool = ["conv", "conv", "conv", "linear", "relu", "batch_norm", "max_pool", "avg_pool", "dropout"]
             tree.op, arguments = self.fitting(pool, value)
             tree.arguments = self.written(arguments, local)
@@ -250,22 +250,22 @@ class NodeDrawer(Disguises):
             inside = replace(local, inputs={"in": Value(value.tensors, value.is_list)}, names=Names(), reads=None)
             with self.scratch():
                 tree.nodes = self.draw_scope(inside, Level("inside"), depth + 1)
-        if tree.flat or self.chance(0.2):
+        if tree.flat or self.happens(0.2):
             self.named += 1
             tree.round_name = (
-                f"r{self.named}x{self.rng.choice([0, 1, 9])}" if not scope.numbered or self.chance(0.3) else ""
+                f"r{self.named}x{self.rng.choice([0, 1, 9])}" if not scope.numbered or self.happens(0.3) else ""
             )
         self.draw_ends(tree)
         self.vary(tree, env)
         return [tree]
 
     def vary(self, tree: NodeTree, env: Env) -> None:
-        """Let each round read one part of a list."""
+        """Let each iteration read another tensor of a list."""
         lists = [(path, value) for path, value in self.reachable(env) if value.is_list and len(value) > 1]
-        if tree.carry != "none" or not lists or not self.chance(0.5):
+        if tree.carry != "none" or not lists or not self.happens(0.5):
             return
         path, value = self.rng.choice(lists)
-        tree.reads = [f"{path}.$i" if self.chance(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
+        tree.reads = [f"{path}.$i" if self.happens(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
         tree.repeat = self.rng.randint(1, len(value))
 
     def draw_rows(self, tree: NodeTree, arguments: dict[str, Any], count: int) -> None:
@@ -273,44 +273,44 @@ class NodeDrawer(Disguises):
         for row in rows:
             if "out" in row:
                 row["out"] = self.rng.choice([2, 3, 4, row["out"]])
-            if self.chance(0.1):
+            if self.happens(0.1):
                 row["when"] = False
-        tree.arguments = {} if self.chance(0.5) else tree.arguments
+        tree.arguments = {} if self.happens(0.5) else tree.arguments
         tree.repeat = rows
 
     def draw_ends(self, tree: NodeTree) -> None:
         for arguments in (tree.first, tree.last):
-            if not self.chance(0.2):
+            if not self.happens(0.2):
                 continue
-            if tree.op == "conv" and self.chance(0.6):
+            if tree.op == "conv" and self.happens(0.6):
                 arguments["stride"] = self.rng.choice([1, 2])
-            elif tree.op in ("conv", "linear") and self.chance(0.5):
+            elif tree.op in ("conv", "linear") and self.happens(0.5):
                 arguments["bias"] = False
-            elif self.chance(0.5):
+            elif self.happens(0.5):
                 arguments["when"] = False
 
     def decorate(self, tree: NodeTree, env: Env, value: Value) -> None:
-        """Conditions, checks and marks."""
-        if self.chance(0.12):
+        """Add `when`, `expect` and `unused`."""
+        if self.happens(0.12):
             tree.when = self.condition(env)
-            if self.chance(0.4):
+            if self.happens(0.4):
                 choices = [path for path, _ in self.reachable(env)]
                 tree.otherwise = self.rng.choice(
                     [[self.rng.choice(choices)], self.rng.sample(choices, min(2, len(choices)))]
                 )
-        elif self.chance(0.05) and tree.op != "parameter":
+        elif self.happens(0.05) and tree.op != "parameter":
             tree.unused = True
-        elif self.chance(0.1):
+        elif self.happens(0.1):
             tree.expect = self.expected(tree, env)
 
     def expected(self, tree: NodeTree, env: Env) -> list[Any] | None:
-        """What comes out of an op, with some sizes left open."""
+        """The `expect` of an op, with some sizes left open."""
         if tree.op is None or tree.op not in OPS or env.reads is None:
             return None
         types = tuple(tensor.type for tensor in env.reads.tensors)
         result = infer_types(make_op(OPS[tree.op], env.value(tree.arguments)), types)
         first = result[0] if isinstance(result, tuple) else result
-        return [self.rng.choice(["_", size, size, self.whole(size, env)]) for size in first.sizes]
+        return [self.rng.choice(["_", size, size, self.integer(size, env)]) for size in first.sizes]
 
 
 def types_of(value: Value) -> list[TensorType]:

@@ -1,7 +1,7 @@
-"""Expressions evaluated by Python itself, and random ones: what `cnngraph` makes of them must be the same.
+"""Random expressions, and their evaluation by Python, which cnngraph must agree with.
 
-An expression is translated by its spelling alone (`$a.0` becomes a look-up, `true` becomes True, a list literal becomes
-`Elements`, whose operators work element by element); parsing, precedence and arithmetic are Python's own.
+An expression is translated token by token (`$a.0` becomes a look-up, `true` becomes True, a list literal becomes
+`Elements`, whose operators work elementwise); parsing, precedence and arithmetic are Python's.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ WORDS = {"true": "True", "false": "False", "null": "None"}
 
 
 class RefusedError(Exception):
-    """The language does not have a value for this by its documentation."""
+    """The documentation says that this expression is an error."""
 
 
 class Elements(list[Any]):
-    """A list whose arithmetic goes element by element; two lists are only joined."""
+    """A list with elementwise arithmetic; `+` joins two lists."""
 
     def _with(self, function: Callable[[Any, Any], Any], other: Any) -> Elements:
         if isinstance(other, list):
@@ -90,7 +90,7 @@ def elements(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value with plain lists, within the bounds of the language."""
+    """The value with plain lists, within the limits of the language."""
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
@@ -115,7 +115,7 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _make_divisible(value: Any, divisor: int = 8) -> Any:
-    """MobileNet's rounding: the nearest multiple, not more than a tenth below."""
+    """MobileNet's rounding: the nearest multiple, at most 10 % below."""
 
     def one(number: float) -> int:
         multiple = max(divisor, math.floor(number / divisor + 0.5) * divisor)
@@ -131,7 +131,7 @@ def _get(value: Any, part: str) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    """The power, but for one that Python would compute for ever."""
+    """The power, except one that Python would take too long to compute."""
     if isinstance(base, list) or isinstance(exponent, list):
         one = base if isinstance(base, list) else exponent
         if one is base and isinstance(exponent, list):
@@ -197,12 +197,12 @@ def _tree(text: str) -> ast.Expression:
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
-    """The value of an expression by Python. Raises what Python raises, or RefusedError."""
+    """The value of an expression, evaluated by Python. Raises Python's exceptions or RefusedError."""
     return eval(_compiled(text), {**FUNCTIONS, "names_": names})
 
 
-def goes_far(text: str, names: Mapping[str, Any]) -> bool:
-    """Whether some part of an expression, computed or not, is beyond the bounds of numbers."""
+def exceeds_limits(text: str, names: Mapping[str, Any]) -> bool:
+    """Whether some subexpression, evaluated or not, exceeds the limits of numbers."""
     for node in ast.walk(_tree(text).body):
         if not isinstance(node, ast.expr):
             continue
@@ -211,7 +211,7 @@ def goes_far(text: str, names: Mapping[str, Any]) -> bool:
             plain(eval(compile(part, text, "eval"), {**FUNCTIONS, "names_": names}))
         except (RefusedError, OverflowError):
             return True
-        except Exception:  # a part that is no value of its own
+        except Exception:  # not a complete subexpression
             continue
     return False
 
@@ -221,7 +221,7 @@ ROUNDINGS = ["abs", "round", "floor", "ceil", "int"]
 
 
 class Expressions:
-    """Random expressions over some params, of the kinds number, list, condition and text."""
+    """Random expressions over params: numbers, lists, conditions and strings."""
 
     PARAMS: Mapping[str, Any] = {
         "a": 3,
@@ -241,7 +241,7 @@ class Expressions:
         self.rng = rng
 
     def text(self) -> str:
-        """An expression with a `$` in it."""
+        """An expression that contains a `$`."""
         make = self.rng.choice([self.number, self.number, self.number, self.series, self.condition, self.string])
         text = make(self.rng.randint(1, 3))
         return text if "$" in text else f"{text} if $t else $a"

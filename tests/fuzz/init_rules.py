@@ -1,4 +1,4 @@
-"""Which modules a rule of `init` is for, written from docs/guide/weights.md."""
+"""Which modules an `init` rule matches, written from docs/guide/weights.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def fits(match: str, op: str, path: str) -> bool:
-    """Whether a rule is for a module: `*` is any part of one name, `**` anything."""
+    """Whether a rule matches a module: `*` is any text within one name, `**` any text."""
     if "*" not in match:
         return match in (op, path)
     pattern = "".join(

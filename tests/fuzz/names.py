@@ -1,4 +1,4 @@
-"""What names stand for while a spec is read a second time."""
+"""The values of names in the second reading of a spec."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ IN_TEXT = re.compile(r"\$\{([^}]*)\}|\$(\w+)")
 
 
 class InvalidError(Exception):
-    """The tree is no network: a draw that is thrown away."""
+    """The tree is not a valid network; the draw is discarded."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor by its producer's path, or for an implied concatenation by what it joins."""
+    """A tensor, identified by its producer's path or, for an implied concatenation, by the joined tensors."""
 
     name: str
     type: TensorType
 
 
 class Names(dict[str, "Value"]):
-    """The nodes of a scope by name. `flat` may bring in another of a name: then which is meant is not known."""
+    """The nodes of a scope by name. `flat` may add a second node of a name, which is then ambiguous."""
 
     def __init__(self) -> None:
         super().__init__()
         self.others: list[tuple[str, Value]] = []
 
     def put(self, name: str, value: Value) -> None:
-        """One more node."""
+        """Add a node."""
         if name in self:
             self.others.append((name, value))
         else:
             self[name] = value
 
     def join(self, inner: Names) -> None:
-        """Those inside a flat node."""
+        """Add the nodes of a flat node."""
         for name, value in (*inner.items(), *inner.others):
             self.put(name, value)
 
     def all(self, name: str) -> list[Value]:
-        """Every node of a name."""
+        """All nodes of a name."""
         return [*([self[name]] if name in self else []), *(value for other, value in self.others if other == name)]
 
     def copy(self) -> Names:
-        """The same names."""
+        """A copy."""
         new = Names()
         new.update(self)
         new.others = list(self.others)
@@ -60,21 +60,21 @@ class Names(dict[str, "Value"]):
 
 @dataclass
 class Value:
-    """What a name stands for, with the names inside and how to run it again."""
+    """The value of a name, with its inner names and how to run it again."""
 
     tensors: tuple[Tensor, ...]
     is_list: bool = False
     path: str = ""
     names: Names = field(default_factory=Names)
     flat: bool = False
-    rounds: list[Value] = field(default_factory=list)
+    iterations: list[Value] = field(default_factory=list)
     absent: bool = False
     unused: bool = False
     again: Callable[[list[Value], Level, str], Value] | None = None
-    made: list[Made] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
 
     def __getattr__(self, part: str) -> Any:
-        """Sizes in expressions, and nodes inside."""
+        """Sizes in expressions, or inner nodes."""
         if part in ("channels", "height", "width", "features"):
             if self.is_list:
                 raise InvalidError("a list has no size")
@@ -95,22 +95,22 @@ class Value:
 
 
 @dataclass
-class Made:
+class Operation:
     """One operation."""
 
     path: str
     op: Op
     reads: tuple[str, ...]
     outputs: tuple[Tensor, ...]
-    call: object  # the module's constructor call, or the expression that stands in a forward
+    call: object  # the module's constructor call, or the expression in the forward
     shares: str | None
     unused: bool = False
-    implied: bool = False  # a concatenation of `carry: concat`, whose path is not told here
+    implied: bool = False  # a concatenation of `carry: concat`, whose path is unknown here
 
 
 @dataclass
 class Level:
-    """The names taken in one module."""
+    """The names used in one module."""
 
     prefix: str
     taken: set[str] = field(default_factory=set)
@@ -122,21 +122,21 @@ class Level:
             self.count += 1
         heads = [name[: match.start()] for match in re.finditer(r"\.", name)]
         if {name, *heads} & self.taken or any(taken.startswith(f"{name}.") for taken in self.taken):
-            raise InvalidError(f"{name} twice")
+            raise InvalidError(f"{name} is used twice")
         self.taken.add(name)
         return f"{self.prefix}.{name}" if self.prefix else name
 
 
 @dataclass
 class Env:
-    """Names in reach."""
+    """The names in scope."""
 
     params: dict[str, Any]
     inputs: dict[str, Value]
     names: Names = field(default_factory=Names)
     round: tuple[int, Any] | None = None
     reads: Value | None = None
-    home: bool = True
+    in_own_file: bool = True
 
     def lookup(self) -> Mapping[str, Any]:
         extra: dict[str, Any] = {"from": self.reads} if self.reads is not None else {}
@@ -155,7 +155,7 @@ class Env:
         return IN_TEXT.sub(lambda match: str(evaluate(match[1] or f"${match[2]}", self.lookup())), text)
 
     def find(self, path: str) -> Value:
-        """What a path stands for, however it is read."""
+        """The value of a path; raises if it is ambiguous."""
         path = self.text(path)
         found: list[Value] = []
         for head, rest in _splits(path):
@@ -178,25 +178,25 @@ class Env:
         if value.is_list or is_input:
             if int(part) < len(value.tensors):
                 yield from self._inside(value[int(part)], more, False)
-        elif part not in value.names and int(part) < len(value.rounds) and value.rounds[int(part)].flat:
-            yield from self._inside(value.rounds[int(part)], more, False)
+        elif part not in value.names and int(part) < len(value.iterations) and value.iterations[int(part)].flat:
+            yield from self._inside(value.iterations[int(part)], more, False)
 
 
 def _splits(path: str) -> Iterator[tuple[str, str]]:
-    """A name, which may have dots in it, and what follows."""
+    """The splits of a path into a name, which may contain dots, and the rest."""
     for match in re.finditer(r"\.|$", path):
         yield path[: match.start()], path[match.end() :]
 
 
 def joined(values: list[Value]) -> Value:
-    """Several values as one, without the names inside."""
+    """Several values as one, without inner names."""
     if len(values) == 1:
         return Value(values[0].tensors, values[0].is_list)
     return Value(tuple(tensor for value in values for tensor in value.tensors), True)
 
 
 def paths(values: Mapping[str, Value], depth: int = 3) -> Iterator[tuple[str, Value]]:
-    """Every path in reach with what it stands for."""
+    """Every path in scope with its value."""
     for name, value in values.items():
         if value.absent or value.unused:
             continue

@@ -1,7 +1,7 @@
-"""A second, small reading of the language: which operations a spec's tree stands for, written from docs/guide.
+"""A second, small implementation of the language, written from docs/guide: from a spec's tree to its operations.
 
-It knows only what the drawn specs use, and takes the shapes of single operations from the ops themselves, which are
-compared with PyTorch elsewhere. What it gives is compared with the compiler's graph: paths, operations, wiring.
+It supports only what drawn specs use, and takes the shapes of single operations from the ops, which are compared with
+PyTorch elsewhere. Its paths, operations and wiring are compared with the compiler's graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cnngraph.ops.op import Layer, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
 from tests.fuzz.expressions import elements
-from tests.fuzz.names import Env, InvalidError, Level, Made, Names, Tensor, Value, joined
+from tests.fuzz.names import Env, InvalidError, Level, Names, Operation, Tensor, Value, joined
 from tests.fuzz.spec_tree import BlockTree, Expr, NodeTree, ScopeTree, SpecTree
 
 OPS = builtin_ops()
@@ -23,18 +23,18 @@ LARGEST_TENSOR = 3000
 
 
 class Reading:
-    """Runs trees, and keeps the operations that they make."""
+    """Expands trees and records their operations."""
 
     def __init__(self) -> None:
-        self.made: list[Made] = []
+        self.operations: list[Operation] = []
         self.blocks: dict[str, BlockTree] = {}
         self.file_params: dict[str, Any] = {}
         self.sharing: tuple[str, str] | None = None
         self.using: list[str] = []
 
     def spec(self, spec: SpecTree) -> dict[str, Tensor]:
-        """The whole network's outputs; raises InvalidError where something is left unread."""
-        self.made.clear()
+        """The outputs of the network; raises InvalidError if a node or input is unread."""
+        self.operations.clear()
         types = {name: TensorType.of(tuple(sizes)) for name, sizes in spec.inputs.items()}
         self.blocks, self.file_params = spec.blocks, {}
         inputs = {name: Value((Tensor(name, type_),)) for name, type_ in types.items()}
@@ -48,19 +48,21 @@ class Reading:
             raise InvalidError("no output")
         outputs = {name: item.tensors[0] for name, item in found.items()}
         if self.unread(0, {output.name for output in outputs.values()}, inputs):
-            raise InvalidError("something is unread")
+            raise InvalidError("a node or input is unread")
         return outputs
 
-    def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Made | str]:
-        """The operations since `start`, and the inputs, that nothing reads."""
-        read = final.union(*(made.reads for made in self.made if not made.unused))
-        left: list[Made | str] = [
-            node for node in self.made[start:] if not node.unused and not any(t.name in read for t in node.outputs)
+    def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Operation | str]:
+        """The inputs, and the operations since `start`, that nothing reads."""
+        read = final.union(*(operation.reads for operation in self.operations if not operation.unused))
+        left: list[Operation | str] = [
+            node
+            for node in self.operations[start:]
+            if not node.unused and not any(t.name in read for t in node.outputs)
         ]
         return left + [name for name, item in inputs.items() if not any(t.name in read for t in item.tensors)]
 
     def scope(self, scope: ScopeTree, env: Env, level: Level) -> Value:
-        """The value of a scope's last node; `env` gets its names."""
+        """The value of a scope's last node; its names are added to `env`."""
         last: Value | None = None
         for node in scope.children:
             last = self.child(node, env, last, level)
@@ -69,7 +71,7 @@ class Reading:
         return last
 
     def child(self, node: NodeTree, env: Env, above: Value | None, level: Level) -> Value:
-        """One node of a scope, whose name is then known."""
+        """Read one node of a scope and define its name."""
         if above is None and len(env.inputs) == 1:
             (above,) = env.inputs.values()
         name = env.text(node.name)
@@ -84,7 +86,7 @@ class Reading:
         return value
 
     def node(self, node: NodeTree, env: Env, above: Value | None, level: Level, name: str) -> Value:
-        start = len(self.made)
+        start = len(self.operations)
         if node.reads is not None:
             own = [read for read in node.reads if node.repeat is not None and _varies(node, read)]
             values = [env.find(read) for read in node.reads if read not in own]
@@ -94,7 +96,7 @@ class Reading:
                 raise InvalidError("reads nothing")
             values = [above] if above is not None else []
         if any(read.unused for read in values):
-            raise InvalidError("unused is read")
+            raise InvalidError("an unused node is read")
         env = replace(env, reads=joined(values) if values else None)
         if node.when is not None and not env.value(node.when):
             return self.absent(node.otherwise, env, values)
@@ -105,19 +107,19 @@ class Reading:
         if node.expect is not None:
             self.expect(node.expect, env, value)
         if node.unused:
-            for made in self.made[start:]:
-                made.unused = True
+            for operation in self.operations[start:]:
+                operation.unused = True
             _mark_unused(value)
         return value
 
     def expect(self, sizes: list[Any], env: Env, value: Value) -> None:
-        wanted = env.value(sizes)
+        expected = env.value(sizes)
         for tensor in value.tensors:
             found = tensor.type.sizes
-            if len(wanted) != len(found) or any(
-                one not in ("_", other) for one, other in zip(wanted, found, strict=True)
+            if len(expected) != len(found) or any(
+                one not in ("_", other) for one, other in zip(expected, found, strict=True)
             ):
-                raise InvalidError("expect")
+                raise InvalidError("expect fails")
 
     def absent(self, otherwise: list[str] | None, env: Env, values: list[Value]) -> Value:
         if otherwise is not None:
@@ -138,7 +140,7 @@ class Reading:
         items = list(count) if isinstance(count, list) else [None] * count
         if not items:
             return Value(values[0].tensors, values[0].is_list, absent=True)
-        start = len(self.made)
+        start = len(self.operations)
         inner = level if flat else Level(level.take(name))
         so_far = list(values[0].tensors) if values else []
         results: list[Tensor] = []
@@ -151,8 +153,8 @@ class Reading:
             elif number and node.carry == "last":
                 assert value is not None
                 carried = [Value(value.tensors, value.is_list), *values[1:]]
-            value = self.round(node, env, number, item, len(items), carried, own, inner)
-            whole.rounds.append(value)
+            value = self.iteration(node, env, number, item, len(items), carried, own, inner)
+            whole.iterations.append(value)
             if value.flat:
                 whole.names.join(value.names)
             elif value.path:
@@ -162,14 +164,14 @@ class Reading:
                 so_far += value.tensors
         assert value is not None
         result = {"last": value, "none": Value(tuple(results), True)}.get(node.carry) or self.concat(so_far)
-        whole.tensors, whole.is_list, whole.made = result.tensors, result.is_list, self.made[start:]
+        whole.tensors, whole.is_list, whole.operations = result.tensors, result.is_list, self.operations[start:]
         if not own:
             whole.again = lambda values, level, name: self.repeat(
                 node, replace(env, reads=joined(values)), values, [], level, name, flat
             )
         return whole
 
-    def round(
+    def iteration(
         self,
         node: NodeTree,
         env: Env,
@@ -203,7 +205,7 @@ class Reading:
         return not {"when": True, **rows[0], **rows[1], **rows[2]}["when"]
 
     def concat(self, tensors: list[Tensor]) -> Value:
-        """What `carry: concat` implies, without a path."""
+        """The concatenation of `carry: concat`, without a path."""
         if len(tensors) == 1:
             return Value((tensors[0],))
         op = make_op(OPS["concat"], {})
@@ -211,9 +213,9 @@ class Reading:
         (type_,) = _inferred(op, types)[0]
         reads = tuple(read.name for read in tensors)
         result = Tensor(f"concat({', '.join(reads)})", type_)
-        if any(tensor.name == result.name for made in self.made for tensor in made.outputs):
-            raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
-        self.made.append(Made(result.name, op, reads, (result,), _call(op, types), None, implied=True))
+        if any(tensor.name == result.name for operation in self.operations for tensor in operation.outputs):
+            raise InvalidError("two implied concatenations of the same tensors are ambiguous")
+        self.operations.append(Operation(result.name, op, reads, (result,), _call(op, types), None, implied=True))
         return Value((result,))
 
     # -- bodies
@@ -244,11 +246,11 @@ class Reading:
     def opened(
         self, scope: ScopeTree, env: Env, level: Level, name: str, flat: bool, again: Callable[..., Value]
     ) -> Value:
-        start = len(self.made)
+        start = len(self.operations)
         inner = level if flat else Level(level.take(name))
         last = self.scope(scope, env, inner)
-        made = self.made[start:]
-        return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, made=made)
+        operations = self.operations[start:]
+        return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, operations=operations)
 
     def use(
         self, op: Any, arguments: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
@@ -273,10 +275,10 @@ class Reading:
         shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
         results = tuple(Tensor(f"{path}.{part}" if is_list else path, output) for part, output in enumerate(outputs))
         reads = tuple(tensor.name for tensor in tensors)
-        made = Made(path, op, reads, results, _call(op, types), shares)
-        self.made.append(made)
+        operation = Operation(path, op, reads, results, _call(op, types), shares)
+        self.operations.append(operation)
         again = lambda values, level, name: self.leaf(op_name, arguments, values, level, name)  # noqa: E731
-        return Value(results, is_list, path, again=again, made=[made])
+        return Value(results, is_list, path, again=again, operations=[operation])
 
     def share(self, path: str, env: Env, values: list[Value], level: Level, name: str) -> Value:
         owner = env.find(path)
@@ -285,11 +287,11 @@ class Reading:
             or owner.flat
             or owner.again is None
             or self.sharing
-            or any(node.shares or node.unused for node in owner.made)
+            or any(node.shares or node.unused for node in owner.operations)
         ):
-            raise InvalidError("not to be shared")
-        if owner.made and owner.made[0].op.name == "parameter" and owner.made[0].path == owner.path:
-            raise InvalidError("a parameter is no module")
+            raise InvalidError("cannot be shared")
+        if owner.operations and owner.operations[0].op.name == "parameter" and owner.operations[0].path == owner.path:
+            raise InvalidError("a free parameter has no module")
         self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.count))
         if not name and level.prefix:
             self.sharing = (owner.path, f"{level.prefix}.{level.count}")
@@ -297,8 +299,8 @@ class Reading:
             value = owner.again(values, level, name)
         finally:
             self.sharing = None
-        theirs, mine = ([(node.op, node.call) for node in one.made] for one in (owner, value))
-        if theirs != mine or not any(isinstance(node.call, Layer) for node in owner.made):
+        theirs, mine = ([(node.op, node.call) for node in one.operations] for one in (owner, value))
+        if theirs != mine or not any(isinstance(node.call, Layer) for node in owner.operations):
             raise InvalidError("other weights")
         return replace(value, again=None)
 
@@ -306,7 +308,7 @@ class Reading:
         self, block: BlockTree, arguments: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
     ) -> Value:
         if block.name in self.using:
-            raise InvalidError("a circle")
+            raise InvalidError("a cycle")
         env = self.block_env(block, arguments, values)
         rest = {key: value for key, value in arguments.items() if key not in block.params}
         body = block.body
@@ -323,7 +325,12 @@ class Reading:
             else:
                 assert body.op is not None
                 return self.use(
-                    body.op, {**{k: env.value(v) for k, v in body.arguments.items()}, **rest}, values, level, name, flat
+                    body.op,
+                    {**{k: env.value(v) for k, v in body.arguments.items()}, **rest},
+                    values,
+                    level,
+                    name,
+                    flat,
                 )
         finally:
             self.using.pop()
@@ -338,10 +345,10 @@ class Reading:
         elif len(values) != len(names):
             values = [Value((tensor,)) for value in values for tensor in value.tensors]
         if len(values) != len(names):
-            raise InvalidError("inputs")
+            raise InvalidError("wrong inputs")
         base = {} if block.file else {k: v for k, v in self.file_params.items() if k not in block.params}
         inputs = {name: joined([value]) for name, value in zip(names, values, strict=True)}
-        env = Env(base, inputs, reads=joined(values), home=not block.file)
+        env = Env(base, inputs, reads=joined(values), in_own_file=not block.file)
         for key, default in block.params.items():
             if key not in arguments and default is None:
                 raise InvalidError(f"{key} is missing")
@@ -360,7 +367,7 @@ def _mark_unused(value: Value) -> None:
 
 
 def _call(op: Op, types: tuple[TensorType, ...]) -> object:
-    """What a module's forward has for it: it is the same wherever the module runs."""
+    """The call in the module's forward, which is the same wherever the module runs."""
     names = tuple(f"x{number}" for number in range(len(types)))
     return op.layer(*types) or op.code(names, *types)
 

@@ -1,4 +1,4 @@
-"""Smaller specs that fail in the same way."""
+"""Minimising specs that fail."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from tests.fuzz.spec_tree import NodeTree, ScopeTree, SpecTree
 
 Case = TypeVar("Case")
-MOST = 300  # trials for one failure
+MAX_ATTEMPTS = 300  # per failure
 
 
 def shrunk(case: Case, candidates: Callable[[Case], Iterator[Case]], fails: Callable[[Case], bool]) -> Case:
-    """The smallest case that is found by taking one thing away after another while it still fails."""
+    """Minimise a case by removing one element after another while it still fails."""
     trials = 0
     while True:
         for candidate in candidates(case):
@@ -23,14 +23,14 @@ def shrunk(case: Case, candidates: Callable[[Case], Iterator[Case]], fails: Call
             if fails(candidate):
                 case = candidate
                 break
-            if trials >= MOST:
+            if trials >= MAX_ATTEMPTS:
                 return case
         else:
             return case
 
 
 def smaller_texts(files: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """The files without a line and what is indented below it, or without a pair in braces."""
+    """The files without one line and its indented block, or without one entry of a flow mapping."""
     for name, text in files.items():
         lines = text.split("\n")
         for start, line in enumerate(lines):
@@ -45,7 +45,7 @@ def smaller_texts(files: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
 
 
 def smaller_specs(spec: SpecTree) -> Iterator[SpecTree]:
-    """The spec without one of the things in it."""
+    """Variants of the spec with one element removed."""
     for number in range(_count(spec)):
         smaller = copy.deepcopy(spec)
         list(_removals(smaller))[number]()
@@ -98,7 +98,7 @@ def _node_removals(node: NodeTree) -> Iterator[Callable[[], object]]:
 
 
 def _without(scope: ScopeTree, number: int) -> None:
-    """Take away a node, and wherever it is read."""
+    """Remove a node and its uses as an input."""
     name = scope.children.pop(number).name
     for node in scope.children:
         if name and node.reads is not None:

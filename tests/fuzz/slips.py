@@ -1,4 +1,4 @@
-"""Slips of the hand and of the mind: small changes of a spec's text."""
+"""Typos and errors: small changes of a spec's text."""
 
 from __future__ import annotations
 

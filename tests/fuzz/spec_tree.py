@@ -12,12 +12,12 @@ SPECIAL = {"null", "true", "false", "Null", "True", "False", "NULL", "TRUE", "FA
 
 
 class Expr(str):
-    """An expression, beside strings that are none."""
+    """An expression, as opposed to a plain string."""
 
 
 @dataclass
 class NodeTree:
-    """A node as it is written; `name` is empty in a list."""
+    """A node as written; `name` is empty in a list."""
 
     name: str = ""
     op: str | None = None
@@ -37,7 +37,7 @@ class NodeTree:
     unused: bool = False
 
     def entries(self) -> dict[str, Any]:
-        """Its keys and values, but for its nodes."""
+        """Its keys and values, except `nodes`."""
         pairs: list[tuple[str, Any, bool]] = [
             ("repeat", self.repeat, self.repeat is not None),
             ("op", self.op, self.op is not None),
@@ -59,32 +59,32 @@ class NodeTree:
 
 @dataclass
 class ScopeTree:
-    """Nodes, by name or in a list; `order` is that of the file, where it is another than that of execution."""
+    """Nodes, by name or in a list; `order` is the textual order if it differs from execution order."""
 
     children: list[NodeTree]
     numbered: bool
     order: list[int] | None = None
 
     def as_written(self) -> list[NodeTree]:
-        """The nodes in the file's order."""
+        """The nodes in textual order."""
         return self.children if self.order is None else [self.children[place] for place in self.order]
 
 
 @dataclass
 class BlockTree:
-    """A block's definition; `file` is where it stands, empty for the spec's own."""
+    """A block's definition; `file` is empty for the main file."""
 
     name: str
     params: dict[str, Any]
     inputs: list[str] | None
     body: NodeTree
     file: str = ""
-    examples: dict[str, Any] = field(default_factory=dict)  # values that its params are drawn for
+    examples: dict[str, Any] = field(default_factory=dict)  # the values of its params while it was drawn
 
 
 @dataclass
 class SpecTree:
-    """A whole network. `variant` are the params and blocks that another file says for the one it extends."""
+    """A network. `variant`: params and blocks that are overridden by a spec that extends it."""
 
     inputs: dict[str, list[int]]
     params: dict[str, Any]
@@ -117,14 +117,14 @@ def quoted(text: str) -> str:
 
 
 def scope_lines(scope: ScopeTree) -> Iterator[str]:
-    """A scope's nodes, a line for each and lines below it for what is inside."""
+    """The lines of a scope's nodes."""
     for node in scope.as_written():
         head = "-" if scope.numbered else f"{node.name if PLAIN.fullmatch(node.name) else quoted(node.name)}:"
         yield from node_lines(head, node)
 
 
 def node_lines(head: str, node: NodeTree, more: Mapping[str, Any] | None = None) -> Iterator[str]:
-    """A node below its name (or the dash of a list)."""
+    """The lines of a node after its name or dash."""
     entries = {**(more or {}), **node.entries()}
     if node.nodes is None:
         alone = list(entries) == ["op"] and head != "block:"
@@ -140,7 +140,7 @@ def node_lines(head: str, node: NodeTree, more: Mapping[str, Any] | None = None)
 
 
 def block_lines(blocks: Iterable[BlockTree]) -> Iterator[str]:
-    """The definitions of blocks."""
+    """The lines of block definitions."""
     for block in blocks:
         more: dict[str, Any] = {"params": block.params} if block.params else {}
         if block.inputs is not None:
@@ -149,13 +149,13 @@ def block_lines(blocks: Iterable[BlockTree]) -> Iterator[str]:
 
 
 def section(key: str, lines: Iterable[str]) -> list[str]:
-    """A key of a file with lines below it, where there are any."""
+    """A key with its lines, or nothing if there are none."""
     inner = [f"  {line}" for line in lines]
     return [f"{key}:", *inner] if inner else []
 
 
 def spec_files(spec: SpecTree, main: str) -> dict[str, str]:
-    """The texts of all files by name: the spec's own, that of its imported blocks, and the one it extends."""
+    """The texts of all files by name: the main file, imported blocks, and the base."""
     imported = [block for block in spec.blocks.values() if block.file]
     files = {name: library_text(b for b in imported if b.file == name) for name in {b.file for b in imported}}
     if spec.variant is None:
@@ -169,7 +169,7 @@ def spec_files(spec: SpecTree, main: str) -> dict[str, str]:
 
 
 def spec_text(spec: SpecTree, imports: Iterable[str] = ()) -> str:
-    """A file of its own."""
+    """The text of a spec."""
     lines = ["cnngraph: 1"]
     lines += [f"import: {written(list(imports))}"] if imports else []
     single = spec.inputs.get("in")
@@ -184,5 +184,5 @@ def spec_text(spec: SpecTree, imports: Iterable[str] = ()) -> str:
 
 
 def library_text(blocks: Iterable[BlockTree]) -> str:
-    """A file of blocks."""
+    """The text of a library of blocks."""
     return "\n".join(["cnngraph: 1", *section("blocks", block_lines(blocks))]) + "\n"

@@ -1,4 +1,4 @@
-"""Where the language is stricter than PyTorch, each with the sentence of the documentation that says so."""
+"""Where the language is stricter than PyTorch, with the sentence of the documentation that says so."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from cnngraph.ops.op import Op, OpError
 
 @dataclass(frozen=True)
 class Stricter:
-    """Refusals of some ops (all, where none are named) by one code; `says` stands in docs/`page`."""
+    """One code for some ops (all if none are named); `sentence` is in docs/`page`."""
 
     code: str
     ops: tuple[str, ...]
     page: str
-    says: str
+    sentence: str
 
     def covers(self, op: Op, error: OpError) -> bool:
-        """Whether a refusal is one of these."""
+        """Whether this entry covers an error."""
         return error.code == self.code and (not self.ops or op.name in self.ops)
 
 
@@ -40,10 +40,10 @@ STRICTER = (
     Stricter(
         "E212", (), "ops.md", "A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`."
     ),
-    Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, of one image"),
+    Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, for one image"),
 )
 
 
 def is_stricter(op: Op, error: OpError) -> bool:
-    """Whether the documentation says that this is refused."""
+    """Whether the documentation says that this is an error."""
     return any(limit.covers(op, error) for limit in STRICTER)

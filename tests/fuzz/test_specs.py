@@ -1,7 +1,7 @@
-"""Random specs, with PyTorch as the judge: what is accepted is built and run, what ops refuse PyTorch refuses too.
+"""Random specs compared with PyTorch: accepted specs are built and run; what ops reject, PyTorch rejects too.
 
-The ordinary suite tries some hundreds. `pytest -m fuzz -n 2` tries fifty thousand; `--fuzz-specs` and `--fuzz-seed` say
-how many and which. A failure prints its seed and the smallest files that were found to fail in the same way;
+The default suite tries a few hundred, `pytest -m fuzz -n 2` fifty thousand; `--fuzz-specs` and `--fuzz-seed` choose
+the number and the first seed. A failure prints its seed and minimised files;
 `pytest -m fuzz --fuzz-specs 1 --fuzz-seed SEED` repeats it.
 """
 
@@ -21,7 +21,7 @@ from tests.fuzz.stricter import STRICTER, Stricter
 from tests.library import ROOT
 
 CHUNK = 100
-SOME = 3  # chunks in the ordinary suite
+CHUNKS = 3  # in the default suite
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,8 +47,8 @@ def check_all(seeds: range, folder: Path, record: Any) -> None:
         assert counts["refused"] > 0
 
 
-@pytest.mark.parametrize("chunk", range(SOME))
-def test_some_random_specs(chunk: int, tmp_path: Path, record_property: Any) -> None:
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_specs(chunk: int, tmp_path: Path, record_property: Any) -> None:
     check_all(range(chunk * CHUNK, (chunk + 1) * CHUNK), tmp_path, record_property)
 
 
@@ -59,7 +59,7 @@ def test_many_random_specs(seeds: range, tmp_path: Path, record_property: Any) -
 
 @pytest.mark.parametrize("rule", STRICTER, ids=lambda rule: f"{rule.code}-{'-'.join(rule.ops)}")
 def test_the_documentation_says_where_the_language_is_stricter(rule: Stricter) -> None:
-    assert rule.says in (ROOT / "docs" / rule.page).read_text(encoding="utf-8")
+    assert rule.sentence in (ROOT / "docs" / rule.page).read_text(encoding="utf-8")
 
 
 def first_failure(folder: Path) -> cases.Failure:
@@ -67,7 +67,7 @@ def first_failure(folder: Path) -> cases.Failure:
     return next(failure for failure in found if failure)
 
 
-def test_a_wrong_shape_rule_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_shape_rule_is_found_and_minimised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     right = MaxPool.infer
 
     def infer(self: MaxPool, *inputs: TensorType) -> TensorType:

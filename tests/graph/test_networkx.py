@@ -1,4 +1,4 @@
-"""Graph.to_networkx: complete, and an independent judge of order, circles, liveness and counts."""
+"""`Graph.to_networkx`, and networkx as an independent check of order, cycles, liveness and counts."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def compiled(text: str) -> Compilation:
     return compile_text(Source("t.yaml", text), Path())
 
 
-def test_every_attribute() -> None:
+def test_nodes_and_edges_have_all_attributes() -> None:
     graph = compiled(SPEC).graph
     assert graph is not None
-    made = graph.to_networkx()
-    assert isinstance(made, networkx.MultiDiGraph)
-    assert made.graph == {"name": "t", "about": "", "num_params": graph.num_params, "macs": graph.macs}
-    assert made.nodes["stem"] == {
+    exported = graph.to_networkx()
+    assert isinstance(exported, networkx.MultiDiGraph)
+    assert exported.graph == {"name": "t", "about": "", "num_params": graph.num_params, "macs": graph.macs}
+    assert exported.nodes["stem"] == {
         "kind": "operation",
         "index": 0,
         "path": "stem",
@@ -72,49 +72,51 @@ def test_every_attribute() -> None:
         "file": "t.yaml",
         "line": 5,
     }
-    again = made.nodes["again"]
+    again = exported.nodes["again"]
     assert (again["shares"], again["num_params"], again["line"]) == ("stem", 0, 6)
-    assert made.nodes["side"]["training_only"]
-    assert made.nodes["hidden"]["unused"]
-    assert made.nodes["parts"]["shapes"] == [(1, 8, 8), (3, 8, 8)]
-    assert made.nodes["p"]["parameters"]["init"] == {"normal": {"std": 0.02}}
-    assert made.nodes["input:left"] == {"kind": "input", "name": "left", "shapes": [(4, 8, 8)]}
-    wanted = {"kind": "output", "name": "side", "shapes": [(4, 8, 8)], "training_only": True}
-    assert made.nodes["output:side"] == wanted
-    assert [data["position"] for data in made["stem"]["twice"].values()] == [0, 1]
-    assert made["parts"]["second"][0] == {"position": 0, "tensor": 1, "shape": (3, 8, 8)}
-    assert list(made.successors("logits")) == ["output:logits"]
-    assert json.loads(json.dumps(networkx.node_link_data(made, edges="edges")))["multigraph"]
+    assert exported.nodes["side"]["training_only"]
+    assert exported.nodes["hidden"]["unused"]
+    assert exported.nodes["parts"]["shapes"] == [(1, 8, 8), (3, 8, 8)]
+    assert exported.nodes["p"]["parameters"]["init"] == {"normal": {"std": 0.02}}
+    assert exported.nodes["input:left"] == {"kind": "input", "name": "left", "shapes": [(4, 8, 8)]}
+    expected = {"kind": "output", "name": "side", "shapes": [(4, 8, 8)], "training_only": True}
+    assert exported.nodes["output:side"] == expected
+    assert [data["position"] for data in exported["stem"]["twice"].values()] == [0, 1]
+    assert exported["parts"]["second"][0] == {"position": 0, "tensor": 1, "shape": (3, 8, 8)}
+    assert list(exported.successors("logits")) == ["output:logits"]
+    assert json.loads(json.dumps(networkx.node_link_data(exported, edges="edges")))["multigraph"]
 
 
 @pytest.mark.parametrize("path", SOME, ids=lambda path: path.stem)
 def test_the_order_of_execution_is_topological(path: Path) -> None:
     graph = cnngraph.load(path)
-    made = graph.to_networkx()
-    assert networkx.is_directed_acyclic_graph(made)
-    index = networkx.get_node_attributes(made, "index")
-    assert [graph.nodes[place].path for place in index.values()] == list(index)
-    assert all(index[giver] < index[reader] for giver, reader in made.edges() if {giver, reader} <= index.keys())
-    assert made.number_of_edges() == sum(len(node.reads) for node in graph.nodes) + len(graph.outputs)
+    exported = graph.to_networkx()
+    assert networkx.is_directed_acyclic_graph(exported)
+    index = networkx.get_node_attributes(exported, "index")
+    assert [graph.nodes[position].path for position in index.values()] == list(index)
+    assert all(index[giver] < index[reader] for giver, reader in exported.edges() if {giver, reader} <= index.keys())
+    assert exported.number_of_edges() == sum(len(node.reads) for node in graph.nodes) + len(graph.outputs)
 
 
 @pytest.mark.parametrize("path", SOME, ids=lambda path: path.stem)
-def test_what_runs_is_what_outputs_depend_on(path: Path) -> None:
+def test_live_nodes_are_the_ancestors_of_outputs(path: Path) -> None:
     graph = cnngraph.load(path)
-    made = graph.to_networkx()
-    outputs = [name for name, data in made.nodes(data=True) if data["kind"] == "output"]
-    in_eval = [name for name in outputs if not made.nodes[name]["training_only"]]
-    live, always = ({node for name in names for node in networkx.ancestors(made, name)} for names in (outputs, in_eval))
+    exported = graph.to_networkx()
+    outputs = [name for name, data in exported.nodes(data=True) if data["kind"] == "output"]
+    in_eval = [name for name in outputs if not exported.nodes[name]["training_only"]]
+    live, always = (
+        {node for name in names for node in networkx.ancestors(exported, name)} for names in (outputs, in_eval)
+    )
     for node in graph.nodes:
         assert node.training_only == (node.path in live - always)
         assert (node.path in live) or node.unused
-    macs = networkx.get_node_attributes(made, "macs")
+    macs = networkx.get_node_attributes(exported, "macs")
     assert graph.macs == sum(count for name, count in macs.items() if name in always)
-    assert graph.num_params == sum(networkx.get_node_attributes(made, "num_params").values())
+    assert graph.num_params == sum(networkx.get_node_attributes(exported, "num_params").values())
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_circles_are_those_that_networkx_finds(seed: int) -> None:
+def test_cycles_are_found_exactly_where_networkx_finds_them(seed: int) -> None:
     rng = random.Random(seed)
     names = [f"n{number}" for number in range(rng.randint(2, 10))]
     rng.shuffle(names)
@@ -122,21 +124,20 @@ def test_circles_are_those_that_networkx_finds(seed: int) -> None:
     reads: dict[str, list[str]] = {}
     for name in names:
         earlier = [other for other in names if rank[other] < rank[name]]
-        options = names if rng.random() < 0.25 else earlier  # now and then a path may close a circle
+        options = names if rng.random() < 0.25 else earlier  # a path that may close a cycle
         reads[name] = ["in", *rng.sample(options, min(len(options), rng.randint(0, 2)))]
-    wanted = networkx.DiGraph((other, name) for name, others in reads.items() for other in others)
+    expected = networkx.DiGraph((other, name) for name, others in reads.items() for other in others)
     lines = [f"  {name}: {{op: add, from: [{', '.join(others)}]}}" for name, others in reads.items()]
     result = compiled("\n".join(["cnngraph: 1", "input: [2, 4, 4]", "nodes:", *lines, "  all: relu"]))
-    circles = [diagnostic for diagnostic in result.diagnostics if diagnostic.code == "E315"]
-    assert bool(circles) != networkx.is_directed_acyclic_graph(wanted)
-    for diagnostic in circles:
+    cycles = [diagnostic for diagnostic in result.diagnostics if diagnostic.code == "E315"]
+    assert bool(cycles) != networkx.is_directed_acyclic_graph(expected)
+    for diagnostic in cycles:
         path = re.findall(r"n\d+", diagnostic.message)
         around = [*path, path[0]] if len(path) == 1 else path
         assert around[0] == around[-1]
-        assert all(wanted.has_edge(giver, reader) for reader, giver in pairwise(around))
-    if not circles:
-        assert result.graph is not None
+        assert all(expected.has_edge(giver, reader) for reader, giver in pairwise(around))
+    if not cycles and result.graph is not None:
         ran = [node.path for node in result.graph.nodes if node.path in rank]
-        place = {name: number for number, name in enumerate(ran)}
+        position = {name: number for number, name in enumerate(ran)}
         assert sorted(ran) == sorted(names)
-        assert all(place[giver] < place[reader] for giver, reader in wanted.edges() if giver != "in")
+        assert all(position[giver] < position[reader] for giver, reader in expected.edges() if giver != "in")

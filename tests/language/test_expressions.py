@@ -1,77 +1,19 @@
-"""Expressions: what they compute, what they refuse and where, and that no text does harm."""
+"""Expressions: their values, and the errors of wrong ones with their place."""
 
 from __future__ import annotations
 
-import inspect
 import pickle
-import sys
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cnngraph.language.expressions.evaluate import (
     ExpressionError,
     Reference,
-    ShapeValue,
     evaluate,
     parse_expression,
     substitute,
 )
-from cnngraph.tensor_type import TensorType
-
-VALUES: dict[str, Any] = {
-    "i": 3,
-    "x": 3,
-    "half": 0.5,
-    "zero": 0,
-    "stride": 1,
-    "out": 64,
-    "flag": True,
-    "off": False,
-    "nothing": None,
-    "act": "relu",
-    "huge": 10**4000,
-    "endless": float("inf"),
-    "widths": [64, 128, 256],
-    "empty": [],
-    "item": {"width": 3, "kernel": 5},
-    "rows": [{"out": 16}, {"out": 24}],
-    "in": ShapeValue(TensorType.map(64, 56, 28)),
-    "vector": ShapeValue(TensorType.vector(512)),
-    "halves": ShapeValue((TensorType.map(32, 8, 8), TensorType.map(32, 8, 4))),
-}
-
-
-def lookup(reference: Reference) -> tuple[object, int]:
-    """The test's params and nodes; `$block.conv` is a path to a node."""
-    if reference.name == "block" and reference.trail[:1] == ("conv",):
-        return ShapeValue(TensorType.map(7, 5, 3)), 1
-    if reference.name not in VALUES:
-        raise ExpressionError(f"${reference.name} is not known", reference.start, reference.end, code="E402")
-    return VALUES[reference.name], 0
-
-
-def run(text: str) -> Any:
-    """The value of an expression over the test's names."""
-    return evaluate(parse_expression(text), lookup)
-
-
-def refusal(text: str, use: Callable[[str], object] = run) -> ExpressionError | None:
-    """The error that a text raises, if it does."""
-    try:
-        use(text)
-    except ExpressionError as error:
-        return error
-    return None
-
-
-def same(value: Any, expected: Any) -> bool:
-    """Equal and of one type."""
-    return type(value) is type(expected) and bool(value == expected)
+from tests.language.expression_names import lookup, run, same
 
 
 @pytest.mark.parametrize(
@@ -161,11 +103,11 @@ def test_value(text: str, expected: object) -> None:
     assert same(run(text), expected)
 
 
-# The place is between « and ».
+# « and » mark the place of the error.
 @pytest.mark.parametrize(
     ("marked", "code", "message", "help"),
     [
-        # what cannot be read
+        # syntax errors
         ("«»", "E401", "the expression is empty", None),
         ("1 «+»", "E401", "incomplete: expected a value", None),
         ("1 + «*» 2", "E401", "expected a value, found `*`", None),
@@ -200,10 +142,10 @@ def test_value(text: str, expected: object) -> None:
         ("«{»a: 1}", "E401", "cannot contain a mapping", "make the mapping a param"),
         ("$widths«[]»", "E401", "`[]` has no index", "write `[0]` for the first"),
         ("$widths[1:2:3«:»4]", "E401", "expected `]`, found `:`", None),
-        # names that are no functions
+        # unknown functions
         ("1 + «ciel»(3)", "E402", "there is no function `ciel`", "did you mean `ceil`?"),
         ("«__import__»('os')", "E402", "there is no function `__import__`", "the functions are `min`, `max`"),
-        # values of the wrong kind
+        # type errors
         ("«$in»", "E403", "`$in` is a tensor of 64×56×28, not a number", "write `$in.channels`"),
         ("2 * «$in»", "E403", "`$in` is a tensor of 64×56×28, not a number", "write `$in.channels`"),
         ("[1, «$in»]", "E403", "`$in` is a tensor", "write `$in.channels`"),
@@ -237,7 +179,7 @@ def test_value(text: str, expected: object) -> None:
         ("$off or «$widths»", "E403", "not true or false", "compare it: `len($widths) > 0`"),
         ("«sum($x)»", "E403", "`sum` needs a list, got `3`", None),
         ("«max($x)»", "E403", "`max` of one argument needs a list, got `3`", "`max(…, …)`"),
-        # values that will not do
+        # invalid values
         ("$x + «1 / $zero»", "E404", "division by zero: `1 / 0`", None),
         ("«5 % 0»", "E404", "division by zero", None),
         ("«(-8) ** $half»", "E404", "cannot be raised to a fractional power", None),
@@ -248,7 +190,7 @@ def test_value(text: str, expected: object) -> None:
         ("«$item.widht»", "E404", "`$item` has no key `widht`: it is `{width, kernel}`", "did you mean `width`?"),
         ("«$widths[::$zero]»", "E404", "must not be 0", None),
         ("«min([])»", "E404", "`min` of an empty list", None),
-        # bounds
+        # limits
         ("«9**9**9»", "E503", "`9 ** 387420489` is too large", None),
         ("«1e308 * 10»", "E503", "infinite or NaN", None),
         ("«$endless - 1»", "E503", "infinite or NaN", None),
@@ -257,7 +199,7 @@ def test_value(text: str, expected: object) -> None:
         ("«range(10000) + [1]»", "E503", "the maximum is 10,000 elements in total", None),
     ],
 )
-def test_refusal(marked: str, code: str, message: str, help: str | None) -> None:
+def test_error(marked: str, code: str, message: str, help: str | None) -> None:
     start, end = marked.index("«"), marked.index("»") - 1
     with pytest.raises(ExpressionError) as caught:
         run(marked.replace("«", "").replace("»", ""))
@@ -267,69 +209,7 @@ def test_refusal(marked: str, code: str, message: str, help: str | None) -> None
     assert (help in error.help) if help and error.help else (error.help or None) == help
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(" * 60 + "1" + ")" * 60,
-        "[" * 60 + "]" * 60,
-        "-" * 60 + "1",
-        "not " * 60 + "true",
-        "$widths" + "[0]" * 60,
-        "2" + "** 1" * 60,
-        "1 if true else " * 60 + "1",
-        "abs(" * 60 + "1" + ")" * 60,
-        "max(0 or 1 and 1<1+1*" * 48 + "1" + ")" * 48,
-        "1 + " * 600 + "1",
-        "'" + "a" * 3000 + "'",
-    ],
-)
-def test_texts_are_bounded(text: str) -> None:
-    """Long before Python's own stack is, of which the caller needs its part."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(len(inspect.stack()) + 450)
-    try:
-        error = refusal(text)
-    finally:
-        sys.setrecursionlimit(before)
-    assert error
-    assert error.code == "E503"
-
-
-def test_long_chains_are_no_nesting() -> None:
-    assert run("1" + "+1" * 900) == 901
-    assert run("true" + " and true" * 200) is True
-
-
-def test_fifty_brackets_are_enough_for_anybody() -> None:
-    assert run("(" * 49 + "1" + ")" * 49) == 1
-
-
-def again_and_again(text: str, value: object, times: int) -> None:
-    """Params that each use the one before: `a1: [$a0, $a0]`, `a2: [$a1, $a1]` …"""
-    parsed = parse_expression(text)
-    for _ in range(times):
-        value = evaluate(parsed, lambda _, value=value: (value, 0))  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(
-    ("text", "value", "message"),
-    [
-        ("[$a, $a]", [1], "elements in total"),
-        ("$a + $a", [1], "elements in total"),
-        ("[$a]", [1], "lists are nested"),
-        ("$a + $a", "text", "the maximum is 10,000 characters"),
-        ("$a * $a", 3, "too large"),
-        ("$a * $a", 3.0, "infinite or NaN"),
-    ],
-)
-def test_growth_over_params_is_bounded(text: str, value: object, message: str) -> None:
-    before = time.perf_counter()
-    with pytest.raises(ExpressionError, match=message):
-        again_and_again(text, value, 5000)
-    assert time.perf_counter() - before < 1
-
-
-def test_references_in_the_order_of_the_text() -> None:
+def test_references_are_in_text_order() -> None:
     text = "$widths[$i] if $layer1.0.conv.channels > 2 else '$no'"
     first, second, third = parse_expression(text).references
     assert (first.name, text[first.start : first.end], first.trail) == ("widths", "$widths", ())
@@ -345,7 +225,7 @@ def test_bare_reference() -> None:
     assert parse_expression("'text'").bare_reference is None
 
 
-def test_errors_of_the_lookup_pass_through() -> None:
+def test_an_exception_of_the_lookup_propagates() -> None:
     def unknown(reference: Reference) -> tuple[object, int]:
         raise LookupError(reference.name)
 
@@ -353,18 +233,18 @@ def test_errors_of_the_lookup_pass_through() -> None:
         evaluate(parse_expression("max(1, -$nobody[0])"), unknown)
 
 
-def test_only_what_is_chosen_is_looked_up() -> None:
-    seen: list[str] = []
+def test_only_the_chosen_branch_is_looked_up() -> None:
+    looked_up: list[str] = []
 
     def watch(reference: Reference) -> tuple[object, int]:
-        seen.append(reference.name)
+        looked_up.append(reference.name)
         return lookup(reference)
 
     assert evaluate(parse_expression("$x if $flag or $off else $gone"), watch) == 3
-    assert seen == ["flag", "x"]
+    assert looked_up == ["flag", "x"]
 
 
-def test_expressions_are_values() -> None:
+def test_expressions_compare_by_value_and_can_be_pickled() -> None:
     parsed = parse_expression("$x + 1")
     assert parsed == parse_expression("$x + 1") != parse_expression("$x+1")
     again = pickle.loads(pickle.dumps(parsed))
@@ -373,7 +253,7 @@ def test_expressions_are_values() -> None:
     assert evaluate(again, lookup) == 4
 
 
-def test_errors_survive_pickling() -> None:
+def test_errors_can_be_pickled() -> None:
     with pytest.raises(ExpressionError) as caught:
         run("1 / 0")
     again = pickle.loads(pickle.dumps(caught.value))
@@ -410,73 +290,8 @@ def test_substitute(text: str, expected: str) -> None:
         ("a.${1 + «$in»}", "E403", "write `$in.channels` (or `.height`, `.width`, `.features`)"),
     ],
 )
-def test_substitute_refuses(marked: str, code: str, help: str | None) -> None:
+def test_errors_of_substitute(marked: str, code: str, help: str | None) -> None:
     with pytest.raises(ExpressionError) as caught:
         substitute(marked.replace("«", "").replace("»", ""), lookup)
     error = caught.value
     assert (error.code, error.start, error.end, error.help) == (code, marked.index("«"), marked.index("»") - 1, help)
-
-
-_SOUP = """
-    $x $half $flag $act $widths $in $in.channels $halves.0 $item.width $rows[0].out $huge $empty 0 1 2.5 1e3 9 'a' true
-    null ( ) [ ] , : + - * / // % ** == != < <= > >= and or not if else min( max( abs( round( floor( int( len( sum(
-    range( make_divisible( relu && ! = ^ ? $ ${ } . ' \" é [1,2] [0] [:1] .0 .channels
-"""
-_VALUES = (
-    "$x $half $flag $act $widths $in $in.width $halves $halves.0 $item $rows[0] $huge $empty 0 -1 9 1e9 'a' null [[1]]"
-)
-_OPERATORS = "+ - * / // % ** == != < <= > >= and or"
-
-
-@settings(max_examples=600, deadline=None)
-@given(st.lists(st.sampled_from(_SOUP.split()), max_size=20).map("".join) | st.text(max_size=60))
-def test_no_text_raises_anything_else(text: str) -> None:
-    for use in (run, lambda text: substitute(text, lookup)):
-        error = refusal(text, use)
-        assert error is None or (error.message and 0 <= error.start <= error.end <= len(text))
-
-
-@settings(max_examples=600, deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from(_VALUES.split()), st.sampled_from(_OPERATORS.split())), min_size=1, max_size=8)
-)
-def test_no_values_raise_anything_else(pairs: list[tuple[str, str]]) -> None:
-    text = " ".join(f"{value} {symbol}" for value, symbol in pairs) + " $x"
-    error = refusal(text)
-    assert error is None or (error.code != "E401" and 0 <= error.start < error.end <= len(text))
-
-
-def _numbers() -> st.SearchStrategy[str]:
-    """Texts that mean a number here and in Python, given x and y; brackets are rare, so that ranks matter."""
-    leaves = st.sampled_from(["$x", "$y", "0", "1", "2", "7", "0.5", "1e2", "[3, 1, 2][1]", "len([4, 5][1:])"])
-
-    def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-        operators = st.sampled_from([" + ", " - ", " * ", " / ", " // ", " % ", " ** ", "-", "*"])
-        comparisons = st.sampled_from([" == ", " != ", " < ", " <= ", " > ", " >= "])
-        plain = st.one_of(
-            st.tuples(inner, operators, inner).map("".join),
-            inner.map("-{}".format),
-            inner.map("({})".format),
-            inner.map("round(({}) * 0.5)".format),
-            inner.map("abs({})".format),
-            st.tuples(inner, inner).map(lambda pair: f"max({pair[0]}, min({pair[1]}, 3))"),
-            st.tuples(inner, inner).map(lambda pair: f"sum([{pair[0]}, {pair[1]}])"),
-        )
-        condition = st.tuples(inner, comparisons, inner).map("".join)
-        tests = st.lists(st.tuples(st.sampled_from(["", "not "]), condition).map("".join), min_size=1, max_size=3)
-        joined = st.tuples(tests, st.sampled_from([" and ", " or "])).map(lambda pair: pair[1].join(pair[0]))
-        return plain | st.tuples(inner, joined, inner).map(lambda three: f"({three[0]} if {three[1]} else {three[2]})")
-
-    return st.recursive(leaves, grow, max_leaves=15)
-
-
-@settings(max_examples=600, deadline=None)
-@given(_numbers(), st.integers(-9, 9), st.integers(-9, 9) | st.floats(-9, 9))
-def test_agrees_with_python(text: str, x: int, y: float) -> None:
-    values = {"x": x, "y": y}
-    error = refusal(text, lambda text: evaluate(parse_expression(text), lambda reference: (values[reference.name], 0)))
-    if error is None:
-        value = evaluate(parse_expression(text), lambda reference: (values[reference.name], 0))
-        assert same(value, eval(text.replace("$", ""), values))
-    else:  # what Python refuses as well or answers with a complex number, and what is too large
-        assert error.code in ("E404", "E503")

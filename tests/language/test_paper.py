@@ -1,4 +1,4 @@
-"""`paper` and `published`: read, inherited or not, refused where they are wrong, and handed on."""
+"""`paper` and `published`: reading, inheritance and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnngraph.language.write import write_spec
 HEAD = "cnngraph: 1\n"
 NOT_PERCENT = "the error on `imagenet` must be a number from 0 to 100 (percent)"
 TAIL = "input: [1, 4, 4]\nparams: {classes: 2}\nnodes: [flatten, {op: linear, out: $classes}]\n"
-WHOLE = f"{HEAD}about: Small.\npaper: Somebody 1990, A Title\npublished: {{mnist: 4.7, cifar10+: 30}}\n{TAIL}"
+SPEC = f"{HEAD}about: Small.\npaper: Somebody 1990, A Title\npublished: {{mnist: 4.7, cifar10+: 30}}\n{TAIL}"
 
 
 def compiled(text: str, folder: Path) -> Compilation:
@@ -23,14 +23,14 @@ def compiled(text: str, folder: Path) -> Compilation:
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Path:
-    path = tmp_path / "whole.yaml"
-    path.write_text(WHOLE)
+def spec_file(tmp_path: Path) -> Path:
+    path = tmp_path / "full.yaml"
+    path.write_text(SPEC)
     return path
 
 
-def test_they_stand_on_the_spec_and_on_the_graph(whole: Path) -> None:
-    compilation = compile_spec(whole)
+def test_spec_and_graph_have_them(spec_file: Path) -> None:
+    compilation = compile_spec(spec_file)
     assert compilation.graph
     assert compilation.spec
     for result in (compilation.graph, compilation.spec):
@@ -38,31 +38,31 @@ def test_they_stand_on_the_spec_and_on_the_graph(whole: Path) -> None:
         assert result.published == {"mnist": 4.7, "cifar10+": 30}
 
 
-def test_without_them_there_is_nothing(tmp_path: Path) -> None:
+def test_both_are_optional(tmp_path: Path) -> None:
     graph = compiled(HEAD + TAIL, tmp_path).graph
     assert graph
     assert (graph.paper, graph.published) == ("", {})
 
 
-def test_who_extends_takes_the_paper_and_not_the_error(whole: Path, tmp_path: Path) -> None:
-    graph = compiled(f"{HEAD}extends: whole.yaml\n", tmp_path).graph
+def test_a_variant_inherits_the_paper_but_not_the_published_error(spec_file: Path, tmp_path: Path) -> None:
+    graph = compiled(f"{HEAD}extends: full.yaml\n", tmp_path).graph
     assert graph
     assert (graph.about, graph.paper, graph.published) == ("Small.", "Somebody 1990, A Title", {})
-    graph = compiled(f"{HEAD}extends: whole.yaml\npaper: Another\npublished: {{mnist: 3}}\n", tmp_path).graph
+    graph = compiled(f"{HEAD}extends: full.yaml\npaper: Another\npublished: {{mnist: 3}}\n", tmp_path).graph
     assert graph
     assert (graph.paper, graph.published) == ("Another", {"mnist": 3})
 
 
-def test_a_changed_network_has_no_published_error(whole: Path) -> None:
-    assert cnngraph.load(whole, classes=3).published == {}
+def test_a_changed_network_has_no_published_error(spec_file: Path) -> None:
+    assert cnngraph.load(spec_file, classes=3).published == {}
     sizes = value_of([1, 5, 5], Span(Source("test", ""), 1, 1, 1, 1))
-    graph = compile_spec(whole, input=sizes).graph
+    graph = compile_spec(spec_file, input=sizes).graph
     assert graph
     assert graph.published == {}
 
 
 @pytest.mark.parametrize(
-    ("words", "column", "said"),
+    ("line", "column", "message"),
     [
         ("paper: [a, b]", 8, "`paper` must be a string, got `[a, b]`"),
         ("paper:", 7, "`paper` must be a string, got `null`"),
@@ -92,14 +92,14 @@ def test_a_changed_network_has_no_published_error(whole: Path) -> None:
         ("publised: {imagenet: 3}", 1, "a spec has no key `publised`"),
     ],
 )
-def test_errors_are_reported_at_their_place(words: str, column: int, said: str, tmp_path: Path) -> None:
-    (mistake,) = compiled(f"{HEAD}{words}\n{TAIL}", tmp_path).diagnostics
-    assert mistake.message.startswith(said)
-    assert (mistake.line, mistake.span and mistake.span.column) == (2, column)
+def test_errors_are_reported_at_their_place(line: str, column: int, message: str, tmp_path: Path) -> None:
+    (error,) = compiled(f"{HEAD}{line}\n{TAIL}", tmp_path).diagnostics
+    assert error.message.startswith(message)
+    assert (error.line, error.span and error.span.column) == (2, column)
 
 
-def test_a_spec_written_as_one_text_keeps_them(whole: Path, tmp_path: Path) -> None:
-    spec = compile_spec(whole).spec
+def test_write_spec_keeps_them(spec_file: Path, tmp_path: Path) -> None:
+    spec = compile_spec(spec_file).spec
     assert spec
     again = compiled(write_spec(spec), tmp_path).spec
     assert again

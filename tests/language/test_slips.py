@@ -1,4 +1,4 @@
-"""Typos, including those of editors and other formats: one error, at its character."""
+"""Typos, including those from editors and habits of other formats: one error, at the right character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.diagnostics import Diagnostic, Severity
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
 
-# The text from line 3; code, line and column; parts of the message and the help.
+# The text from line 3 on; code, line and column; parts of the message and of the help.
 SLIPS = {
     "nbsp_in_indentation": (
         "nodes:\n  a: relu\n\u00a0 b: tanh\n", "E102", 5, 1, "U+00A0 (non-breaking space)", "b: tanh|b",
@@ -152,8 +152,8 @@ def test_look_alikes_are_found_everywhere(character: str, tmp_path: Path) -> Non
         found = [error for error in check(tmp_path, HEAD + text) if error.severity is Severity.ERROR]
         assert [error.code for error in found] == ["E102"], text
         assert f"U+{ord(character):04X}" in found[0].message
-    meant = f"# re{character}lu\nabout: re{character}lu\npaper: Net {character} net\nnodes: [relu]\n"
-    assert check(tmp_path, HEAD + meant) == []
+    prose = f"# re{character}lu\nabout: re{character}lu\npaper: Net {character} net\nnodes: [relu]\n"
+    assert check(tmp_path, HEAD + prose) == []
     quoted = f'train: {{data: {{name: folder, path: "re{character}lu"}}, epochs: 1, optimizer: adam}}\nnodes: [relu]\n'
     assert all(error.severity is not Severity.ERROR for error in check(tmp_path, HEAD + quoted))
 

@@ -1,4 +1,4 @@
-"""What a variant changes must be there to be changed."""
+"""Variants: what a spec that extends another may override."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def variant(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("params: {unit: 3}", "units"), ("blocks: {jion: {op: tanh}}", "join")], ids=["param", "block"]
+    ("text", "suggestion"),
+    [("params: {unit: 3}", "units"), ("blocks: {jion: {op: tanh}}", "join")],
+    ids=["param", "block"],
 )
-def test_a_name_that_replaces_nothing_is_a_warning(tmp_path: Path, text: str, meant: str) -> None:
+def test_an_override_of_an_unknown_name_is_a_warning(tmp_path: Path, text: str, suggestion: str) -> None:
     compilation = compile_spec(variant(tmp_path, text))
-    (told,) = compilation.diagnostics
-    assert (told.code, told.line, told.help) == ("W318", 3, f"did you mean `{meant}`?")
+    (diagnostic,) = compilation.diagnostics
+    assert (diagnostic.code, diagnostic.line, diagnostic.help) == ("W318", 3, f"did you mean `{suggestion}`?")
     assert compilation.ok
     assert compilation.graph
 
@@ -44,29 +46,29 @@ def test_a_name_that_replaces_nothing_is_a_warning(tmp_path: Path, text: str, me
     ],
     ids=["replaces", "is used", "block that is used"],
 )
-def test_other_names_are_the_variants_own(tmp_path: Path, text: str) -> None:
+def test_a_variant_may_add_names_that_it_uses(tmp_path: Path, text: str) -> None:
     assert cnngraph.check(variant(tmp_path, text)).diagnostics == ()
 
 
-def test_a_params_new_value_may_use_what_is_new(tmp_path: Path) -> None:
+def test_an_overridden_param_may_use_a_new_param(tmp_path: Path) -> None:
     graph = cnngraph.load(variant(tmp_path, "params: {units: $half * 2, half: 3}"))
     assert [node.path for node in graph.nodes] == [f"units.{index}" for index in range(6)]
 
 
-def test_params_in_a_circle_are_reported(tmp_path: Path) -> None:
-    (told, *_) = cnngraph.check(variant(tmp_path, "params: {units: $half, half: $units}"))
-    assert (told.code, told.line) == ("E402", 3)
+def test_params_in_a_cycle_are_an_error(tmp_path: Path) -> None:
+    (diagnostic, *_) = cnngraph.check(variant(tmp_path, "params: {units: $half, half: $units}"))
+    assert (diagnostic.code, diagnostic.line) == ("E402", 3)
 
 
-def test_params_may_use_each_other_thousands_deep(tmp_path: Path) -> None:
+def test_a_chain_of_thousands_of_params(tmp_path: Path) -> None:
     chain = "".join(f"  p{index}: $p{index + 1}\n" for index in range(5000))
     graph = cnngraph.load(variant(tmp_path, f"params:\n  units: $p0\n{chain}  p5000: 3"))
     assert len(graph.nodes) == 3
 
 
-def test_the_order_of_the_base_is_kept_where_nothing_asks_for_another(tmp_path: Path) -> None:
+def test_params_keep_the_order_of_the_base(tmp_path: Path) -> None:
     graph = cnngraph.load(variant(tmp_path, "params: {more: $units, units: 4}"))
-    assert dict(graph.params) == {"units": 4, "more": 4}
+    assert list(graph.params.items()) == [("units", 4), ("more", 4)]
 
 
 HEADS = """cnngraph: 1
@@ -83,9 +85,7 @@ training_only: [aux]
 @pytest.mark.parametrize(
     ("outputs", "training_only"), [("{tap: stem}", set()), ("stem", set()), ("{tap: stem, aux: aux}", {"aux"})]
 )
-def test_other_outputs_keep_what_is_for_training_only_of_them(
-    tmp_path: Path, outputs: str, training_only: set[str]
-) -> None:
+def test_overridden_outputs_keep_training_only(tmp_path: Path, outputs: str, training_only: set[str]) -> None:
     (tmp_path / "base.yaml").write_text(HEADS)
     path = tmp_path / "variant.yaml"
     path.write_text(f"cnngraph: 1\nextends: base.yaml\noutputs: {outputs}\n")

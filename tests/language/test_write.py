@@ -1,4 +1,4 @@
-"""A spec written as one text reads as the same network, without any other file."""
+"""`write_spec`: one text without imports that compiles to the same network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGED: list[tuple[Path, dict[str, Any]]] = [
 
 
 def facts(compilation: Compilation) -> list[object]:
-    """All that makes a network."""
+    """Everything that defines a network."""
     assert compilation.ok, compilation.diagnostics
     graph = compilation.graph
     assert graph
@@ -32,7 +32,7 @@ def facts(compilation: Compilation) -> list[object]:
         for node in graph.nodes
     ]
     scopes = [(scope.path, scope.kind) for scope in graph.scopes()]
-    whole = [
+    graph_facts = [
         graph.name,
         graph.about,
         graph.paper,
@@ -42,11 +42,11 @@ def facts(compilation: Compilation) -> list[object]:
         graph.training_only,
         graph.init,
     ]
-    return [*whole, nodes, scopes, dict(graph.renames), list(graph.state.items())]
+    return [*graph_facts, nodes, scopes, dict(graph.renames), list(graph.state.items())]
 
 
 def rewritten(compilation: Compilation, folder: Path) -> str:
-    """The text of a spec, after a look whether it says the same where no other file is."""
+    """The written text of a spec; asserts that it compiles to the same network without other files."""
     assert compilation.spec
     text = write_spec(compilation.spec)
     assert facts(compile_text(Source("written.yaml", text), folder)) == facts(compilation)
@@ -59,17 +59,17 @@ def test_every_network_of_the_library(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "params"), CHANGED, ids=lambda value: getattr(value, "stem", ""))
-def test_params_have_their_new_values(path: Path, params: dict[str, Any], tmp_path: Path) -> None:
+def test_changed_params_are_written(path: Path, params: dict[str, Any], tmp_path: Path) -> None:
     overrides = [Override(name, value_of(value, EMPTY)) for name, value in params.items()]
     rewritten(compile_spec(path, overrides), tmp_path)
 
 
-def test_another_input(tmp_path: Path) -> None:
+def test_a_changed_input_is_written(tmp_path: Path) -> None:
     text = rewritten(compile_spec(network("cifar2_width"), input=value_of([3, 64, 64], EMPTY)), tmp_path)
     assert "\ninput: [3, 64, 64]\n" in text
 
 
-def test_every_word_of_a_node(tmp_path: Path) -> None:
+def test_every_key_of_a_node_is_written(tmp_path: Path) -> None:
     text = rewritten(compile_text(Source("zoo.yaml", ZOO), tmp_path), tmp_path)
     assert write_spec(compiled(text, tmp_path)) == text
 
@@ -78,7 +78,7 @@ def compiled(text: str, folder: Path) -> Any:
     return compile_text(Source("written.yaml", text), folder).spec
 
 
-def test_blocks_of_one_name_in_several_files(tmp_path: Path) -> None:
+def test_blocks_with_the_same_name_in_several_files(tmp_path: Path) -> None:
     folder = tmp_path / "specs"
     (folder / "inner").mkdir(parents=True)
     unit = "cnngraph: 1\nblocks: {{helper: {{op: conv, kernel: {}}}, {}: {{nodes: [{{op: helper, out: {}}}]}}}}\n"
@@ -112,13 +112,13 @@ def test_blocks_of_one_name_in_several_files(tmp_path: Path) -> None:
         "\x1b[31m\x7f\u2028\x85\u202e\U000e0001",
     ],
 )
-def test_texts_come_back(about: str, tmp_path: Path) -> None:
+def test_any_text_can_be_read_back(about: str, tmp_path: Path) -> None:
     spec = compiled("cnngraph: 1\ninput: [1, 2, 2]\nnodes: [relu]\n", tmp_path)
     object.__setattr__(spec, "about", about)
     assert compiled(write_spec(spec), tmp_path).about == about
 
 
-def test_a_recipe_is_laid_in(tmp_path: Path) -> None:
+def test_a_recipe_is_written(tmp_path: Path) -> None:
     spec = compiled("cnngraph: 1\ninput: [1, 2, 2]\nnodes: [relu]\n", tmp_path)
     recipe = {"data": "mnist", "epochs": 1, "optimizer": {"name": "adam", "eps": 1e-8, "lr": 1.0}}
     text = write_spec(spec, recipe)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""`ignore` in specs, and --select and --ignore: which warnings are reported."""
+"""`ignore` in specs, `--select` and `--ignore`: which warnings are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnngraph.lint.selection import OF_RUNS, Selection, UnknownCodeError, known_
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 ADD = "{op: add%s}"
-IGNORED = ", ignore: {W401: more terms are to come}"
+IGNORED = ", ignore: {W401: more terms will be added}"
 
 
 def codes(text: str, lint: Lint | None = None, folder: Path = Path("nowhere")) -> list[str]:
@@ -33,21 +33,21 @@ ADDS = HEAD + "blocks:\n  unit: [relu, {op: add%s}]\nnodes:\n  a: {op: unit%s}\n
     [
         (("", "", ""), ["W401", "W401"]),
         ((IGNORED, "", ""), ["W401"]),
-        (("", IGNORED, ""), ["W401"]),  # the block's nodes are built there
-        (("", "", IGNORED), ["W401"]),  # a flat scope has no path, and is found by its text
+        (("", IGNORED, ""), ["W401"]),  # the use that contains the block's nodes
+        (("", "", IGNORED), ["W401"]),  # a flat scope has no path; it is found by its place in the text
         ((IGNORED, "", IGNORED), []),
     ],
 )
-def test_a_node_ignores_what_is_in_it(where: tuple[str, str, str], left: list[str]) -> None:
+def test_ignore_on_a_node_covers_its_inner_nodes(where: tuple[str, str, str], left: list[str]) -> None:
     assert codes(ADDS % where) == left
 
 
-def test_a_block_ignores_what_is_in_it() -> None:
+def test_ignore_on_a_block_covers_its_nodes() -> None:
     block = "blocks:\n  unit:\n    ignore: {W401: more terms, W320: kept for old scripts}\n    params: {old: 1}\n"
     assert codes(f"{HEAD}{block}    nodes: [relu, add]\nnodes: [unit]\n") == []
 
 
-def test_a_file_ignores_everything_in_it(tmp_path: Path) -> None:
+def test_ignore_at_the_top_covers_the_file(tmp_path: Path) -> None:
     text = HEAD + "ignore: {W401: a sketch}\nnodes: [relu, add, relu, concat]\n"
     (tmp_path / "base.yaml").write_text(text)
     assert codes(text) == []
@@ -58,13 +58,13 @@ def test_a_file_ignores_everything_in_it(tmp_path: Path) -> None:
     assert codes(f"{HEAD}import: blocks.yaml\nnodes: [unit, add]\n", folder=tmp_path) == ["W401"]
 
 
-def test_a_spec_ignores_what_is_in_its_other_files(tmp_path: Path) -> None:
+def test_ignore_at_the_top_covers_imported_files(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(HEAD + "nodes: [relu, add]\n")
     assert codes("cnngraph: 1\nextends: base.yaml\n", folder=tmp_path) == ["W401"]
     assert codes("cnngraph: 1\nextends: base.yaml\nignore: {W401: as published}\n", folder=tmp_path) == []
 
 
-def test_the_compilers_own_warnings_can_be_ignored(tmp_path: Path) -> None:
+def test_warnings_of_the_compiler_can_be_ignored(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(HEAD + "blocks: {branch: relu}\nnodes: [branch]\n")
     variant = "cnngraph: 1\nextends: base.yaml\nblocks: {brnch: tanh}\n"
     assert codes(variant, folder=tmp_path) == ["W318"]
@@ -103,19 +103,19 @@ def test_too_many_entries_are_an_error() -> None:
 UNUSED = HEAD + "nodes: [relu]\nignore: {%s: no}\n"
 
 
-def test_it_is_reported_where_its_rule_was_run() -> None:
+def test_an_unused_ignore_is_reported_if_its_rule_was_run() -> None:
     assert codes(UNUSED % "W401") == ["W400"]
     assert codes(UNUSED % "W401", Lint(selection=Selection(select=("W400",)))) == []
     assert codes(UNUSED % "W401", Lint(selection=Selection(ignore=("W401",)))) == []
     assert codes(UNUSED % "W401", Lint(selection=Selection(ignore=("W400",)))) == []
 
 
-def test_it_is_not_reported_of_a_rule_that_needs_a_recipe_and_has_none() -> None:
+def test_an_unused_ignore_of_a_rule_that_lacks_a_recipe_is_not_reported() -> None:
     text = "nodes: [flatten, {op: linear, out: 10}, softmax]\nignore: {W402: it is trained elsewhere}\n"
     assert codes(HEAD + text) == []
 
 
-def test_it_is_not_reported_of_other_files_and_of_changed_networks(tmp_path: Path) -> None:
+def test_an_unused_ignore_in_imported_files_and_changed_networks_is_not_reported(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(UNUSED % "W401")
     assert codes("cnngraph: 1\nextends: base.yaml\n", folder=tmp_path) == []
     swapped = tmp_path / "swapped.yaml"
@@ -124,7 +124,7 @@ def test_it_is_not_reported_of_other_files_and_of_changed_networks(tmp_path: Pat
     assert Lint().run(changed).diagnostics == ()
 
 
-def test_one_written_spec_says_the_same(tmp_path: Path) -> None:
+def test_write_spec_keeps_ignores(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(HEAD + f"nodes: [relu, {ADD % IGNORED}]\nignore: {{W320: kept}}\n")
     (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {old: 1}\n")
     compilation = compile_spec(tmp_path / "net.yaml")
@@ -138,7 +138,7 @@ def test_one_written_spec_says_the_same(tmp_path: Path) -> None:
 # -- codes on the command line
 
 
-def test_a_code_or_its_beginning_selects() -> None:
+def test_codes_are_selected_by_prefix() -> None:
     text = "cnngraph: 1\ninput: [28, 28, 1]\nparams: {old: 1}\nnodes: [relu, add]\n"
     assert codes(text) == ["W320", "W401", "W403"]
     for chosen, ignored, left in (
@@ -162,18 +162,18 @@ def test_a_code_or_its_beginning_selects() -> None:
         ("W62", "it is reported by `cnngraph train` and `cnngraph experiment`, not by `cnngraph check`"),
     ],
 )
-def test_an_unknown_code_is_refused(code: str, help: str) -> None:
+def test_selecting_an_unknown_code_is_an_error(code: str, help: str) -> None:
     for chosen, ignored in (([code], []), ([], [code])):
         with pytest.raises(UnknownCodeError, match=re.escape(f"no spec warning has the code `{code}`: {help}")):
             select(chosen, ignored)
 
 
-def test_errors_are_reported_whatever_is_selected() -> None:
+def test_errors_are_always_reported() -> None:
     text = HEAD + "nodes: [{op: conv, out: 4, kernel: 99}]\n"
     assert codes(text, Lint(selection=Selection(select=("W401",), ignore=("W",)))) == ["E204"]
 
 
-def test_every_warning_can_be_selected_or_is_about_runs() -> None:
+def test_known_codes_are_those_of_rules_and_compiler() -> None:
     warnings = {code for code in all_codes() if code.startswith("W")}
     assert warnings == {*known_codes(), *OF_RUNS}
     assert {"W318", "W320", "W400", "W401"} <= set(known_codes())

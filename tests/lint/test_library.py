@@ -1,4 +1,4 @@
-"""The library's own specs: every warning about them is explained by an `ignore`."""
+"""The bundled specs have no warnings except those that an `ignore` explains."""
 
 from __future__ import annotations
 

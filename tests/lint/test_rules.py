@@ -1,4 +1,4 @@
-"""Each rule reports its bad examples and nothing about its good ones, and its fixes work."""
+"""Every rule reports its bad examples, reports nothing about its good ones, and offers fixes that work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def name_of(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("rule", "example"), BAD, ids=name_of)
-def test_a_bad_example_is_reported_by_its_rule_alone(rule: Rule, example: str) -> None:
+def test_a_bad_example_is_reported_by_its_rule_only(rule: Rule, example: str) -> None:
     text = example_text(example)
     found = linted(text)
     assert {warning.code for warning in found} == {rule.code}, [str(warning) for warning in found]
@@ -44,12 +44,12 @@ def test_a_bad_example_is_reported_by_its_rule_alone(rule: Rule, example: str) -
 
 
 @pytest.mark.parametrize(("rule", "example"), GOOD, ids=name_of)
-def test_a_good_example_is_fine(rule: Rule, example: str) -> None:
+def test_a_good_example_has_no_warning(rule: Rule, example: str) -> None:
     assert [str(warning) for warning in linted(example_text(example))] == []
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=name_of)
-def test_a_rule_is_complete(rule: Rule) -> None:
+def test_a_rule_has_title_explanation_and_examples(rule: Rule) -> None:
     assert re.fullmatch(r"W\d{3}", rule.code)
     assert rule.bad
     assert rule.good
@@ -73,11 +73,11 @@ def test_some_bad_example_has_a_verified_fix(code: str) -> None:
     assert any(warning.fixes for example in rule.bad for warning in linted(example_text(example)))
 
 
-def test_rules_are_imported_only_where_they_are_run() -> None:
+def test_rules_are_imported_lazily() -> None:
     script = "import sys, cnngraph.compilation, cnngraph.lint.run; print([n for n in sys.modules if '.rules.' in n])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_of_very_many_warnings_the_first_are_reported() -> None:
+def test_the_number_of_warnings_is_limited() -> None:
     text = f"cnngraph: 1\ninput: [8]\nnodes: [{', '.join(['add'] * 2_000)}]\n"
     assert len(linted(text)) == MAX_REPORTED

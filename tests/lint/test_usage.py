@@ -1,4 +1,4 @@
-"""A param that nothing uses is a warning, wherever it is given; what is used anywhere is none."""
+"""W320: a param that is never used is a warning."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HEAD = "cnngraph: 1\ninput: [3, 8, 8]\n"
 BASE = HEAD + "params: {activation: relu, spare: 1}\nnodes: [{op: conv, out: 4, kernel: 1}, $activation]\n"
 
 
-def told(tmp_path: Path, text: str, **given: object) -> list[tuple[str, int | None, str]]:
-    """Each diagnostic of a file beside base.yaml: its code, line and message."""
+def reported(tmp_path: Path, text: str, **params: object) -> list[tuple[str, int | None, str]]:
+    """The code, line and message of each diagnostic of a file next to base.yaml."""
     (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
     overrides = []
-    for name, value in given.items():
+    for name, value in params.items():
         shown = f"--set {name}={value}"
         overrides.append(Override(name, value_of(value, Span(Source("command line", shown), 1, 1, 1, len(shown) + 1))))
     compilation = Lint().run(compile_spec(path, overrides))
@@ -53,12 +53,12 @@ USED = {
 
 
 @pytest.mark.parametrize("text", USED.values(), ids=USED)
-def test_what_is_used_is_no_warning(tmp_path: Path, text: str) -> None:
-    assert told(tmp_path, HEAD + text) == []
+def test_a_used_param_is_no_warning(tmp_path: Path, text: str) -> None:
+    assert reported(tmp_path, HEAD + text) == []
 
 
 def test_a_param_in_the_input_is_used(tmp_path: Path) -> None:
-    assert told(tmp_path, "cnngraph: 1\ninput: [3, $x, 8]\nparams: {x: 8}\nnodes: [relu]\n") == []
+    assert reported(tmp_path, "cnngraph: 1\ninput: [3, $x, 8]\nparams: {x: 8}\nnodes: [relu]\n") == []
 
 
 UNUSED = {
@@ -70,37 +70,37 @@ UNUSED = {
 
 
 @pytest.mark.parametrize("text", UNUSED.values(), ids=UNUSED)
-def test_what_nothing_uses_is_a_warning(tmp_path: Path, text: str) -> None:
-    ((code, line, _),) = told(tmp_path, HEAD + text)
+def test_an_unused_param_is_a_warning(tmp_path: Path, text: str) -> None:
+    ((code, line, _),) = reported(tmp_path, HEAD + text)
     assert (code, line) == ("W320", 3)
 
 
-def test_a_variants_param_that_replaces_nothing(tmp_path: Path) -> None:
+def test_an_unused_param_of_a_variant_gets_a_suggestion(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
     (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {act: silu}\n", encoding="utf-8")
-    (found,) = Lint().run(compile_spec(tmp_path / "net.yaml")).diagnostics
-    assert (found.code, found.line, found.help) == ("W320", 3, "did you mean `activation`?")
-    assert found.notes == ("the spec that this one extends has no param of that name",)
+    (warning,) = Lint().run(compile_spec(tmp_path / "net.yaml")).diagnostics
+    assert (warning.code, warning.line, warning.help) == ("W320", 3, "did you mean `activation`?")
+    assert warning.notes == ("the spec that this one extends has no param of that name",)
 
 
-def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
-    assert told(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
+def test_a_param_may_be_used_by_a_variant_only(tmp_path: Path) -> None:
+    assert reported(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
         ("W320", 3, "the param `spare` is never used")
     ]
     assert [diagnostic.code for diagnostic in Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics] == ["W320"]
     variant = "cnngraph: 1\nextends: base.yaml\nparams: {activation: \"'relu' if $spare == 1 else 'tanh'\"}\n"
-    assert told(tmp_path, variant) == []
+    assert reported(tmp_path, variant) == []
     assert Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics == ()
 
 
-def test_a_value_from_outside_that_changes_nothing(tmp_path: Path) -> None:
+def test_setting_an_unused_param_is_a_warning(tmp_path: Path) -> None:
     variant = "cnngraph: 1\nextends: base.yaml\n"
-    assert told(tmp_path, variant) == []
-    assert told(tmp_path, variant, spare=2) == [("W320", 1, "`spare` is set but never used")]
-    assert told(tmp_path, variant, activation="tanh") == []
+    assert reported(tmp_path, variant) == []
+    assert reported(tmp_path, variant, spare=2) == [("W320", 1, "`spare` is set but never used")]
+    assert reported(tmp_path, variant, activation="tanh") == []
 
 
-# -- blocks that an import would lose
+# -- blocks that an import would replace
 
 LIBRARIES = {"lib.yaml": "blocks: {unit: tanh}", "other.yaml": "blocks: {unit: sigmoid}"}
 
@@ -116,7 +116,9 @@ LIBRARIES = {"lib.yaml": "blocks: {unit: tanh}", "other.yaml": "blocks: {unit: s
         ("blocks: {unit: relu}", "blocks: {unit: tanh}", []),
     ],
 )
-def test_extends_and_import_of_one_block(tmp_path: Path, base: str, variant: str, codes: list[str]) -> None:
+def test_an_import_that_would_replace_an_inherited_block_is_an_error(
+    tmp_path: Path, base: str, variant: str, codes: list[str]
+) -> None:
     for name, text in LIBRARIES.items():
         (tmp_path / name).write_text(f"cnngraph: 1\n{text}\n", encoding="utf-8")
     (tmp_path / "base.yaml").write_text(f"{HEAD}{base}\nnodes: [unit]\n", encoding="utf-8")
@@ -124,8 +126,8 @@ def test_extends_and_import_of_one_block(tmp_path: Path, base: str, variant: str
     assert [diagnostic.code for diagnostic in compile_spec(tmp_path / "net.yaml").diagnostics] == codes
 
 
-def test_a_value_from_outside_may_take_the_place_of_what_uses_a_param(tmp_path: Path) -> None:
+def test_overriding_the_only_user_of_a_param_is_no_warning(tmp_path: Path) -> None:
     text = HEAD + "params: {width: 2, out: 2 * $width}\nnodes: [{op: conv, out: $out, kernel: 1}]\n"
-    assert told(tmp_path, text) == []
-    assert told(tmp_path, text, out=3) == []
-    assert told(tmp_path, text, out=3, width=4) == [("W320", 1, "`width` is set but never used")]
+    assert reported(tmp_path, text) == []
+    assert reported(tmp_path, text, out=3) == []
+    assert reported(tmp_path, text, out=3, width=4) == [("W320", 1, "`width` is set but never used")]

@@ -1,4 +1,4 @@
-"""Runs an op with PyTorch: makes its layer or evaluates its code."""
+"""Running an op with PyTorch: its layer, or its code as a function."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ BATCH = 2
 
 
 def make_inputs(types: Sequence[TensorType], device: str = "cpu", **options: Any) -> list[torch.Tensor]:
-    """Random tensors of these types, batches of two."""
+    """Random tensors of the given types, in batches of two."""
     return [
-        torch.randn((BATCH, *each.sizes) if each.batched else each.sizes, device=device, **options) for each in types
+        torch.randn((BATCH, *tensor_type.sizes) if tensor_type.batched else tensor_type.sizes, device=device, **options)
+        for tensor_type in types
     ]
 
 
 def make_function(op: Op, types: Sequence[TensorType]) -> Any:
-    """Something to call with tensors: a module, a free parameter's getter, or a function made of the op's code."""
+    """A callable on tensors: the op's module, the getter of a free parameter, or a function of the op's code."""
     layer = op.layer(*types)
     if layer is not None:
-        made = make(layer)
-        return (lambda: made) if isinstance(made, nn.Parameter) else made
-    names = tuple(f"x{place}" for place in range(len(types)))
+        module = make(layer)
+        return (lambda: module) if isinstance(module, nn.Parameter) else module
+    names = tuple(f"x{index}" for index in range(len(types)))
     return eval(f"lambda {', '.join(names)}: {op.code(names, *types)}", {"torch": torch, "F": F})
 
 
 def sizes_of(result: Any) -> Any:
-    """The sizes of a tensor or of each tensor of a list, with the batch."""
-    return tuple(result.shape) if isinstance(result, torch.Tensor) else [tuple(each.shape) for each in result]
+    """The shape of a tensor, or of each tensor of a list, including the batch."""
+    return tuple(result.shape) if isinstance(result, torch.Tensor) else [tuple(item.shape) for item in result]
 
 
 def expected(result: TensorType | tuple[TensorType, ...]) -> Any:
-    """The sizes that PyTorch's tensors should have."""
+    """The shapes that PyTorch's tensors must have."""
     if isinstance(result, tuple):
-        return [expected(each) for each in result]
+        return [expected(item) for item in result]
     return (BATCH, *result.sizes) if result.batched else result.sizes

@@ -1,4 +1,4 @@
-"""Initial values: the functions of torch.nn.init accept the arguments and shapes that we say they do."""
+"""Initialisers: arguments, defaults and shapes equal those of `torch.nn.init`."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ SHAPES = [(), (4,), (4, 6), (4, 6, 3), (4, 6, 3, 3), (4, 2, 3, 3, 3), (4, 2, 1, 
 
 
 def call(name: str) -> InitCall:
-    made = read_init({name: REQUIRED_ARGUMENTS.get(name, {})})
-    assert isinstance(made, InitCall)
-    return made
+    init = read_init({name: REQUIRED_ARGUMENTS.get(name, {})})
+    assert isinstance(init, InitCall)
+    return init
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_arguments_and_defaults_are_those_of_pytorch(name: str) -> None:
-    theirs = inspect.signature(getattr(torch.nn.init, f"{name}_")).parameters
+    signature = inspect.signature(getattr(torch.nn.init, f"{name}_")).parameters
     for argument, field in FUNCTIONS[name].items():
-        default = theirs[argument].default
+        default = signature[argument].default
         assert field.default == (REQUIRED if default is inspect.Parameter.empty else default)
-    assert {*FUNCTIONS[name], "tensor", "generator"} >= set(theirs)
+    assert {*FUNCTIONS[name], "tensor", "generator"} >= set(signature)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_shapes_are_rejected_as_by_pytorch(name: str, shape: tuple[int, ...]) -> None:
-    made = call(name)
+def test_shapes_are_rejected_where_pytorch_rejects_them(name: str, shape: tuple[int, ...]) -> None:
+    init = call(name)
     try:
-        getattr(torch.nn.init, f"{name}_")(torch.empty(shape), **made.kwargs)
+        getattr(torch.nn.init, f"{name}_")(torch.empty(shape), **init.kwargs)
     except (ValueError, IndexError):
-        assert made.refusal(shape)
+        assert init.refusal(shape)
     else:
-        assert made.refusal(shape) is None
+        assert init.refusal(shape) is None
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [
         (0, 0.0),
         (1e-6, 1e-6),
@@ -57,8 +57,8 @@ def test_shapes_are_rejected_as_by_pytorch(name: str, shape: tuple[int, ...]) ->
         ({"normal": {"std": 1}}, InitCall("normal", {"std": 1.0})),
     ],
 )
-def test_values(value: Any, wanted: Any) -> None:
-    assert read_init(value) == wanted
+def test_read_init(value: Any, expected: Any) -> None:
+    assert read_init(value) == expected
     jsonschema.validate(value, init_schema())
 
 

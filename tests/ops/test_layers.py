@@ -1,4 +1,4 @@
-"""The modules of backend.modules.layers against their formulas and torchvision's, and what surrounds a module."""
+"""`backend.modules.layers` compared with formulas and torchvision; copying, precision, export and compilation."""
 
 from __future__ import annotations
 
@@ -32,56 +32,56 @@ MODULES: list[tuple[str, Callable[[], nn.Module], int]] = [
     ("Gate exclusive", lambda: Gate(4, "exclusive", -1.0), 2),
     ("Gate shortcut", lambda: Gate(4, "shortcut"), 2),
 ]
-modules = pytest.mark.parametrize(("make", "count"), [each[1:] for each in MODULES], ids=[each[0] for each in MODULES])
+modules = pytest.mark.parametrize(("make", "count"), [case[1:] for case in MODULES], ids=[case[0] for case in MODULES])
 
 
 def images(count: int = 1, **options: Any) -> list[torch.Tensor]:
     return [torch.randn(3, 4, 6, 5, **options) for _ in range(count)]
 
 
-def same_draws(one: Call, other: Call, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def same_draws(one: Call, reference: Call, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     results = []
-    for each in (one, other):
+    for call in (one, reference):
         torch.manual_seed(7)
-        results.append(each(x))
+        results.append(call(x))
     return results[0], results[1]
 
 
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.9, 1.0])
 @pytest.mark.parametrize("mode", ["row", "batch"])
-def test_drop_path_is_stochastic_depth(p: float, mode: str) -> None:
+def test_drop_path_equals_stochastic_depth(p: float, mode: str) -> None:
     x = torch.randn(16, 3, 4, 4)
     assert torch.equal(*same_draws(DropPath(p, mode=mode), StochasticDepth(p, mode), x))
     assert torch.equal(DropPath(p, mode=mode).eval()(x), x)
 
 
 @pytest.mark.parametrize(("block", "size"), [(1, 5), (3, 9), (7, 9), (7, 5)])
-def test_drop_block_is_torchvisions(block: int, size: int) -> None:
+def test_drop_block_equals_torchvision(block: int, size: int) -> None:
     x = torch.randn(4, 3, size, 9)
     torch.testing.assert_close(*same_draws(DropBlock(0.3, block), DropBlock2d(0.3, block), x))
     assert torch.equal(DropBlock(0.3, block).eval()(x), x)
 
 
-def test_channel_layer_norm_is_torchvisions() -> None:
-    own, other = ChannelLayerNorm(4, eps=1e-6), LayerNorm2d(4, eps=1e-6)
+def test_channel_layer_norm_equals_torchvision() -> None:
+    norm, reference = ChannelLayerNorm(4, eps=1e-6), LayerNorm2d(4, eps=1e-6)
     (x,) = images()
-    assert torch.equal(own(x), other(x))
-    assert own(x).stride() == other(x).stride()
-    assert list(own.state_dict()) == list(other.state_dict())
+    assert torch.equal(norm(x), reference(x))
+    assert norm(x).stride() == reference(x).stride()
+    assert list(norm.state_dict()) == list(reference.state_dict())
 
 
-def test_gate_is_the_papers() -> None:
+def test_gate_equals_the_formula_of_the_paper() -> None:
     transform, carry = images(2)
     for mode in ("exclusive", "shortcut"):
         gate = Gate(4, mode, bias=-6.0)
         assert gate.bias is not None
         assert torch.equal(gate.bias, torch.full((4,), -6.0))
         g = torch.sigmoid(F.conv2d(carry, gate.weight, gate.bias))
-        wanted = (g * transform if mode == "exclusive" else transform) + (1 - g) * carry
-        torch.testing.assert_close(gate(transform, carry), wanted)
+        expected = (g * transform if mode == "exclusive" else transform) + (1 - g) * carry
+        torch.testing.assert_close(gate(transform, carry), expected)
 
 
-def test_gate_starts_as_a_convolution_does() -> None:
+def test_gate_is_initialised_like_a_convolution() -> None:
     torch.manual_seed(3)
     gate = Gate(4, "shortcut")
     torch.manual_seed(3)
@@ -92,51 +92,51 @@ def test_gate_starts_as_a_convolution_does() -> None:
     assert torch.equal(gate.bias, conv.bias)
 
 
-def test_parameters_start_as_told() -> None:
+def test_free_parameters_are_initialised() -> None:
     assert torch.equal(parameter((2, 3), 0.5), torch.full((2, 3), 0.5))
     assert parameter((), 0).shape == ()
     assert parameter((4, 1)).requires_grad
     torch.manual_seed(3)
-    made = parameter((5, 4), "kaiming_normal", mode="fan_out", nonlinearity="relu")
+    weights = parameter((5, 4), "kaiming_normal", mode="fan_out", nonlinearity="relu")
     torch.manual_seed(3)
-    assert torch.equal(made, nn.init.kaiming_normal_(torch.empty(5, 4), mode="fan_out", nonlinearity="relu"))
+    assert torch.equal(weights, nn.init.kaiming_normal_(torch.empty(5, 4), mode="fan_out", nonlinearity="relu"))
 
 
 @modules
 def test_copies_and_pickles(make: Callable[[], nn.Module], count: int) -> None:
     module = make()
     inputs = images(count)
-    for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+    for reference in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         torch.manual_seed(1)
-        wanted = module(*inputs)
+        expected = module(*inputs)
         torch.manual_seed(1)
-        assert torch.equal(other(*inputs), wanted)
-        assert repr(other) == repr(module)
+        assert torch.equal(reference(*inputs), expected)
+        assert repr(reference) == repr(module)
 
 
 @modules
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions(make: Callable[[], nn.Module], count: int, dtype: torch.dtype) -> None:
+def test_half_and_double_precision(make: Callable[[], nn.Module], count: int, dtype: torch.dtype) -> None:
     result = make().to(dtype)(*images(count, dtype=dtype))
     assert result.dtype == dtype
     assert result.isfinite().all()
 
 
 @modules
-def test_channels_last_stays(make: Callable[[], nn.Module], count: int) -> None:
-    inputs = [each.to(memory_format=torch.channels_last) for each in images(count)]
+def test_channels_last_is_preserved(make: Callable[[], nn.Module], count: int) -> None:
+    inputs = [tensor.to(memory_format=torch.channels_last) for tensor in images(count)]
     result = make().to(memory_format=torch.channels_last)(*inputs)
     assert result.is_contiguous(memory_format=torch.channels_last)
 
 
 @modules
-def test_exports_with_any_batch(make: Callable[[], nn.Module], count: int) -> None:
+def test_export_with_a_dynamic_batch(make: Callable[[], nn.Module], count: int) -> None:
     inputs = images(count)
     batch = torch.export.Dim("batch", min=2, max=64)
     for module in (make().train(), make().eval()):
         shapes = tuple({0: batch} for _ in inputs)
         program = torch.export.export(module, tuple(inputs), dynamic_shapes=shapes)
-        longer = [torch.cat([each, each]) for each in inputs]
+        longer = [torch.cat([tensor, tensor]) for tensor in inputs]
         result = program.module()(*longer)
         assert result.shape == longer[0].shape
         if not module.training:
@@ -144,7 +144,7 @@ def test_exports_with_any_batch(make: Callable[[], nn.Module], count: int) -> No
 
 
 @modules
-def test_compiles_whole(make: Callable[[], nn.Module], count: int) -> None:
+def test_compile_without_graph_breaks(make: Callable[[], nn.Module], count: int) -> None:
     module = make().eval()
     inputs = images(count)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
@@ -153,10 +153,10 @@ def test_compiles_whole(make: Callable[[], nn.Module], count: int) -> None:
     assert compiled(*inputs).shape == inputs[0].shape
 
 
-@pytest.mark.parametrize("place", range(len(MODULES)), ids=[each[0] for each in MODULES])
-def test_each_source_stands_alone(place: int) -> None:
-    """Their text is copied into generated models, which import no more than torch, nn and F."""
-    name, make, count = MODULES[place]
+@pytest.mark.parametrize("index", range(len(MODULES)), ids=[case[0] for case in MODULES])
+def test_the_source_of_a_layer_is_self_contained(index: int) -> None:
+    """Their source is copied into generated models, which import only torch, nn and F."""
+    name, make, count = MODULES[index]
     module = make()
     names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "__name__": "generated"}
     exec(inspect.getsource(getattr(layers, name.split()[0])), names)
@@ -166,13 +166,13 @@ def test_each_source_stands_alone(place: int) -> None:
     assert torch.equal(*same_draws(lambda x: module(*inputs), lambda x: alone(*inputs), inputs[0]))
 
 
-def test_the_free_parameters_source_stands_alone() -> None:
+def test_the_source_of_parameter_is_self_contained() -> None:
     names: dict[str, Any] = {"torch": torch, "nn": nn}
     exec(inspect.getsource(parameter), names)
     assert isinstance(names["parameter"]((2,), "normal", std=0.1), nn.Parameter)
 
 
-def test_global_pools_are_adaptive_pools() -> None:
+def test_global_pools_equal_adaptive_pools() -> None:
     (x,) = images()
     pools: dict[str, Any] = {
         "global_avg_pool": F.adaptive_avg_pool2d,
@@ -184,7 +184,7 @@ def test_global_pools_are_adaptive_pools() -> None:
         assert torch.equal(function(x), adaptive(x, 1).flatten(1))
 
 
-def test_channel_shuffle_is_pytorchs() -> None:
+def test_channel_shuffle_equals_pytorch() -> None:
     op = make_op(builtin_ops()["channel_shuffle"], {"groups": 2})
     types = op.examples[0].types()
     (x,) = make_inputs(types)
@@ -195,7 +195,7 @@ def test_channel_shuffle_is_pytorchs() -> None:
 @pytest.mark.parametrize("axes", ["CHW", "HWC"])
 def test_scale_by_channels(axes: str) -> None:
     factors, shifts = [0.458, -2.0, 1.0], [-0.03, 0.0, 7.0]
-    shape = tuple({"C": 3, "H": 4, "W": 5}[each] for each in axes)
+    shape = tuple({"C": 3, "H": 4, "W": 5}[axis] for axis in axes)
     x = torch.randn(2, *shape)
     moved = x.movedim(1 + axes.index("C"), 0)
     for factor in (factors, 2.5):

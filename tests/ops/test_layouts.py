@@ -1,4 +1,4 @@
-"""Ops for maps take one whose height and width were exchanged, and do with it what PyTorch does."""
+"""Ops for maps accept one whose height and width were exchanged, as PyTorch does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, WIDTH, TensorType
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
-BY_NAME = {"height", "width"}  # parameters that name an axis; with another layout, they mean another axis
+BY_NAME = {"height", "width"}  # these parameters name an axis, which would be another one
 EXAMPLES = [
     pytest.param(cls, example, id=f"{name}-{number}")
     for name, cls in builtin_ops().items()
@@ -20,12 +20,12 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("cls", "example"), EXAMPLES)
-def test_an_exchanged_map(cls: type[Op], example: Example) -> None:
+def test_a_map_with_height_and_width_exchanged(cls: type[Op], example: Example) -> None:
     op = make_op(cls, example.arguments)
     types = tuple(TensorType(type_.sizes, (CHANNELS, WIDTH, HEIGHT)) for type_ in example.types())
     result = infer_types(op, types)
     assert sizes_of(make_function(op, types)(*make_inputs(types))) == expected(result)
-    for found in result if isinstance(result, tuple) else (result,):
-        if found.rank == 3 and cls.name not in ("reshape", "permute"):
-            assert found.axes == types[0].axes
-            assert (found.width, found.height) == found.sizes[1:]
+    for output_type in result if isinstance(result, tuple) else (result,):
+        if output_type.rank == 3 and cls.name not in ("reshape", "permute"):
+            assert output_type.axes == types[0].axes
+            assert (output_type.width, output_type.height) == output_type.sizes[1:]

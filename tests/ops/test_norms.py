@@ -1,4 +1,4 @@
-"""Normalisations of few numbers: what is accepted runs in eval mode and, two images at a time, in training."""
+"""Normalisation over few values: accepted types run in eval mode and, with two images, in training mode."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ TYPES = [
     *[TensorType((channels, 1, 1, count), (CHANNELS, OTHER, HEIGHT, WIDTH)) for channels in (1, 4) for count in (1, 2)],
 ]
 OTHER_RULES = ("E208", "E211")  # groups that do not divide the channels, axes that the op does not take
-ALLOWED = ("eval", 1), ("eval", 2), ("training", 2)  # a single vector in training is a matter of the batch size
+ALLOWED = ("eval", 1), ("eval", 2), ("training", 2)  # a batch of one in training mode is checked with the recipe
 
 
 def failures(function: torch.nn.Module, type_: TensorType) -> set[tuple[str, int]]:
-    """In which modes and with how many images PyTorch raises, or gives what is no number."""
-    found = set()
+    """The modes and batch sizes in which PyTorch raises or returns NaN or infinity."""
+    failed = set()
     for mode, images in ALLOWED:
         function.train(mode == "training")
         try:
@@ -49,12 +49,12 @@ def failures(function: torch.nn.Module, type_: TensorType) -> set[tuple[str, int
         except (ValueError, RuntimeError):
             fine = False
         if not fine:
-            found.add((mode, images))
-    return found
+            failed.add((mode, images))
+    return failed
 
 
 @pytest.mark.parametrize(("name", "arguments"), NORMS)
-def test_few_numbers(name: str, arguments: Mapping[str, object]) -> None:
+def test_norms_of_few_values(name: str, arguments: Mapping[str, object]) -> None:
     op = make_op(builtin_ops()[name], arguments)
     for type_ in TYPES:
         try:

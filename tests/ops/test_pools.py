@@ -1,4 +1,4 @@
-"""Windows on every small side, compared with PyTorch: each sees a part of the map, or the pooling is refused."""
+"""Pooling windows of all small sizes, compared with PyTorch: every window overlaps the map, or it is an error."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def pair(value: int, axis: int, other: int) -> list[int]:
 
 
 def compare(name: str, size: int, axis: int, **arguments: Any) -> bool:
-    """Whether the pooling is accepted: then PyTorch gives that shape, and finite numbers none of which are made up."""
+    """Whether a pooling is accepted: then PyTorch must return the inferred shape and finite, nonzero values."""
     height, width = pair(size, axis, 1)
     op, type_ = make_op(builtin_ops()[name], arguments), TensorType.map(2, height, width)
     image = torch.rand(2, 2, height, width).requires_grad_()
     try:
-        found = infer_types(op, (type_,))
+        output_type = infer_types(op, (type_,))
     except OpError:
         try:
             result = make_function(op, (type_,))(image)
@@ -35,9 +35,9 @@ def compare(name: str, size: int, axis: int, **arguments: Any) -> bool:
             return False
         assert not torch.isfinite(result).all(), (name, size, arguments)
         return False
-    assert isinstance(found, TensorType)
+    assert isinstance(output_type, TensorType)
     result = make_function(op, (type_,))(image + 1)
-    assert tuple(result.shape[1:]) == found.sizes
+    assert tuple(result.shape[1:]) == output_type.sizes
     assert torch.isfinite(result).all(), (name, size, arguments)
     assert (result != 0).all(), (name, size, arguments)
     result.sum().backward()
@@ -106,7 +106,9 @@ def test_adaptive_pools(name: str) -> None:
         ({"kernel": 2, "padding": [0, 1], "dilation": 2}, (1, 4, 1)),
     ],
 )
-def test_a_window_that_steps_over_the_map_is_refused(arguments: dict[str, Any], sizes: tuple[int, int, int]) -> None:
+def test_a_dilated_window_that_skips_the_map_is_an_error(
+    arguments: dict[str, Any], sizes: tuple[int, int, int]
+) -> None:
     with pytest.raises(OpError) as error:
         infer_types(make_op(builtin_ops()["max_pool"], arguments), (TensorType.map(*sizes),))
     assert (error.value.code, error.value.parameter) == ("E205", "padding")

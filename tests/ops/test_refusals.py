@@ -15,7 +15,7 @@ from tests.ops.support import make_function, make_inputs
 
 MAP = (4, 8, 6)
 
-# op, parameters, input shapes, code, parameter at fault
+# op, arguments, input shapes, code, parameter at fault
 BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None]] = [
     ("conv", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
     ("conv", {"out": 6, "kernel": 3, "groups": 4}, (MAP,), "E208", "groups"),
@@ -169,7 +169,7 @@ def test_most_ops_reject_a_free_parameter() -> None:
         with pytest.raises(OpError) as caught:
             infer_types(make_op(builtin_ops()[name], arguments), (parameter,))
         assert caught.value.code == "E212"
-    with pytest.raises(OpError):  # one more axis than the image: it would align with the batch
+    with pytest.raises(OpError):  # one axis more than the image: PyTorch would align it with the batch
         infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
 
 
@@ -200,13 +200,13 @@ def test_most_ops_reject_a_free_parameter() -> None:
         ("reshape", {"shape": [4, 4], "axes": "CX"}, "`axes` must be"),
     ],
 )
-def test_invalid_parameters(name: str, arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(FieldError) as caught:
         make_op(builtin_ops()[name], arguments)
     assert caught.value.message.startswith(message)
 
 
-def test_messages_and_fixes() -> None:
+def test_messages_and_helps() -> None:
     with pytest.raises(OpError) as caught:
         infer_types(make_op(builtin_ops()["linear"], {"out": 10}), Example({}, (MAP,), ()).types())
     assert caught.value.message == ("`linear` needs the channels as the last axis, got channels×height×width 4×8×6")

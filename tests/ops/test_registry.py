@@ -72,7 +72,7 @@ def test_op_names_are_unique() -> None:
 def test_a_plugin_module(folder: Path) -> None:
     (folder / "shrinking.py").write_text(PLUGIN)
     ops = load_ops(["shrinking"])
-    assert list(ops) == ["shrink"]  # not the relu that the module only imports
+    assert list(ops) == ["shrink"]  # not the relu that the module imports
     assert find_op("shrink", ops) is ops["shrink"]
     assert Registry(ops).get("shrink") is ops["shrink"]
     assert Registry(ops).reserves("shrink")
@@ -111,7 +111,7 @@ def test_installed_packages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (folder / "halving.py").write_text(PLUGIN.replace("Shrink", "Halve").replace('"shrink"', '"halve"'))
     entry_points(monkeypatch, "shrinking", "halving:Halve")
     assert find_op("relu") is builtin_ops()["relu"]
-    assert "shrinking" not in sys.modules  # a known name loads nothing
+    assert "shrinking" not in sys.modules  # a known op imports no package
     assert sorted(installed_ops()) == ["halve", "shrink"]
     assert not Registry().reserves("shrink")
     assert find_op("nothing") is None

@@ -1,1 +1,1 @@
-"""Planted errors: one slip at a random place of a good spec, and what `check` makes of it."""
+"""Planted errors: one slip at a random place of a valid spec, and how `check` reports it."""

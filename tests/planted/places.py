@@ -1,4 +1,4 @@
-"""Where a spec can be damaged: its values and keys with what each of them is."""
+"""Places where a spec can be damaged: keys and values with their role."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.language.keys import NODE_KEYS
 
 
 @dataclass(frozen=True)
-class Good:
+class ValidSpec:
     """A spec without errors."""
 
     name: str
@@ -22,19 +22,19 @@ class Good:
 
 @dataclass(frozen=True)
 class Place:
-    """A key or value of a spec: `role` says what it is, `owner` the op of the node that it belongs to."""
+    """A key or value of a spec with its role; `owner` is the op of its node."""
 
     role: str
     span: Span
     value: object
     key: str = ""
     owner: str = ""
-    whole: Span | None = None  # of an entry with its key
+    entry_span: Span | None = None  # of the entry including its key
 
 
-def places(good: Good) -> list[Place]:
-    """Every place of a spec, in the order of the text."""
-    document, _ = parse(Source(good.name, good.text))
+def places(spec: ValidSpec) -> list[Place]:
+    """Every place of a spec, in textual order."""
+    document, _ = parse(Source(spec.name, spec.text))
     assert isinstance(document, Table)
     return list(_top(document))
 
@@ -70,7 +70,7 @@ def _scope(value: Value) -> Iterator[Place]:
             yield from _node(item, None)
     elif isinstance(value, Table):
         for entry in value:
-            yield Place("node name", entry.key_span, entry.key, whole=_entry_span(entry))
+            yield Place("node name", entry.key_span, entry.key, entry_span=_entry_span(entry))
             yield from _node(entry.value, entry)
 
 
@@ -99,17 +99,17 @@ def _node(value: Value, entry: Entry | None, in_block: bool = False) -> Iterator
         elif item.key in ("first", "last"):
             yield Place("node key", item.key_span, item.key, owner=owner)
             if isinstance(item.value, Table):
-                for word in item.value:
-                    yield from _value(word.value, "word", word.key, owner, word)
+                for parameter in item.value:
+                    yield from _value(parameter.value, "parameter value", parameter.key, owner, parameter)
         elif item.key == "op":
             yield Place("op key", item.key_span, item.key, owner=owner)
             yield Place("op", item.value.span, item.value.plain(), owner=owner)
         elif item.key in NODE_KEYS:
-            yield Place("node key", item.key_span, item.key, owner=owner, whole=_entry_span(item))
+            yield Place("node key", item.key_span, item.key, owner=owner, entry_span=_entry_span(item))
             yield from _value(item.value, item.key, item.key, owner, item)
         else:
-            yield Place("word key", item.key_span, item.key, owner=owner, whole=_entry_span(item))
-            yield from _value(item.value, "word", item.key, owner, item)
+            yield Place("parameter name", item.key_span, item.key, owner=owner, entry_span=_entry_span(item))
+            yield from _value(item.value, "parameter value", item.key, owner, item)
 
 
 def _value(value: Value, role: str, key: str, owner: str, entry: Entry) -> Iterator[Place]:

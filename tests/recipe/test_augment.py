@@ -28,7 +28,7 @@ def read(text: str) -> tuple[Recipe | None, list[Diagnostic]]:
     return read_recipe(table, name="mine")
 
 
-def good(text: str) -> Recipe:
+def valid(text: str) -> Recipe:
     recipe, found = read(text)
     assert not found
     assert recipe
@@ -56,7 +56,7 @@ evaluation: [64, 48]
 
 
 def test_short_and_long() -> None:
-    short, long = good(SHORT), good(LONG)
+    short, long = valid(SHORT), valid(LONG)
     assert short.augment == Augment(
         random_resized_crop=RandomResizedCrop(size=(64, 64)),
         color_jitter=ColorJitter(brightness=0.4, hue=0.1),
@@ -73,12 +73,12 @@ def test_short_and_long() -> None:
     )
     assert short.evaluation == Evaluation(resize=72, crop=(64, 64))
     assert long.evaluation == Evaluation(crop=(64, 48))
-    assert good("augment: {auto_augment: null, random_erasing: null}\nevaluation: null").augment == Augment()
+    assert valid("augment: {auto_augment: null, random_erasing: null}\nevaluation: null").augment == Augment()
 
 
 @pytest.mark.parametrize("text", [SHORT, LONG])
 def test_writing_and_reading_a_recipe_gives_the_same_recipe(text: str) -> None:
-    recipe = good(text)
+    recipe = valid(text)
     table, _ = parse(Source("again.yaml", to_yaml(recipe)))
     assert isinstance(table, Table)
     assert read_recipe(table, name="again")[0] == recipe
@@ -119,7 +119,7 @@ def test_invalid_options(text: str, code: str, message: str) -> None:
 def test_the_size_of_the_networks_input() -> None:
     def reported(text: str, size: int) -> list[str]:
         image, output = {"in": TensorType.map(3, size, size)}, {"fc": TensorType.vector(10)}
-        found = check_fit(good(text), image, output)
+        found = check_fit(valid(text), image, output)
         return [f"{diagnostic.code} {diagnostic.message}: {diagnostic.help}" for diagnostic in found]
 
     crop = "augment: {random_resized_crop: 64}\n"

@@ -32,24 +32,24 @@ def test_bundled_recipes_are_valid(name: str) -> None:
 
 
 def test_published_recipes() -> None:
-    mnist, cifar2, l2, cifar = (load_recipe(each) for each in ("mnist", "cifar2", "cifar2_l2", "cifar"))
+    mnist, cifar2, l2, cifar = (load_recipe(name) for name in ("mnist", "cifar2", "cifar2_l2", "cifar"))
     assert mnist.optimizer == Sgd(lr=0.01, momentum=0.5)
     assert (mnist.epochs, mnist.batch_size, mnist.mean_and_std(1)) == (10, 64, ((0.1307,), (0.3081,)))
     assert (cifar2.optimizer, cifar2.epochs, cifar2.batch_size) == (Sgd(lr=0.01), 100, 64)
     assert l2.optimizer == Sgd(lr=0.01, weight_decay=0.002)
     assert (cifar.optimizer, cifar.schedule) == (Adam(lr=0.001), Step(every=20, divide=3))
-    assert {each.validation for each in (mnist, cifar2, l2, cifar)} == {None}
+    assert {recipe.validation for recipe in (mnist, cifar2, l2, cifar)} == {None}
 
 
 def test_recipes_of_residual_networks() -> None:
-    imagenet, cifar, deep = (load_recipe(each) for each in ("imagenet", "cifar_resnet", "cifar_resnet_deep"))
+    imagenet, cifar, deep = (load_recipe(name) for name in ("imagenet", "cifar_resnet", "cifar_resnet_deep"))
     assert imagenet.optimizer == Sgd(lr=0.1, momentum=0.9, weight_decay=1e-4)
     assert (imagenet.epochs, imagenet.batch_size, imagenet.schedule) == (90, 256, Step(every=30))
     assert replace(deep, about=cifar.about, warmup=None) == cifar
-    steps = 391  # in an epoch of CIFAR-10
-    rates = [rate_factor(deep.schedule, deep.warmup, each / steps, deep.epochs, steps) for each in (0, 399, 400)]
+    steps = 391  # per epoch of CIFAR-10
+    rates = [rate_factor(deep.schedule, deep.warmup, step / steps, deep.epochs, steps) for step in (0, 399, 400)]
     assert rates == [0.1, 0.1, 1.0]
-    assert [rate_factor(deep.schedule, deep.warmup, each, 164, steps) for each in (81.9, 82)] == [1.0, 0.1]
+    assert [rate_factor(deep.schedule, deep.warmup, epoch, 164, steps) for epoch in (81.9, 82)] == [1.0, 0.1]
 
 
 @pytest.mark.parametrize(

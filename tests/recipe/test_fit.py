@@ -87,9 +87,9 @@ def test_all_wrong_outputs_are_in_one_message() -> None:
 
 
 def test_the_default_name_of_an_output_is_not_shown() -> None:
-    for name, said in (("output", "the network's output is 7"), ("logits", "the network's output `logits` is 7")):
+    for name, fact in (("output", "the network's output is 7"), ("logits", "the network's output `logits` is 7")):
         (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {name: VECTOR(7)})
-        assert found.message == f"MNIST has 10 classes, but {said}"
+        assert found.message == f"MNIST has 10 classes, but {fact}"
 
 
 POOL = "to classify images, add `global_avg_pool` after it"
@@ -156,7 +156,7 @@ def test_batch_norm_of_a_single_value(
     batch_size: int, images: int | None, sizes: tuple[int, ...], message: str | None
 ) -> None:
     found = check_batches(replace(DIGITS, batch_size=batch_size), [norm(*sizes)], images)
-    assert [each.code for each in found] == (["E605"] if message else [])
+    assert [diagnostic.code for diagnostic in found] == (["E605"] if message else [])
     assert not message or found[0].message.startswith(message)
     normalized = torch.nn.BatchNorm1d(sizes[0]) if len(sizes) < 3 else torch.nn.BatchNorm2d(sizes[0])
     least = min(batch_size, images or batch_size)
@@ -188,7 +188,7 @@ def test_a_folder_with_known_images() -> None:
         normalize=Normalize(mean=(0.5,) * 3, std=(1.0,) * 3),
     )
     found = reported(wrong, MAP(1, 16, 16), 2, shape=(1, 8, 8), classes=2)
-    assert [each[:4] for each in found] == ["E605", "E605"]
+    assert [text[:4] for text in found] == ["E605", "E605"]
 
 
 TWO_INPUTS = "input: {a: [1, 28, 28], b: [1, 28, 28]}\nnodes: [{op: add, from: [a, b]}, flatten, {op: linear, out: 10}]"

@@ -23,15 +23,15 @@ def read(text: str) -> tuple[Recipe | None, list[Diagnostic]]:
     return read_recipe(value, name="mine")
 
 
-def good(text: str) -> Recipe:
+def valid(text: str) -> Recipe:
     recipe, diagnostics = read(text)
     assert not diagnostics
     assert recipe
     return recipe
 
 
-def test_the_least_recipe() -> None:
-    recipe = good(LEAST)
+def test_the_minimal_recipe() -> None:
+    recipe = valid(LEAST)
     assert recipe.name == "mine"
     assert recipe.data == NamedSet(name="digits")
     assert (recipe.epochs, recipe.batch_size, recipe.validation, recipe.optimizer.lr) == (3, 64, 0.1, 0.001)
@@ -53,7 +53,7 @@ def test_every_kind_of_value() -> None:
         seed: 7
         device: cpu
     """
-    recipe = good(text)
+    recipe = valid(text)
     assert recipe.data == NamedSet(name="cifar10", classes=("bird", "airplane"), resize=(48, 40))
     assert recipe.optimizer == Sgd(lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0005)
     assert recipe.schedule == Step(at=(2, 4), divide=5)
@@ -65,27 +65,27 @@ def test_every_kind_of_value() -> None:
 
 @pytest.mark.parametrize("word", ["none", "null", "~"])
 def test_none(word: str) -> None:
-    recipe = good(LEAST + f"validation: {word}\nnormalize: {word}\n")
+    recipe = valid(LEAST + f"validation: {word}\nnormalize: {word}\n")
     assert recipe.validation is None
     assert recipe.mean_and_std(1) is None
 
 
 def test_class_names_may_be_numbers() -> None:
-    data = good("data: {name: mnist, classes: [3, 8]}\nepochs: 1\noptimizer: adam").data
+    data = valid("data: {name: mnist, classes: [3, 8]}\nepochs: 1\noptimizer: adam").data
     assert data.classes == ("3", "8")
 
 
 def test_mean_and_std_per_channel() -> None:
-    folder = good("data: folder\nepochs: 1\noptimizer: adam")
+    folder = valid("data: folder\nepochs: 1\noptimizer: adam")
     assert isinstance(folder.data, ImageFolder)
     assert folder.measures
-    photos = good("data: folder\nepochs: 1\noptimizer: adam\nnormalize: imagenet")
+    photos = valid("data: folder\nepochs: 1\noptimizer: adam\nnormalize: imagenet")
     assert not photos.measures
     assert photos.mean_and_std(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     grey = photos.mean_and_std(1)
     assert grey
     assert sum(grey[0]) == pytest.approx(0.449)
-    one = good(LEAST + "normalize: {mean: [0.5], std: [0.25]}").mean_and_std(3)
+    one = valid(LEAST + "normalize: {mean: [0.5], std: [0.25]}").mean_and_std(3)
     assert one == ((0.5,) * 3, (0.25,) * 3)
 
 
@@ -273,7 +273,7 @@ def test_helps_do_not_mention_expressions(text: str) -> None:
 
 
 def test_a_recipe_knows_the_places_of_its_values() -> None:
-    recipe = good("data: digits\nepochs: 1\noptimizer:\n  name: adam\n  groups:\n  - match: bias\n")
+    recipe = valid("data: digits\nepochs: 1\noptimizer:\n  name: adam\n  groups:\n  - match: bias\n")
     assert {word: place.line for word, place in recipe.places.items() if place.line > 3} == {
         "optimizer": 4, "optimizer.name": 4, "optimizer.groups": 6, "optimizer.groups.0": 6,
         "optimizer.groups.0.match": 6,
@@ -282,14 +282,14 @@ def test_a_recipe_knows_the_places_of_its_values() -> None:
 
 def test_all_errors_are_reported_at_once() -> None:
     _, diagnostics = read("dtaa: mnist\nepochs: 0\noptimizer: {name: sgd, rate: 1}\nseed: x\n")
-    said = [(each.code, each.line) for each in diagnostics]
-    assert said == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
+    reported = [(diagnostic.code, diagnostic.line) for diagnostic in diagnostics]
+    assert reported == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
 
 
 def test_missing_keys() -> None:
     _, diagnostics = read("about: nothing yet\n")
-    assert [each.code for each in diagnostics] == ["E604"] * 3
-    assert [each.message.partition(":")[0] for each in diagnostics] == [
+    assert [diagnostic.code for diagnostic in diagnostics] == ["E604"] * 3
+    assert [diagnostic.message.partition(":")[0] for diagnostic in diagnostics] == [
         "a recipe needs `data`", "a recipe needs `epochs`", "a recipe needs `optimizer`",
     ]  # fmt: skip
 
@@ -308,8 +308,8 @@ def test_missing_keys() -> None:
     ],
 )
 def test_writing_and_reading_a_recipe_gives_the_same_recipe(text: str) -> None:
-    recipe = good(text)
-    assert good(to_yaml(recipe)) == recipe
+    recipe = valid(text)
+    assert valid(to_yaml(recipe)) == recipe
 
 
 def test_plateau_needs_a_validation_split() -> None:
@@ -335,35 +335,35 @@ def test_options_of_the_training_loop() -> None:
         "accumulate: 2\nclip: {norm: 5}\nema: 0.999\nearly_stopping: 4\nprecision: fp16\ndeterministic: false\n"
         "checkpoint: [layer1.*, layer2.*]\nloss: {label_smoothing: 0.1, class_weights: balanced}\n"
     )
-    recipe = good(LEAST + text)
+    recipe = valid(LEAST + text)
     assert (recipe.accumulate, recipe.clip, recipe.ema, recipe.early_stopping) == (2, Clip(norm=5.0), 0.999, 4)
     assert (recipe.precision, recipe.deterministic, recipe.compile) == ("fp16", False, False)
     assert recipe.checkpointed == ("layer1.*", "layer2.*")
     assert (recipe.loss.label_smoothing, recipe.loss.class_weights) == (0.1, "balanced")
-    assert good(to_yaml(recipe)) == recipe
-    one = good(LEAST + "checkpoint: layer1\nloss: {class_weights: [1, 2]}\n")
+    assert valid(to_yaml(recipe)) == recipe
+    one = valid(LEAST + "checkpoint: layer1\nloss: {class_weights: [1, 2]}\n")
     assert (one.checkpointed, one.loss.class_weights) == (("layer1",), (1.0, 2.0))
-    assert good(LEAST).checkpointed == ()
+    assert valid(LEAST).checkpointed == ()
 
 
 def test_warmup() -> None:
-    recipe = good(LEAST + "warmup: {steps: 400, start: 0.1, shape: constant}\nschedule: one_cycle\n")
+    recipe = valid(LEAST + "warmup: {steps: 400, start: 0.1, shape: constant}\nschedule: one_cycle\n")
     assert recipe.warmup == Warmup(steps=400, start=0.1, shape="constant")
     assert recipe.schedule == OneCycle()
-    assert good(LEAST + "warmup: none\n").warmup is None
-    assert good(to_yaml(recipe)) == recipe
+    assert valid(LEAST + "warmup: none\n").warmup is None
+    assert valid(to_yaml(recipe)) == recipe
 
 
 def test_groups() -> None:
     text = "{name: rmsprop, centered: true, groups: [{match: [norm, bias], weight_decay: 0}, {match: head.*, lr: 1}]}"
     groups = (ParameterGroup(match=("norm", "bias"), weight_decay=0.0), ParameterGroup(match="head.*", lr=1.0))
-    optimizer = good(LEAST.replace("adam", text)).optimizer
+    optimizer = valid(LEAST.replace("adam", text)).optimizer
     assert optimizer == RmsProp(centered=True, groups=groups)
-    assert [each.matches for each in optimizer.groups] == [("norm", "bias"), ("head.*",)]
+    assert [group.matches for group in optimizer.groups] == [("norm", "bias"), ("head.*",)]
 
 
 def test_adamw_has_a_default_weight_decay() -> None:
-    assert good("data: digits\nepochs: 1\noptimizer: adamw").optimizer == AdamW(weight_decay=0.01)
+    assert valid("data: digits\nepochs: 1\noptimizer: adamw").optimizer == AdamW(weight_decay=0.01)
 
 
 @pytest.mark.parametrize("number", ["1e12", "2e9", "1000001.0", "0.0", "-3.0"])

@@ -42,7 +42,7 @@ def rates_of_pytorch(make: Callable[[torch.optim.Optimizer], Any], count: int) -
 
 def rates(schedule: Schedule, warmup: Warmup | None = None) -> list[float]:
     """The factor of the learning rate at every step."""
-    return [rate_factor(schedule, warmup, each / STEPS, EPOCHS, STEPS) for each in range(EPOCHS * STEPS)]
+    return [rate_factor(schedule, warmup, step / STEPS, EPOCHS, STEPS) for step in range(EPOCHS * STEPS)]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def rates(schedule: Schedule, warmup: Warmup | None = None) -> list[float]:
     ],
 )
 def test_schedules_by_epoch(schedule: Schedule, same: Callable[[torch.optim.Optimizer], Any]) -> None:
-    expected = [each for each in rates_of_pytorch(same, EPOCHS) for _ in range(STEPS)]
+    expected = [rate for rate in rates_of_pytorch(same, EPOCHS) for _ in range(STEPS)]
     assert rates(schedule) == pytest.approx(expected)
 
 
@@ -81,7 +81,7 @@ def test_one_cycle_equals_that_of_pytorch() -> None:
     def same(own: torch.optim.Optimizer) -> Any:
         return lr_scheduler.OneCycleLR(own, 1.0, total_steps=count + 1, pct_start=(0.3 * count + 1) / (count + 1))
 
-    found = [OneCycle().factor(each, count) for each in range(count + 1)]
+    found = [OneCycle().factor(step, count) for step in range(count + 1)]
     assert found == pytest.approx(rates_of_pytorch(same, count + 1)[: count + 1], abs=1e-9)
 
 
@@ -111,8 +111,8 @@ def test_plateau_equals_that_of_pytorch(plateau: Plateau, losses: Sequence[float
 
 def test_the_schedule_follows_the_warmup() -> None:
     found = rates(Cosine(), Warmup(epochs=2, start=0.1))
-    assert found[:11] == pytest.approx([0.1 + 0.09 * each for each in range(10)] + [1.0])
-    assert found[10:] == pytest.approx([Cosine().factor(each / STEPS, EPOCHS - 2) for each in range(50)])
+    assert found[:11] == pytest.approx([0.1 + 0.09 * step for step in range(10)] + [1.0])
+    assert found[10:] == pytest.approx([Cosine().factor(step / STEPS, EPOCHS - 2) for step in range(50)])
     assert rates(Constant(), Warmup(steps=3, start=0.0))[:5] == pytest.approx([0, 1 / 3, 2 / 3, 1, 1])
     assert rates(Constant(), Warmup(steps=7, start=0.1, shape="constant"))[:9] == [0.1] * 7 + [1, 1]
 

@@ -1,4 +1,4 @@
-"""Small networks to draw, each with something of its own."""
+"""Small networks to draw, each for one feature."""
 
 from __future__ import annotations
 

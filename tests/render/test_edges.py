@@ -1,4 +1,4 @@
-"""No edge of the graph is missing from a drawing or from the table of `show`: each read is counted."""
+"""Every edge of the graph is in the drawing and in the table of `show`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def graph_of(nodes: str) -> Graph:
 
 
 def into(picture: Picture, head: str) -> int:
-    """How many tensors enter a box, those that one arrow counts included."""
+    """The number of tensors that enter a box, including those that one arrow counts."""
     counted = 0
     for arrow in picture.arrows:
         if arrow.head == head:
@@ -57,7 +57,7 @@ def into(picture: Picture, head: str) -> int:
 
 @pytest.mark.parametrize("depth", [None, 1])
 @pytest.mark.parametrize(("nodes", "reads"), REPEATED.values(), ids=REPEATED)
-def test_a_tensor_read_several_times_has_several_arrows(nodes: str, reads: int, depth: int | None) -> None:
+def test_a_tensor_read_several_times_is_counted(nodes: str, reads: int, depth: int | None) -> None:
     graph = graph_of(nodes)
     (last,) = (index for index, node in enumerate(graph.nodes) if node.path == "c")
     picture = compose(graph, depth=depth)
@@ -72,14 +72,14 @@ def test_a_tensor_read_several_times_has_several_arrows(nodes: str, reads: int, 
 
 
 @pytest.mark.parametrize(("nodes", "reads"), REPEATED.values(), ids=REPEATED)
-def test_show_lists_every_read(nodes: str, reads: int) -> None:
+def test_show_lists_every_input(nodes: str, reads: int) -> None:
     (row,) = (row for row in TreeTable(graph_of(nodes)).rows() if row.name == "c")
-    told = re.search(r"\((\d+) in total\)", row.reads)
-    assert (int(told[1]) if told else len(row.reads.split(", "))) == reads
+    shown = re.search(r"\((\d+) in total\)", row.reads)
+    assert (int(shown[1]) if shown else len(row.reads.split(", "))) == reads
 
 
 @pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
-def test_every_edge_of_the_library_is_drawn(path: Path) -> None:
+def test_every_edge_of_bundled_networks_is_drawn(path: Path) -> None:
     graph = load(path)
     tree = grow(graph, fold=False)
     try:
@@ -87,7 +87,7 @@ def test_every_edge_of_the_library_is_drawn(path: Path) -> None:
     except SpecError:
         pytest.skip("too large to draw unfolded")
     boxes = {box.key for box in picture.boxes()}
-    wanted = Counter({f"node{index}": len(tree.reads[index]) for index in range(len(graph.nodes))})
-    for key, reads in wanted.items():
+    expected = Counter({f"node{index}": len(tree.reads[index]) for index in range(len(graph.nodes))})
+    for key, reads in expected.items():
         if key in boxes:
             assert into(picture, key) == reads, graph.nodes[int(key[4:])].path

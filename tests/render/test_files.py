@@ -1,4 +1,4 @@
-"""`render` into files: each format well formed, whole or not there, and quiet."""
+"""`render` to files: every format is well-formed, written atomically and without output."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG\r\n\x1a\n"), (".pdf", b"%PDF-"), (".svg", b"<?xml")])
-def test_formats_of_graphviz(ending: str, start: bytes, tmp_path: Path) -> None:
+def test_formats_drawn_by_graphviz(ending: str, start: bytes, tmp_path: Path) -> None:
     file = tmp_path / f"net{ending}"
     render(graph_of(DENSE), file, fold=True)
     assert file.read_bytes().startswith(start)
-    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
-def test_svg_is_well_formed_and_has_its_words(tmp_path: Path) -> None:
+def test_svg_is_well_formed_and_has_its_texts(tmp_path: Path) -> None:
     file = tmp_path / "net.SVG"
     render(graph_of(PARTS), file, direction="LR")
-    words = {(each.text or "").strip() for each in ElementTree.parse(file).iter(f"{SVG}text")}
-    assert {"depthwise conv 3×3, 12", "24×16×16", "logits", "training only"} <= words
+    texts = {(element.text or "").strip() for element in ElementTree.parse(file).iter(f"{SVG}text")}
+    assert {"depthwise conv 3×3, 12", "24×16×16", "logits", "training only"} <= texts
 
 
 @pytest.mark.parametrize(("ending", "start"), [(".dot", "digraph"), (".gv", "digraph"), (".mmd", "flowchart")])
-def test_formats_that_are_text(ending: str, start: str, tmp_path: Path) -> None:
+def test_text_formats(ending: str, start: str, tmp_path: Path) -> None:
     file = tmp_path / f"net{ending}"
     render(graph_of(INCEPTION), file)
     assert file.read_text(encoding="utf-8").startswith(start)
 
 
 @pytest.mark.parametrize("name", ["net.jpg", "net", "svg"])
-def test_an_unknown_ending_is_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
+def test_an_unknown_ending_lists_the_known_ones(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.svg, \.png, \.pdf, \.dot"):
         render(graph_of(INCEPTION), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "net.mmd"
     file.write_text("old", encoding="utf-8")
 
@@ -57,10 +57,10 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path, monkey
     with pytest.raises(OSError, match="No space"):
         render(graph_of(INCEPTION), file)
     assert file.read_text(encoding="utf-8") == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["net.mmd"]
+    assert [path.name for path in tmp_path.iterdir()] == ["net.mmd"]
 
 
-def test_every_format_leaves_torch_alone_and_says_nothing(tmp_path: Path) -> None:
+def test_no_format_imports_torch_or_prints(tmp_path: Path) -> None:
     code = (
         "import json, sys, cnngraph\nfrom pathlib import Path\nfrom cnngraph.render import FORMATS, render\n"
         "graph = cnngraph.load(sys.argv[1])\n"

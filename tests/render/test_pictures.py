@@ -1,4 +1,4 @@
-"""What a picture has: boxes, frames, arrows with shapes, rounds folded or closed."""
+"""Pictures: boxes, frames, arrows with shapes, folded iterations and closed blocks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, grap
 
 
 def rows(picture: Picture) -> list[list[str]]:
-    """The words of each box of operations."""
+    """The texts of each box of operations."""
     return [[row.text for row in box.rows] for box in picture.boxes() if box.shape is Shape.OPS]
 
 
 def titles(picture: Picture) -> list[str]:
-    """Name, block and count of each frame."""
-    return [" ".join(filter(None, (each.title.name, each.title.block, each.title.count))) for each in picture.frames()]
+    """The name, block and count of each frame."""
+    return [
+        " ".join(filter(None, (frame.title.name, frame.title.block, frame.title.count))) for frame in picture.frames()
+    ]
 
 
 def box(picture: Picture, text: str) -> Box:
-    """The first box with a row that says this."""
-    return next(each for each in picture.boxes() if text in [row.text for row in each.rows])
+    """The first box with a row of this text."""
+    return next(box for box in picture.boxes() if text in [row.text for row in box.rows])
 
 
-def test_chains_share_a_box_and_arrows_say_new_shapes_once() -> None:
+def test_a_chain_is_one_box_and_shapes_are_shown_once() -> None:
     picture = compose(graph_of(INCEPTION))
     assert rows(picture)[:2] == [["conv 5×5, 10, /2"], ["max pool 2×2, /2", "relu"]]
     assert titles(picture) == ["inception1", "deep", "pool", "classifier"]
@@ -43,12 +45,12 @@ def test_chains_share_a_box_and_arrows_say_new_shapes_once() -> None:
     ]
 
 
-def test_what_leads_to_a_convolution_shares_its_box() -> None:
+def test_a_pre_activation_is_in_the_box_of_its_convolution() -> None:
     layer = ["batch norm", "relu", "conv 1×1, 48"], ["batch norm", "relu", "conv 3×3, 12"]
     assert rows(compose(graph_of(DENSE), fold=True))[1:3] == [*layer]
 
 
-def test_rounds_that_are_equal_fold_and_the_first_stays_apart() -> None:
+def test_equal_iterations_are_folded_except_the_first() -> None:
     graph = graph_of(RESIDUAL)
     assert titles(compose(graph)) == ["layer1 basic ×4", "layer2 basic", "layer2.0", "basic ×3"]
     unfolded = titles(compose(graph, fold=False))
@@ -56,12 +58,12 @@ def test_rounds_that_are_equal_fold_and_the_first_stays_apart() -> None:
     assert len(unfolded) == 10
 
 
-def test_rounds_that_differ_in_a_word_do_not_fold() -> None:
+def test_iterations_with_different_parameters_are_not_folded() -> None:
     text = RESIDUAL.replace("op: basic, out: 16}", "op: basic, out: 16 + $i}")
     assert "×4" not in " ".join(titles(compose(graph_of(text), depth=9)))
 
 
-def test_a_round_that_somebody_reads_from_outside_ends_its_fold() -> None:
+def test_an_iteration_read_from_outside_ends_a_fold() -> None:
     text = RESIDUAL + "  tap: {op: linear, from: tap_pool, out: 3}\n  tap_pool: {op: global_avg_pool, from: layer1.1}\n"
     text += "outputs: {logits: fc, tap: tap}\n"
     picture = compose(graph_of(text), depth=9)
@@ -76,16 +78,16 @@ def test_drop_rates_may_grow_within_a_fold() -> None:
     assert "drop path 0 … 0.3" in [words[-1] for words in rows(picture)]
 
 
-def test_parallel_rounds_fold_side_by_side() -> None:
+def test_parallel_iterations_are_folded() -> None:
     picture = compose(graph_of(PARTS), depth=9)
-    (branches,) = (each for each in picture.boxes() if each.title.times == 4)
+    (branches,) = (box for box in picture.boxes() if box.title.times == 4)
     assert branches.title.count == "×4 in parallel"
     assert [row.text for row in branches.rows] == ["conv 1×1, 8", "batch norm"]
 
 
 def test_a_dense_block_is_a_ladder() -> None:
     picture = compose(graph_of(DENSE))
-    joins = [each.key for each in picture.boxes() if each.shape is Shape.JOIN]
+    joins = [box.key for box in picture.boxes() if box.shape is Shape.JOIN]
     assert len(joins) == 6
     for join in joins:
         assert len([arrow for arrow in picture.arrows if arrow.head == join]) == 2
@@ -96,28 +98,28 @@ def test_a_dense_block_is_a_ladder() -> None:
     assert labels == ["36×32×32", "48×32×32", "60×32×32", "72×32×32", "84×32×32", "96×32×32"]
 
 
-def test_a_folded_dense_block_says_what_comes_out_of_the_last_round() -> None:
+def test_a_folded_dense_block_shows_the_output_of_its_last_iteration() -> None:
     picture = compose(graph_of(DENSE), fold=True)
     assert titles(picture)[0] == "block1 dense_layer ×6"
-    (join,) = (each.key for each in picture.boxes() if each.shape is Shape.JOIN)
+    (join,) = (box.key for box in picture.boxes() if box.shape is Shape.JOIN)
     assert [arrow.label for arrow in picture.arrows if arrow.tail == join] == ["96×32×32"]
 
 
-def test_depth_closes_blocks_into_boxes_with_parameters_and_shape() -> None:
+def test_with_depth_blocks_are_boxes_with_parameters_and_shape() -> None:
     picture = compose(graph_of(RESIDUAL), depth=1)
     assert not list(picture.frames())
-    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed.keys() == {"layer1", "layer2"}
     assert closed["layer1"].title.block == "basic ×4"
     assert closed["layer1"].rows[0].text == "18.7 k params · 16×32×32"
-    two = [each for each in compose(graph_of(RESIDUAL), depth=2).boxes() if each.shape is Shape.SCOPE]
-    assert [each.title.count for each in two] == ["×4", "", "×3"]
+    two = [box for box in compose(graph_of(RESIDUAL), depth=2).boxes() if box.shape is Shape.SCOPE]
+    assert [box.title.count for box in two] == ["×4", "", "×3"]
     assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
 
 
-def test_what_has_several_shapes_says_them_all() -> None:
+def test_a_closed_block_lists_all_its_shapes() -> None:
     picture = compose(graph_of(SKIPS), depth=1)
-    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
     assert {
         arrow.label for arrow in picture.arrows if (arrow.tail, arrow.head) == (closed["down"].key, closed["up"].key)
@@ -125,7 +127,7 @@ def test_what_has_several_shapes_says_them_all() -> None:
     assert [arrow.label for arrow in picture.arrows if arrow.tail == closed["sizes"].key] == ["5×32×32", "4×16×16"]
 
 
-def test_of_many_shapes_the_first_and_the_last_are_said() -> None:
+def test_many_shapes_are_abbreviated() -> None:
     text = """
 cnngraph: 1
 name: pyramid
@@ -134,18 +136,18 @@ nodes:
   pyramid: {repeat: 5, op: conv, out: 2 + $i, kernel: 1, carry: none}
   sum: {op: concat, from: pyramid}
 """
-    (pyramid,) = (each for each in compose(graph_of(text), depth=1).boxes() if each.shape is Shape.SCOPE)
+    (pyramid,) = (box for box in compose(graph_of(text), depth=1).boxes() if box.shape is Shape.SCOPE)
     assert pyramid.rows[0].text == "40 params · 2×32×32, …, 6×32×32"
 
 
-def test_a_transposed_convolution_enlarges() -> None:
+def test_a_transposed_convolution_shows_its_larger_output() -> None:
     assert ["conv transpose 2×2, 8, ×2"] in rows(compose(graph_of(SKIPS)))
 
 
-def test_a_tensor_that_leaves_a_frame_says_its_shape_on_the_way_within() -> None:
+def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:
     skips = with_forks(compose(graph_of(SKIPS), depth=2))
-    (down,) = (each for each in skips.frames() if each.title.name == "down")
-    inside = [each.rows[0].text for each in down.members if isinstance(each, Box) and each.shape is Shape.LABEL]
+    (down,) = (frame for frame in skips.frames() if frame.title.name == "down")
+    inside = [member.rows[0].text for member in down.members if isinstance(member, Box) and member.shape is Shape.LABEL]
     assert inside == ["4×32×32", "8×16×16"]
 
 
@@ -154,36 +156,36 @@ def test_depth_must_be_at_least_1() -> None:
         compose(graph_of(RESIDUAL), depth=0)
 
 
-def test_parts_of_training_and_unused_nodes_look_so() -> None:
+def test_training_only_and_unused_nodes_are_styled() -> None:
     picture = compose(graph_of(PARTS))
-    frame = next(each for each in picture.frames() if each.title.name == "aux")
+    frame = next(frame for frame in picture.frames() if frame.title.name == "aux")
     assert (frame.look, frame.title.note) == (Look.TRAINING, "training only")
     old = box(picture, "linear 5")
     assert (old.look, old.rows[0].note) == (Look.UNUSED, "old, unused")
     assert not [arrow for arrow in picture.arrows if old.key in (arrow.tail, arrow.head)]
-    outputs = {each.title.name: each.look for each in picture.boxes() if each.shape is Shape.OUTPUT}
+    outputs = {box.title.name: box.look for box in picture.boxes() if box.shape is Shape.OUTPUT}
     assert outputs == {"logits": Look.PLAIN, "aux": Look.TRAINING}
 
 
-def test_shared_blocks_say_whose_they_are() -> None:
-    (shared,) = (each for each in compose(graph_of(PARTS)).boxes() if each.title.name == "b")
+def test_shared_blocks_name_their_owner() -> None:
+    (shared,) = (box for box in compose(graph_of(PARTS)).boxes() if box.title.name == "b")
     assert shared.title.note == "shares a"
 
 
-def test_inputs_that_differ_in_meaning_say_so() -> None:
+def test_arrows_into_a_gate_have_roles() -> None:
     assert {arrow.role for arrow in compose(graph_of(PARTS)).arrows} == {"", "transform", "carry"}
 
 
-def test_a_depthwise_convolution_is_called_so() -> None:
+def test_a_depthwise_convolution_is_labelled() -> None:
     assert ["depthwise conv 3×3, 12"] in rows(compose(graph_of(PARTS)))
 
 
-def test_a_network_of_nothing_is_a_wire() -> None:
+def test_a_network_without_operations() -> None:
     picture = compose(graph_of("cnngraph: 1\nname: wire\ninput: [1, 2, 2]\nnodes: {a: {op: relu, when: 1 > 2}}\n"))
     assert [(arrow.tail, arrow.head) for arrow in picture.arrows] == [("input0", "output0")]
 
 
-def test_the_part_that_stands_of_a_wrong_spec_can_be_drawn() -> None:
+def test_the_valid_part_of_a_spec_with_errors_can_be_drawn() -> None:
     wrong = INCEPTION.replace("op: conv, out: 24, kernel: 1", "op: conv, out: 24, kernel: 99")
     compilation = compile_text(Source("net.yaml", wrong), Path())
     assert not compilation.ok

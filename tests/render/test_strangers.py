@@ -1,4 +1,4 @@
-"""Names from a stranger, and graphs too large to draw."""
+"""Untrusted names, and graphs too large to draw."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ NASTY = [
 
 
 def renamed(graph: Graph, name: str) -> Graph:
-    """The graph with every name of an author replaced."""
+    """The graph with every name replaced."""
 
-    def scope(each: Scope) -> Scope:
-        children = tuple(scope(child) if isinstance(child, Scope) else child for child in each.children)
-        return replace(each, path=each.path and name, block=each.block and name, children=children)
+    def scope(part: Scope) -> Scope:
+        children = tuple(scope(child) if isinstance(child, Scope) else child for child in part.children)
+        return replace(part, path=part.path and name, block=part.block and name, children=children)
 
     return replace(
         graph,
@@ -53,7 +53,7 @@ def renamed(graph: Graph, name: str) -> Graph:
 def test_names_are_text_in_an_svg(name: str, tmp_path: Path) -> None:
     render(renamed(graph_of(INCEPTION), name), tmp_path / "net.svg")
     drawing = ElementTree.parse(tmp_path / "net.svg")
-    tags = {re.sub("{.*}", "", each.tag) for each in drawing.iter()}
+    tags = {re.sub("{.*}", "", element.tag) for element in drawing.iter()}
     assert tags <= {"svg", "g", "title", "path", "polygon", "ellipse", "polyline", "text", "a"}
     plain = ElementTree.tostring(drawing.getroot(), encoding="unicode")
     assert "evil" not in re.findall("<title>(.*?)</title>", plain)
@@ -74,16 +74,16 @@ def test_names_are_text_in_dot_and_mermaid(name: str) -> None:
 
 
 def shape_of(text: str) -> list[str]:
-    """The statements of DOT without what stands in quotes or in HTML-like labels."""
+    """The statements of DOT without quoted strings and HTML-like labels."""
     text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
     return [re.sub("label=<.*?>(?=[,\\]])", "label=<>", line) for line in text.splitlines()]
 
 
-def test_a_flat_network_of_thousands_is_refused_with_advice(tmp_path: Path) -> None:
+def test_a_flat_network_of_thousands_of_nodes_is_an_error(tmp_path: Path) -> None:
     graph = graph_of(f"{HEAD}  body: {{repeat: 2000, flat: true, op: conv, out: $i + 1, kernel: 1}}\n")
-    with pytest.raises(SpecError) as refused:
+    with pytest.raises(SpecError) as caught:
         render(graph, tmp_path / "net.svg")
-    (found,) = refused.value.diagnostics
+    (found,) = caught.value.diagnostics
     assert found.code == "E501"
     assert "1,500 boxes" in found.message
     assert not list(tmp_path.iterdir())
@@ -92,7 +92,7 @@ def test_a_flat_network_of_thousands_is_refused_with_advice(tmp_path: Path) -> N
 HEAD = "cnngraph: 1\nname: big\ninput: [3, 8, 8]\nnodes:\n"
 
 
-def test_a_deep_network_closes_by_itself_and_is_refused_only_where_opened(tmp_path: Path) -> None:
+def test_a_large_network_is_drawn_closed_unless_a_depth_is_given(tmp_path: Path) -> None:
     graph = graph_of(
         f"{HEAD}  body: {{repeat: 1000, nodes: [{{op: conv, out: $i + 1, kernel: 1}}, max, {{op: relu}}]}}\n".replace(
             "max", "identity"
@@ -107,7 +107,7 @@ def test_a_deep_network_closes_by_itself_and_is_refused_only_where_opened(tmp_pa
         render(wide, tmp_path / "wide.svg", depth=2)
 
 
-def test_arrows_are_bounded_too() -> None:
+def test_the_number_of_arrows_is_bounded() -> None:
     nodes = "".join(f"  a{i}: {{op: conv, from: in, out: 3, kernel: 1}}\n" for i in range(70))
     reads = ", ".join(f"a{i}" for i in range(70))
     sums = "".join(f"  b{i}: {{op: add, from: [{reads}]}}\n" for i in range(70))

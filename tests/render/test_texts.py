@@ -1,4 +1,4 @@
-"""The drawings that are text, whole, as golden files: read the diff when they change."""
+"""DOT and Mermaid drawings, compared with golden files."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_mermaid(name: str, golden: Callable[[str, str], None]) -> None:
     golden(f"render/{name}.mmd", to_mermaid(graph_of(text), **options))
 
 
-def test_a_drawing_is_the_same_every_time() -> None:
+def test_drawings_are_deterministic() -> None:
     assert to_dot(graph_of(PARTS)) == to_dot(graph_of(PARTS))

@@ -1,4 +1,4 @@
-"""A small network, trained once, and its run's folder far from the files that it was made of."""
+"""A small network that is trained once, and its run folder, moved away from the original spec."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def tenth(split: Split | None) -> Split | None:
     return replace(split, indices=split.indices[::10]) if split else None
 
 
-def some(recipe: Recipe, *arguments: Any) -> Splits:
-    """A tenth of each part of the digits; of other data all images."""
+def load_tenth(recipe: Recipe, *arguments: Any) -> Splits:
+    """A tenth of each split of the embedded digits; all images of other data."""
     splits = load_splits(recipe, *arguments)
     if recipe.data.name != BUNDLED:
         return splits
@@ -55,31 +55,31 @@ def some(recipe: Recipe, *arguments: Any) -> Splits:
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluation_images.load_splits", some)
+    monkeypatch.setattr("cnngraph.runs.evaluation_images.load_splits", load_tenth)
 
 
 def recipe() -> Recipe:
-    """The digits, quickly."""
+    """A short recipe for the embedded digits."""
     return replace(load_recipe("digits"), epochs=2, batch_size=20)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run; nothing may write into it."""
+    """A finished run; tests must not write into it."""
     place = tmp_path_factory.mktemp("finished")
     (place / "spots.yaml").write_text(SPEC)
     graph = cnngraph.load(place / "spots.yaml")
     (place / "spots.yaml").unlink()
     request = Request(graph, recipe(), SPEC, out=place / "run", device="cpu")
-    return run_training(request, tools=Tools(load_images=some)).folder
+    return run_training(request, tools=Tools(load_images=load_tenth)).folder
 
 
 def without_facts(weights: Path) -> None:
-    """Make weights those of an older version, which did not write which documents they belong to."""
+    """Rewrite weights as an older version wrote them, without the checksums of documents."""
     save_tensors(load_file(weights), weights)
 
 
 @pytest.fixture
 def trained(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run, to write into."""
+    """A copy of the finished run, which tests may change."""
     return Path(shutil.copytree(finished, tmp_path / "net-1"))

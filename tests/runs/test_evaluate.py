@@ -1,4 +1,4 @@
-"""`cnngraph evaluate`: the figures are the run's own, and what is missing has a message."""
+"""`cnngraph evaluate` reproduces the metrics of the run and reports missing files."""
 
 from __future__ import annotations
 
@@ -20,30 +20,36 @@ def metrics(run: Path) -> dict[str, object]:
     return found
 
 
-def test_the_figures_are_those_of_the_run(cli: Cli, trained: Path) -> None:
+def test_metrics_equal_those_of_the_run(cli: Cli, trained: Path) -> None:
     ran = cli("evaluate", trained, "--device", "cpu", "--format", "json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)
-    assert (told["loss"], told["top1"]) == (metrics(trained)["test"]["loss"], metrics(trained)["test"]["accuracy"])  # type: ignore[index]
-    assert (told["weights"], told["part"], told["images"], told["network"]) == ("best", "test", 200, "spots")
+    printed = json.loads(ran.out)
+    test = metrics(trained)["test"]
+    assert (printed["loss"], printed["top1"]) == (test["loss"], test["accuracy"])  # type: ignore[index]
+    assert (printed["weights"], printed["part"], printed["images"], printed["network"]) == (
+        "best",
+        "test",
+        200,
+        "spots",
+    )
     with (trained / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [each["recall"] or None for each in rows] == [
-        each["recall"] if each["recall"] is None else str(each["recall"]) for each in told["classes"]
+    assert [row["recall"] or None for row in rows] == [
+        row["recall"] if row["recall"] is None else str(row["recall"]) for row in printed["classes"]
     ]
-    assert sum(map(sum, told["confusion"])) == 200
-    assert told["top1"] < told["top5"] <= 1
-    assert told["picture"] == str(trained / "confusion_test.png")
+    assert sum(map(sum, printed["confusion"])) == 200
+    assert printed["top1"] < printed["top5"] <= 1
+    assert printed["picture"] == str(trained / "confusion_test.png")
 
 
 def test_last_weights_and_validation_images(cli: Cli, trained: Path) -> None:
-    told = json.loads(cli("evaluate", trained, "--part", "validation", "--weights", "last", "--format", "json").out)
+    printed = json.loads(cli("evaluate", trained, "--part", "validation", "--weights", "last", "--format", "json").out)
     last = metrics(trained)["epochs"][-1]  # type: ignore[index]
-    assert told["top1"] == last["validation_accuracy"]
-    assert told["images"] == 60
+    assert printed["top1"] == last["validation_accuracy"]
+    assert printed["images"] == 60
 
 
-def test_as_text(cli: Cli, trained: Path) -> None:
+def test_text_output(cli: Cli, trained: Path) -> None:
     before = (trained / "confusion_test.png").read_bytes()
     ran = cli("evaluate", trained, "--part", "all", "-o", trained / "all.svg")
     assert ran.code == 0, ran.err
@@ -57,14 +63,14 @@ def test_as_text(cli: Cli, trained: Path) -> None:
     assert (trained / "confusion_test.png").read_bytes() == before
 
 
-def test_of_an_older_run_a_named_set_says_all(cli: Cli, trained: Path) -> None:
+def test_an_older_run_on_a_named_set(cli: Cli, trained: Path) -> None:
     (trained / "data.json").unlink()
     without_facts(trained / "best.safetensors")
-    told = json.loads(cli("evaluate", trained, "--format", "json").out)
-    assert told["top1"] == metrics(trained)["test"]["accuracy"]  # type: ignore[index]
+    printed = json.loads(cli("evaluate", trained, "--format", "json").out)
+    assert printed["top1"] == metrics(trained)["test"]["accuracy"]  # type: ignore[index]
 
 
-def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_missing_files_are_errors(cli: Cli, trained: Path, tmp_path: Path) -> None:
     ran = cli("evaluate", tmp_path)
     assert (ran.code, ran.err) == (
         1,
@@ -79,14 +85,14 @@ def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> Non
     assert ran.err == f"error[E650]: {trained} has no best weights\n  help: use `--weights last`\n"
     assert "has no ../net-1/last weights" in cli("evaluate", trained, "--weights", "../net-1/last").err
     (trained / "epoch-0001.safetensors").write_bytes((trained / "last.safetensors").read_bytes())
-    told = json.loads(cli("evaluate", trained, "--weights", "epoch-0001", "--format", "json").out)
-    assert (told["weights"], told["picture"]) == ("epoch-0001", str(trained / "confusion_test_epoch-0001.png"))
+    printed = json.loads(cli("evaluate", trained, "--weights", "epoch-0001", "--format", "json").out)
+    assert (printed["weights"], printed["picture"]) == ("epoch-0001", str(trained / "confusion_test_epoch-0001.png"))
     assert json.loads(cli("evaluate", trained, "--format", "json").out)["weights"] == "last"
     (trained / "data.json").write_text('{"image": 3}')
     assert "data.json is damaged" in cli("evaluate", trained).err
 
 
-def test_digits_that_come_along_are_in_no_folder(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_the_bundled_digits_take_no_data_folder(cli: Cli, trained: Path, tmp_path: Path) -> None:
     ran = cli("evaluate", trained, "--data", tmp_path)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(
@@ -94,7 +100,7 @@ def test_digits_that_come_along_are_in_no_folder(cli: Cli, trained: Path, tmp_pa
     )
 
 
-def test_another_place_of_a_named_set_keeps_its_title(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_a_named_set_in_another_folder_keeps_its_title(cli: Cli, trained: Path, tmp_path: Path) -> None:
     lay_mnist(tmp_path, 20)
     recipe = (trained / "recipe.yaml").read_text()
     (trained / "recipe.yaml").write_text(recipe.replace("name: digits", "name: mnist"))
@@ -105,8 +111,10 @@ def test_another_place_of_a_named_set_keeps_its_title(cli: Cli, trained: Path, t
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: Path, order: tuple[str, str]) -> None:
-    """The labels follow the run's classes, whatever their order and whatever other folders lie there."""
+def test_another_folder_with_the_classes_of_the_run(
+    cli: Cli, trained: Path, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """Labels follow the run's classes, whatever the order of the folders and whatever other folders exist."""
     place = tmp_path / "photos"
     for name, count in (("a", 2), ("b", 3), ("c", 1)):
         (place / name).mkdir(parents=True)
@@ -114,7 +122,7 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
             Image.new("L", (30, 30), 200 * (name == "a")).save(place / name / f"{number}.png")
     (trained / "spec.yaml").write_text((trained / "spec.yaml").read_text().replace("classes: 10", "classes: 2"))
     data = json.loads((trained / "data.json").read_text())
-    del data["version"], data["images"]  # as a run of an older version
+    del data["version"], data["images"]  # as in a run of an older version
     (trained / "data.json").write_text(json.dumps({**data, "classes": order, "title": "image folder"}))
     (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam, validation: 0.3}")
     from safetensors.torch import load_file, save_file
@@ -124,9 +132,9 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
     save_file(weights, trained / "best.safetensors")
     ran = cli("evaluate", trained, "--data-dir", place, "--part", "all", "--format", "json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)
-    assert told["picture"].endswith("confusion_all_photos.png")
-    assert [each["class"] for each in told["classes"]] == list(order)
+    printed = json.loads(ran.out)
+    assert printed["picture"].endswith("confusion_all_photos.png")
+    assert [row["class"] for row in printed["classes"]] == list(order)
     (place / "a" / "broken.png").write_bytes(b"")
     assert "broken.png" in cli("evaluate", trained, "--data-dir", place, "--part", "all").err
     (trained / "recipe.yaml").write_text(

@@ -1,4 +1,4 @@
-"""`cnngraph localize`: the map's mean is the class's score, and the box lies where the class is."""
+"""`cnngraph localize`: the mean of the map is the class score, and the box is where the object is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.library import network
 
 @pytest.fixture
 def digit(tmp_path: Path) -> Path:
-    """A white bar in the upper left quarter of a larger picture."""
+    """A white bar in the upper left quarter of a larger image."""
     image = Image.new("L", (112, 56))
     image.paste(255, (16, 4, 24, 24))
     image.save(tmp_path / "bar.png")
@@ -40,7 +40,7 @@ HEADS = [
 
 
 @pytest.mark.parametrize("nodes", HEADS)
-def test_the_mean_over_places_is_the_score(tmp_path: Path, nodes: str) -> None:
+def test_the_mean_of_the_map_is_the_score(tmp_path: Path, nodes: str) -> None:
     (tmp_path / "net.yaml").write_text(f"cnngraph: 1\ninput: [3, 12, 10]\n{nodes}\n")
     graph = cnngraph.load(tmp_path / "net.yaml")
     head = find_head(graph)
@@ -57,35 +57,35 @@ def test_the_mean_over_places_is_the_score(tmp_path: Path, nodes: str) -> None:
 @pytest.mark.parametrize(
     "name", ["resnet18", "googlenet", "densenet121", "squeezenet1_1", "drn_c_26", "resnet_cifar_222"]
 )
-def test_networks_that_can(name: str) -> None:
+def test_networks_that_can_localize(name: str) -> None:
     assert find_head(cnngraph.load(network(name)))
 
 
 @pytest.mark.parametrize(
     ("name", "note"), [("alexnet", "relu"), ("googlenet_mnist", "concat"), ("mobilenet_v3_small", "hardswish")]
 )
-def test_networks_that_cannot(name: str, note: str) -> None:
+def test_networks_that_cannot_localize(name: str, note: str) -> None:
     message = f"`{name}` does not end with global average pooling and linear layers"
     with pytest.raises(SpecError, match=message) as caught:
         find_head(cnngraph.load(network(name)))
-    (told,) = caught.value.diagnostics
-    assert told.code == "E654"
-    assert f", a `{note}`, is neither" in told.notes[0]
+    (error,) = caught.value.diagnostics
+    assert error.code == "E654"
+    assert f", a `{note}`, is neither" in error.notes[0]
 
 
 def test_a_box() -> None:
     scores = torch.zeros(4, 4)
     scores[1:3, 2] = torch.tensor([1.0, 0.6])
-    whole = Box(0, 0, 4, 4)
-    assert bounding_box(scores, 0.5, whole) == (2, 1, 3, 3)
-    assert bounding_box(scores, 0.7, whole) == (2, 1, 3, 2)
+    image_box = Box(0, 0, 4, 4)
+    assert bounding_box(scores, 0.5, image_box) == (2, 1, 3, 3)
+    assert bounding_box(scores, 0.7, image_box) == (2, 1, 3, 2)
     assert bounding_box(scores, 0.0, Box(10, 20, 14, 24)) == (10, 20, 14, 24)
-    left, top, right, bottom = bounding_box(scores, 0.5, Box(0, 0, 400, 400)) or whole
+    left, top, right, bottom = bounding_box(scores, 0.5, Box(0, 0, 400, 400)) or image_box
     assert (200 <= left < 260, right - left < 160, 100 <= top < 150, bottom <= 320) == (True,) * 4
-    assert bounding_box(-scores, 0.5, whole) is None
+    assert bounding_box(-scores, 0.5, image_box) is None
 
 
-def test_places_of_a_run(finished: Path, digit: Path) -> None:
+def test_localize_with_a_run(finished: Path, digit: Path) -> None:
     localizer = Localizer(classifier_from_run(TrainedRun.open(finished), None, "cpu"), name="3")
     (place,) = localizer.localize([digit])
     assert place.scores is not None
@@ -104,8 +104,8 @@ def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Pat
     assert ran.code == 1
     assert ran.err.startswith(f"error: cannot read the image {broken}")
     first, second, third = json.loads(ran.out)
-    assert [Path(each["picture"]).name for each in (first, second)] == ["bar.png", "bar_2.png"]
-    assert sorted(each.name for each in (tmp_path / "maps").iterdir()) == ["bar.png", "bar_2.png"]
+    assert [Path(prediction["picture"]).name for prediction in (first, second)] == ["bar.png", "bar_2.png"]
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["bar.png", "bar_2.png"]
     assert (first["width"], first["height"]) == (112, 56)
     assert first["box"] == second["box"]
     assert "error" in third
@@ -116,6 +116,6 @@ def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Pat
     assert ", ".join(map(str, first["box"])) in text[1]
 
 
-def test_a_class_that_is_not_there(cli: Cli, finished: Path, digit: Path) -> None:
+def test_an_unknown_class(cli: Cli, finished: Path, digit: Path) -> None:
     ran = cli("localize", finished, digit, "--class", "eight")
     assert (ran.code, ran.err.splitlines()[0]) == (1, "error[E651]: there is no class `eight`")

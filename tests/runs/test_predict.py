@@ -1,4 +1,4 @@
-"""`cnngraph predict`: what a network takes files for is what it took the run's own images for."""
+"""`cnngraph predict` classifies files exactly as the images of the run were classified."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
-    """The run's test images as files, in folders by their class."""
+    """The test images of the run as files, in one folder per class."""
     _, test = _bundled()
     for number in range(0, len(test.labels), 10):
         place = tmp_path / "digits" / str(int(test.labels[number]))
@@ -39,45 +39,49 @@ def digits(tmp_path: Path) -> Path:
     return tmp_path / "digits"
 
 
-def test_files_are_answered_as_the_runs_images_were(
+def test_files_are_classified_like_the_images_of_the_run(
     cli: Cli, finished: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction, "BATCH_SIZE", 7)
     ran = cli("predict", finished, digits, "--top", 1, "--format", "json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)
-    assert [each["image"] for each in told] == sorted(each["image"] for each in told)
+    printed = json.loads(ran.out)
+    assert [answer["image"] for answer in printed] == sorted(answer["image"] for answer in printed)
     confusion = evaluate_run(TrainedRun.open(finished), device="cpu").report.confusion
     counted = [[0] * 10 for _ in range(10)]
-    for each in told:
-        counted[int(Path(each["image"]).parent.name)][int(each["predictions"][0]["class"])] += 1
+    for answer in printed:
+        counted[int(Path(answer["image"]).parent.name)][int(answer["predictions"][0]["class"])] += 1
     assert tuple(map(tuple, counted)) == confusion
 
 
-def test_a_table(cli: Cli, finished: Path, digits: Path) -> None:
+def test_the_table_of_predictions(cli: Cli, finished: Path, digits: Path) -> None:
     images = sorted(digits.rglob("*.png"))[:2]
     ran = cli("predict", finished, *images, "--top", 3)
     assert ran.code == 0, ran.err
     lines = [line.split() for line in ran.out.splitlines()]
     assert lines[0] == ["image", "class", "probability"]
-    assert [len(each) for each in lines[1:]] == [4, 3, 3, 4, 3, 3]
+    assert [len(line) for line in lines[1:]] == [4, 3, 3, 4, 3, 3]
     assert lines[1][0] == str(images[0])
-    told = json.loads(cli("predict", finished, images[0], "--format", "json").out)[0]["predictions"]
-    assert [each["class"] for each in told[:3]] == [lines[1][1], lines[2][0], lines[3][0]]
-    assert len(told) == 5
-    assert 0 < sum(each["probability"] for each in told) <= 1.000001
+    printed = json.loads(cli("predict", finished, images[0], "--format", "json").out)[0]["predictions"]
+    assert [prediction["class"] for prediction in printed[:3]] == [lines[1][1], lines[2][0], lines[3][0]]
+    assert len(printed) == 5
+    assert 0 < sum(prediction["probability"] for prediction in printed) <= 1.000001
 
 
-def test_colour_and_size_become_what_the_network_reads(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
+def test_images_are_converted_to_the_input_of_the_network(
+    cli: Cli, finished: Path, digits: Path, tmp_path: Path
+) -> None:
     file = next(digits.rglob("*.png"))
     large = Image.open(file).resize((84, 84), Image.Resampling.NEAREST).convert("RGB")
     large.save(tmp_path / "large.png")
-    small, colour = (json.loads(cli("predict", finished, each, "--format", "json").out)[0]["predictions"][0]
-                     for each in (file, tmp_path / "large.png"))  # fmt: skip
+    small, colour = (json.loads(cli("predict", finished, image, "--format", "json").out)[0]["predictions"][0]
+                     for image in (file, tmp_path / "large.png"))  # fmt: skip
     assert small["class"] == colour["class"]
 
 
-def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
+def test_a_broken_image_is_reported_and_the_others_are_classified(
+    cli: Cli, finished: Path, digits: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     good = next(digits.rglob("*.png"))
@@ -87,14 +91,14 @@ def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, 
     first, second = ran.err.splitlines()
     assert first.startswith(f"error: cannot read the image {broken}: ")
     assert second == f"error: there is no file {tmp_path / 'gone.png'}"
-    told = json.loads(cli("predict", finished, broken, good, "--format", "json").out)
-    assert [sorted(each) for each in told] == [["error", "image"], ["image", "predictions"]]
+    printed = json.loads(cli("predict", finished, broken, good, "--format", "json").out)
+    assert [sorted(answer) for answer in printed] == [["error", "image"], ["image", "predictions"]]
     (tmp_path / "empty").mkdir()
     ran = cli("predict", finished, tmp_path / "empty")
     assert (ran.code, ran.err) == (1, f"error: there are no images in {tmp_path / 'empty'}\n")
 
 
-def test_images_beside_a_torn_one_and_a_pipe_are_answered(
+def test_other_images_are_classified_despite_broken_files_and_pipes(
     cli: Cli, finished: Path, digits: Path, tmp_path: Path
 ) -> None:
     good, place = next(digits.rglob("*.png")), tmp_path / "pictures"
@@ -106,8 +110,8 @@ def test_images_beside_a_torn_one_and_a_pipe_are_answered(
     (place / "more" / "z.jfif").write_bytes(good.read_bytes())
     os.mkfifo(place / "pipe.png")
     ran = cli("predict", finished, place, place / "pipe.png", "/dev/zero", "--format", "json")
-    told = {Path(each["image"]).name: "predictions" in each for each in json.loads(ran.out)}
-    assert told == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
+    printed = {Path(answer["image"]).name: "predictions" in answer for answer in json.loads(ran.out)}
+    assert printed == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
     passed = "hidden or system entries: 1 (.hidden.png); pipes, sockets or devices: 1 (pipe.png)"
     linked = "links to files or folders already read, or to a folder above: 1 (up)"
     assert ran.err.splitlines()[0] == f"note: ignored {passed}; {linked}"
@@ -119,41 +123,43 @@ def test_images_beside_a_torn_one_and_a_pipe_are_answered(
     )  # fmt: skip
 
 
-def test_a_folder_is_looked_through_for_all_that_training_reads(
-    cli: Cli, finished: Path, digits: Path, tmp_path: Path
-) -> None:
+def test_a_folder_is_searched_for_all_image_formats(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
     (tmp_path / "kinds").mkdir()
     modes = {".xbm": "1", ".ico": "RGBA", ".icns": "RGBA", ".mpo": "RGB", ".qoi": "RGB", ".msp": "1"}
-    written = [each for each in EXTENSIONS if Image.registered_extensions()[each] in Image.SAVE]
+    written = [ending for ending in EXTENSIONS if Image.registered_extensions()[ending] in Image.SAVE]
     for ending in written:
         image = Image.open(next(digits.rglob("*.png"))).convert(modes.get(ending, "L"))
         image.save(tmp_path / "kinds" / f"a{ending.upper()}")
     (tmp_path / "kinds" / "read.me").write_text("no image")
-    told = json.loads(cli("predict", finished, tmp_path / "kinds", "--format", "json").out)
-    assert {Path(each["image"]).suffix.lower() for each in told} == set(written) >= {".gif", ".tif", ".jfif", ".avif"}
-    assert all("predictions" in each for each in told)
+    printed = json.loads(cli("predict", finished, tmp_path / "kinds", "--format", "json").out)
+    assert (
+        {Path(answer["image"]).suffix.lower() for answer in printed}
+        == set(written)
+        >= {".gif", ".tif", ".jfif", ".avif"}
+    )
+    assert all("predictions" in answer for answer in printed)
     (tmp_path / "kinds").rename(tmp_path / "of_a_class")
-    assert len(find_class_files(tmp_path, ["of_a_class"])["of_a_class"]) == len(told)
+    assert len(find_class_files(tmp_path, ["of_a_class"])["of_a_class"]) == len(printed)
 
 
-def test_a_run_that_does_not_know_its_classes_says_so(cli: Cli, trained: Path, digits: Path) -> None:
+def test_a_run_without_class_names(cli: Cli, trained: Path, digits: Path) -> None:
     (trained / "data.json").unlink()
     without_facts(trained / "best.safetensors")
-    assert cli("predict", trained, next(digits.rglob("*.png"))).code == 0  # a named set's classes are known
+    assert cli("predict", trained, next(digits.rglob("*.png"))).code == 0  # the classes of a named set are known
     (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam}")
     ran = cli("predict", trained, next(digits.rglob("*.png")))
     assert ran.code == 1
     assert ran.err.startswith(f"error[E650]: {trained} has no data.json, so the names of its classes are unknown")
 
 
-def test_a_network_is_no_run(cli: Cli, tmp_path: Path) -> None:
+def test_a_network_is_not_a_run(cli: Cli, tmp_path: Path) -> None:
     ran = cli("predict", "resnet18", tmp_path)
     assert ran.code == 1
     assert ran.err.startswith("error[E650]: resnet18 is a network, not the folder of a run\n  help: ")
     assert "E650" in cli("predict", "resnet81", tmp_path).err
 
 
-def test_the_part_that_is_seen() -> None:
+def test_the_visible_part_of_an_image() -> None:
     def reader(look: Evaluation | None) -> RunImageReader:
         preparation = Preparation(torch.zeros(1), torch.ones(1), Augment(crop=(8, 8)), look)
         return RunImageReader((3, 32, 32), preparation)
@@ -166,7 +172,7 @@ def test_the_part_that_is_seen() -> None:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> models.SqueezeNet:
-    """SqueezeNet with fresh weights, which torchvision is made to hold for its published ones."""
+    """SqueezeNet with random weights that stand in for torchvision's published ones."""
     torch.manual_seed(0)
     network: models.SqueezeNet = models.squeezenet1_1().eval()
     place = tmp_path / "torch" / "hub" / "checkpoints"
@@ -176,16 +182,18 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> models.Squeeze
     return network
 
 
-def test_published_weights_answer_as_torchvision_does(cli: Cli, published: Any, tmp_path: Path) -> None:
+def test_predictions_of_published_weights_equal_torchvision(cli: Cli, published: Any, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)
     picture.save(tmp_path / "noise.png")
     ran = cli("predict", "squeezenet1_1", tmp_path / "noise.png", "--weights", "torchvision", "--format", "json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)[0]["predictions"]
+    printed = json.loads(ran.out)[0]["predictions"]
     with torch.inference_mode():
         expected = published(SQUEEZENET.transforms()(picture)[None]).softmax(1)[0].topk(5)
-    assert [each["class"] for each in told] == [SQUEEZENET.meta["categories"][each] for each in expected.indices]
-    assert [each["probability"] for each in told] == pytest.approx(expected.values.tolist(), abs=1e-5)
+    assert [prediction["class"] for prediction in printed] == [
+        SQUEEZENET.meta["categories"][index] for index in expected.indices
+    ]
+    assert [prediction["probability"] for prediction in printed] == pytest.approx(expected.values.tolist(), abs=1e-5)
     reader = classifier_from_torchvision("squeezenet1_1", "torchvision:IMAGENET1K_V1", "cpu").reader
     assert reader.visible_box(400, 300) == pytest.approx((200 - 131.25, 150 - 131.25, 200 + 131.25, 150 + 131.25))

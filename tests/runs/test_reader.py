@@ -1,4 +1,4 @@
-"""A picture is read as the images of its run were evaluated."""
+"""Images are read in the same way as the images of the run were evaluated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CROP = replace(
 )
 
 
-def test_cut_out_of_the_file(tmp_path: Path) -> None:
+def test_crops_equal_those_of_evaluation(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     reader = RunImageReader((3, 8, 8), Preparation.of(CROP, 3, CPU), Crops.of(CROP))
@@ -38,7 +38,7 @@ def test_cut_out_of_the_file(tmp_path: Path) -> None:
     assert np.allclose(seen, (30 * 3.5 / 15, 2, 30 * 11.5 / 15, 18), atol=1)
 
 
-def test_what_has_one_size_is_not_cut_out_of_files() -> None:
+def test_images_of_one_size_are_not_cropped() -> None:
     assert Crops.of(CROP)
     assert Crops.of(replace(CROP, data=ImageFolder(resize=(20, 20)))) is None
     assert Crops.of(replace(CROP, data=NamedSet(name="stl10"))) is None

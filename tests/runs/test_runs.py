@@ -1,4 +1,4 @@
-"""`cnngraph runs`: what is listed is what the folders hold, whole or not."""
+"""`cnngraph runs` lists complete and damaged run folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.test_floors import RUN, loaded
 
 @pytest.fixture
 def three(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three runs in a folder: one as it is, one that is worse by another rate, one that came to no end."""
+    """Three runs in a folder: the original, a worse one with another learning rate, and an unfinished one."""
     monkeypatch.chdir(tmp_path)
     for number in (2, 10, 3):
         shutil.copytree(finished, tmp_path / "runs" / f"net-{number}")
@@ -34,7 +34,7 @@ def change(file: Path, **changes: object) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_a_table_in_the_order_of_numbers(cli: Cli) -> None:
+def test_the_table_is_in_numeric_order(cli: Cli) -> None:
     ran = cli("runs")
     assert ran.code == 0, ran.err
     header, *lines = ran.out.splitlines()
@@ -47,7 +47,7 @@ def test_a_table_in_the_order_of_numbers(cli: Cli) -> None:
     assert lines[-1] == "3 runs"
 
 
-def test_listing_leaves_pytorch_alone(finished: Path) -> None:
+def test_listing_does_not_import_torch(finished: Path) -> None:
     assert loaded(RUN, json.dumps([["runs", str(finished)]])) == set()
 
 
@@ -57,10 +57,10 @@ def test_listing_leaves_pytorch_alone(finished: Path) -> None:
 )
 def test_sorted_as_json(cli: Cli, sort: str, order: list[int]) -> None:
     rows = json.loads(cli("runs", "--sort", sort, "--format", "json").out)
-    assert [each["run"] for each in rows] == [f"runs/net-{number}" for number in order]
+    assert [row["run"] for row in rows] == [f"runs/net-{number}" for number in order]
 
 
-def test_the_figures(cli: Cli, three: Path) -> None:
+def test_the_columns_of_the_table(cli: Cli, three: Path) -> None:
     (row,) = json.loads(cli("runs", "runs/net-2", "--format", "json").out)
     metrics = json.loads((three / "runs/net-2/metrics.json").read_text())
     best = metrics["epochs"][metrics["best_epoch"] - 1]
@@ -70,7 +70,7 @@ def test_the_figures(cli: Cli, three: Path) -> None:
     assert row["recipe"]["optimizer"]["name"]
 
 
-def test_one_picture_of_all_curves(cli: Cli, three: Path) -> None:
+def test_all_curves_in_one_picture(cli: Cli, three: Path) -> None:
     for ending in ("svg", "png"):
         assert cli("runs", "-o", f"all.{ending}").code == 0
     text = (three / "all.svg").read_text()
@@ -78,23 +78,24 @@ def test_one_picture_of_all_curves(cli: Cli, three: Path) -> None:
         assert f"<!-- net-{number}, validation -->" in text
 
 
-def said_of(run: Path, old: str, new: str) -> None:
+def replace_in_recipe(run: Path, old: str, new: str) -> None:
+    """Replace a text in the recipe of a run."""
     text = (run / "recipe.yaml").read_text()
     assert old in text
     (run / "recipe.yaml").write_text(text.replace(old, new))
 
 
-def test_only_choices_are_told_of_recipes(cli: Cli, three: Path) -> None:
-    """What a run has measured is none, nor is how often it is saved; what it was told to take is one."""
+def test_only_choices_of_recipes_are_listed(cli: Cli, three: Path) -> None:
+    """Measured values and the saving interval are no choices; explicit settings are."""
     one, two, other = (three / "runs" / f"net-{number}" for number in (2, 3, 10))
     for run, mean in ((one, 0.1), (two, 0.2)):
         spec = (run / "spec.yaml").read_text()
         (run / "spec.yaml").write_text(f"{spec}train: {{data: folder, epochs: 2, optimizer: adam, normalize: data}}\n")
-        said_of(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
-    said_of(two, "save_every: 300", "save_every: 7")
+        replace_in_recipe(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
+    replace_in_recipe(two, "save_every: 300", "save_every: 7")
     lines = cli("runs", one, two).out.splitlines()
     assert all(line.endswith("embedded digits") for line in lines[1:3])
-    said_of(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
+    replace_in_recipe(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
     lines = cli("runs", one, other).out.splitlines()
     assert "   normalize data, " in lines[1]
     assert "normalize.mean [0.1]" in lines[2]
@@ -103,10 +104,10 @@ def test_only_choices_are_told_of_recipes(cli: Cli, three: Path) -> None:
 def test_a_run_of_one_epoch_has_one_tick(three: Path) -> None:
     for axes in comparison_figure([read_run(three / "runs/net-3")]).axes:
         low, high = axes.get_xlim()
-        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
-def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
+def test_values_of_damaged_files_are_left_out(cli: Cli, three: Path) -> None:
     place = three / "runs/net-2"
     (place / "metrics.json").write_text("no JSON")
     (place / "recipe.yaml").write_text("[")
@@ -114,7 +115,7 @@ def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
     ran = cli("runs", place, "--format", "json")
     (row,) = json.loads(ran.out)
     assert (row["state"], row["parameters"], row["test"], row["data"]) == ("damaged", None, None, "embedded digits")
-    assert [each.partition(" is damaged")[0] for each in row["problems"][:1]] == [str(place / "metrics.json")]
+    assert [problem.partition(" is damaged")[0] for problem in row["problems"][:1]] == [str(place / "metrics.json")]
     assert ran.code == 1
     assert f"error[E645]: {place / 'metrics.json'} is damaged: not valid JSON" in ran.err
     assert "recipe.yaml:2" in ran.err

@@ -1,4 +1,4 @@
-"""Classes, files and networks with names that would steer a terminal, or are not UTF-8: each command prints them."""
+"""Names of classes, files and networks with control characters or invalid UTF-8 are escaped by every command."""
 
 from __future__ import annotations
 
@@ -27,34 +27,36 @@ nodes: [{op: conv, out: 4, kernel: 3}, relu, global_avg_pool, {op: linear, out: 
 RECIPE = "{data: folder, validation: 0.2, epochs: 1, batch_size: 26, optimizer: adam}"
 
 
-def steering(text: str) -> set[str]:
-    """Characters that no terminal should get."""
-    return {each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
+def control_characters(text: str) -> set[str]:
+    """The control characters of a text, except newlines."""
+    return {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {
+        "\n"
+    }
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A spec, a recipe, a folder of classes and a picture for each, all named strangely."""
+    """A spec, a recipe, a folder of images and a picture per class, all with strange names."""
     place = tmp_path_factory.mktemp("strange")
     (place / "net.yaml").write_text(SPEC)
     (place / "recipe.yaml").write_text(RECIPE)
     for number, name in enumerate(STRANGE):
         (place / "data" / name).mkdir(parents=True)
-        for each in range(5):
-            image = Image.new("RGB", (8, 8), (15 * number, 40 * each, 99))
-            image.save(os.fsencode(place / "data" / name / f"{each}.png").decode(errors="surrogateescape"))
+        for index in range(5):
+            image = Image.new("RGB", (8, 8), (15 * number, 40 * index, 99))
+            image.save(os.fsencode(place / "data" / name / f"{index}.png").decode(errors="surrogateescape"))
         image.save(place / f"{name}.png")
     return place
 
 
 @pytest.fixture
 def here(photos: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Their folder as the working folder, with a run of theirs."""
+    """A working folder with these files and a run."""
     monkeypatch.chdir(photos)
     if not Path("run").is_dir():
         words = ["--recipe", "recipe.yaml", "--data-dir", "data", "--out", "run", "--device", "cpu"]
         ran = cli("train", "net.yaml", *words)
-        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+        assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
         assert r"n\x1b[31m\u202e[red]|`<script>x" in ran.out
     return photos
 
@@ -62,53 +64,53 @@ def here(photos: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_commands_for_specs(here: Path, cli: Cli) -> None:
     for words in (["check"], ["show"], ["build"], ["show", "--format", "json"], ["render", "-o", "net.svg"]):
         ran = cli(words[0], "net.yaml", *words[1:])
-        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+        assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
     assert r"n\x1b[31m\u202e[red]|`<script>x" in cli("show", "net.yaml").out
     for ending in ("svg", "dot", "mmd"):
         assert cli("render", "net.yaml", "-o", f"net.{ending}").code == 0
-        assert not steering(Path(f"net.{ending}").read_text())
+        assert not control_characters(Path(f"net.{ending}").read_text())
     ElementTree.parse("net.svg")
 
 
 def test_a_network_whose_file_is_not_utf_8(here: Path, cli: Cli, tmp_path: Path) -> None:
-    """Its name comes from the file, and is written into the run's spec."""
+    """The network's name comes from the file and is written into the run's spec."""
     spec, run, picture = tmp_path / "n\udcff.yaml", tmp_path / "run", next((here / "data").rglob("*.png"))
     spec.write_text("".join(line for line in SPEC.splitlines(keepends=True) if not line.startswith("name:")))
     words = ["--recipe", "recipe.yaml", "--data-dir", "data", "--out", run, "--device", "cpu"]
     for called in (["train", spec, *words], ["evaluate", run, "--part", "validation"], ["predict", run, picture]):
         ran = cli(*called)
-        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+        assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
     assert r"n\xff · " in cli("evaluate", run, "--part", "validation").out
     assert cli("train", "--resume", run, "--set", "train.epochs=3").code == 0
 
 
-def test_evaluate(here: Path, cli: Cli) -> None:
+def test_names_in_evaluate(here: Path, cli: Cli) -> None:
     ran = cli("evaluate", "run", "--part", "validation", "-o", "confusion.svg")
-    assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
     assert r"\x1b[31mred" in ran.out
     assert r"\xff\xfe" in ran.out
     assert "[bold red]markup[" in ran.out
     ElementTree.parse("confusion.svg")
     ran = cli("evaluate", "run", "--part", "validation", "--format", "json")
-    assert not steering(ran.out)
-    assert {each["class"] for each in json.loads(ran.out)["classes"]} == set(STRANGE)
+    assert not control_characters(ran.out)
+    assert {row["class"] for row in json.loads(ran.out)["classes"]} == set(STRANGE)
 
 
 @pytest.mark.parametrize("command", ["predict", "localize"])
-def test_pictures(here: Path, cli: Cli, command: str) -> None:
-    files = [f"{each}.png" for each in STRANGE]
+def test_names_in_predict_and_localize(here: Path, cli: Cli, command: str) -> None:
+    files = [f"{name}.png" for name in STRANGE]
     ran = cli(command, "run", *files)
-    assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
     assert "\na\\nerror: forged.png " in ran.out
     ran = cli(command, "run", *files, "--format", "json")
-    assert not steering(ran.out)
-    assert [each["image"] for each in json.loads(ran.out)] == files
-    ran = cli(command, "run", *(f"{each}.jpg" for each in STRANGE))
-    assert (ran.code, len(ran.err.splitlines()), steering(ran.err)) == (1, len(STRANGE), set())
+    assert not control_characters(ran.out)
+    assert [answer["image"] for answer in json.loads(ran.out)] == files
+    ran = cli(command, "run", *(f"{name}.jpg" for name in STRANGE))
+    assert (ran.code, len(ran.err.splitlines()), control_characters(ran.err)) == (1, len(STRANGE), set())
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_messages(here: Path, cli: Cli, name: str) -> None:
+def test_names_in_messages(here: Path, cli: Cli, name: str) -> None:
     for words in (
         ["check", name], ["check", f"{name}.yaml"], ["check", "net.yaml", "--set", name], ["runs", name],
         ["list", name], ["check", "net.yaml", "--plugin", name], ["check", "net.yaml", f"--{name}"], [f"frob{name}"],
@@ -120,13 +122,13 @@ def test_messages(here: Path, cli: Cli, name: str) -> None:
     ):  # fmt: skip
         ran = cli(*words)
         assert ran.code in (1, 2), words
-        assert not steering(ran.out + ran.err), words
+        assert not control_characters(ran.out + ran.err), words
         assert "\nerror: forged" not in f"{ran.out}\n{ran.err}"
         assert "internal error" not in ran.err, words
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_outputs(here: Path, cli: Cli, name: str) -> None:
+def test_names_of_output_files(here: Path, cli: Cli, name: str) -> None:
     for words in (
         ["render", "net.yaml", "-o", f"{name}.svg"], ["build", "net.yaml", "-o", f"{name}.py"],
         ["build", "net.yaml", "-o", f"{name}.safetensors"], ["schema", "-o", f"{name}.json"],
@@ -134,6 +136,6 @@ def test_outputs(here: Path, cli: Cli, name: str) -> None:
         ["features", "run", f"{name}.png", "--node", "0", "-o", f"{name}.pdf"],
     ):  # fmt: skip
         ran = cli(*words)
-        assert (ran.code, steering(ran.out + ran.err)) == (0, set()), (words, ran)
+        assert (ran.code, control_characters(ran.out + ran.err)) == (0, set()), (words, ran)
     Path(f"{name}.yaml").write_text(SPEC)
     assert cli("check", f"{name}.yaml").code == 0

@@ -1,4 +1,4 @@
-"""One network in two spellings."""
+"""One network written in two ways."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ EFFICIENTNET = DATA / "specs" / "efficientnet_b0.yaml"
 
 
 def operations(path: Path) -> list[tuple[Any, ...]]:
-    """The nodes of a network, without their places in the file."""
+    """The nodes of a network without their lines in the file."""
     return [(node.path, node.operation, node.reads, node.types) for node in cnngraph.load(path).nodes]
 
 
-def test_efficientnet_with_rows_is_the_librarys_with_columns() -> None:
-    """The library's is compared with the original in tests/zoo."""
+def test_efficientnet_with_rows_equals_the_one_with_columns() -> None:
+    """The bundled spec is compared with the original in tests/zoo."""
     assert operations(EFFICIENTNET) == operations(network("efficientnet_b0"))

@@ -1,4 +1,4 @@
-"""The examples compute what their papers say: each is compared with a network written by hand, in double precision."""
+"""The example specs compute what their papers describe: compared in double precision with handwritten networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.library import LIBRARY, network
 def conv_bn(
     into: int, out: int, kernel: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
-    """A convolution of odd kernel that keeps the size at stride 1, normed, and mostly activated."""
+    """A convolution with odd kernel and half padding, batch norm and, by default, ReLU."""
     conv = nn.Conv2d(into, out, kernel, stride, dilation * (kernel // 2), dilation, groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(out), *([nn.ReLU()] if relu else []))
 
@@ -59,7 +59,7 @@ class UNet(nn.Module):
 
 
 class Exchange(nn.Module):
-    """Figures 2 and 3 of Wang et al. 2020: units for each map, then each new map is the sum of all the old ones."""
+    """Figures 2 and 3 of Wang et al. 2020: units on each map, then every new map is the sum of all old ones."""
 
     def __init__(self, widths: Sequence[int], units: int) -> None:
         super().__init__()
@@ -78,16 +78,16 @@ class Exchange(nn.Module):
         return nn.Sequential(*steps, conv_bn(into, out, stride=2, relu=False))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        maps = [branch(each) for branch, each in zip(self.branches, maps, strict=True)]
+        maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
         sums = []
         for paths in self.paths:
             assert isinstance(paths, nn.ModuleList)
-            sums.append(torch.stack([path(each) for path, each in zip(paths, maps, strict=True)]).sum(0))
-        return [F.relu(each) for each in sums]
+            sums.append(torch.stack([path(x) for path, x in zip(paths, maps, strict=True)]).sum(0))
+        return [F.relu(x) for x in sums]
 
 
 class Stage(nn.Module):
-    """Some exchanges, after a map of half the size has joined."""
+    """Some exchanges, after adding a map of half the size."""
 
     def __init__(self, into: Sequence[int], widths: Sequence[int], modules: int, units: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Stage(nn.Module):
         self.exchanges = nn.Sequential(*(Exchange(widths, units) for _ in range(modules)))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        old = [keep(each) for keep, each in zip(self.old, maps, strict=True)]
+        old = [keep(x) for keep, x in zip(self.old, maps, strict=True)]
         new: list[Tensor] = self.exchanges([*old, self.new(maps[-1])])
         return new
 
@@ -134,10 +134,10 @@ class HRNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps: list[Tensor] = self.stages([self.units(self.stem(x))])
-        maps = [widen(each) for widen, each in zip(self.widen, maps, strict=True)]
+        maps = [widen(x) for widen, x in zip(self.widen, maps, strict=True)]
         y = maps[0]
-        for shrink, each in zip(self.shrink, maps[1:], strict=True):
-            y = each + shrink(y)
+        for shrink, feature_map in zip(self.shrink, maps[1:], strict=True):
+            y = feature_map + shrink(y)
         logits: Tensor = self.fc(self.conv(y).mean((2, 3)))
         return logits
 
@@ -162,10 +162,10 @@ class SelectiveKernel(nn.Module):
 
 
 class SKUnit(nn.Module):
-    def __init__(self, into: int, out: int, stride: int, **words: Any) -> None:
+    def __init__(self, into: int, out: int, stride: int, **arguments: Any) -> None:
         super().__init__()
         self.reduce = conv_bn(into, out // 2, 1)
-        self.select = SelectiveKernel(out // 2, stride, **words)
+        self.select = SelectiveKernel(out // 2, stride, **arguments)
         self.increase = conv_bn(out // 2, out, 1, relu=False)
         changes = stride != 1 or into != out
         self.shortcut = conv_bn(into, out, 1, stride, relu=False) if changes else nn.Identity()
@@ -192,8 +192,8 @@ class SKNet(nn.Module):
         for stage, count in enumerate(units):
             for number in range(count):
                 stride = 2 if stage and not number else 1
-                words = {"dilations": dilations, "groups": groups, "reduction": reduction}
-                self.units.append(SKUnit(width, 256 * 2**stage, stride, **words))
+                arguments = {"dilations": dilations, "groups": groups, "reduction": reduction}
+                self.units.append(SKUnit(width, 256 * 2**stage, stride, **arguments))
                 width = 256 * 2**stage
         self.fc = nn.Linear(width, classes)
 
@@ -218,16 +218,16 @@ CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int,
 
 
 def filled(model: nn.Module) -> nn.Module:
-    """The same in double precision, with batch norms that do something."""
+    """The model in double precision, with non-trivial batch norms."""
     torch.manual_seed(0)
-    for name, each in model.double().state_dict().items():
-        if each.is_floating_point() and each.dim() == 1:
-            nn.init.uniform_(each, 0.5 if name.endswith("var") else -1, 1)
+    for name, tensor in model.double().state_dict().items():
+        if tensor.is_floating_point() and tensor.dim() == 1:
+            nn.init.uniform_(tensor, 0.5 if name.endswith("var") else -1, 1)
     return model
 
 
 def copied(model: nn.Module, by_hand: nn.Module) -> nn.Module:
-    """The network by hand in double precision, with the model's weights, which come in the same order."""
+    """The handwritten network in double precision, with the weights of the model, which are in the same order."""
     theirs, mine = model.state_dict(), by_hand.double().state_dict()
     pairs = zip(theirs.items(), mine, strict=True)
     by_hand.load_state_dict({key: value.view(mine[key].shape) for (_, value), key in pairs})
@@ -235,21 +235,21 @@ def copied(model: nn.Module, by_hand: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize(("name", "by_hand", "params", "shape"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES])
-def test_an_example_is_the_network_written_by_hand(
+def test_an_example_equals_the_handwritten_network(
     name: str, by_hand: Callable[..., nn.Module], params: dict[str, Any], shape: tuple[int, int, int]
 ) -> None:
     model = filled(cnngraph.build(name, **params))
     theirs = copied(model, by_hand(**params))
     height, width = shape[1:]
-    for size in ((height, width), (2 * width, height)):  # what is built takes other sizes, too
+    for size in ((height, width), (2 * width, height)):  # the built network accepts other sizes
         images = torch.randn(3, shape[0], *size, dtype=torch.float64)
         with torch.no_grad():
             torch.testing.assert_close(model.eval()(images), theirs.eval()(images))
         outputs, gradients = [], []
-        for each in (model, theirs):
+        for module in (model, theirs):
             torch.manual_seed(1)
-            outputs.append(each.train()(images))
-            gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(each.parameters())))
+            outputs.append(module.train()(images))
+            gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(module.parameters())))
         torch.testing.assert_close(*outputs)
         for one, other in zip(*gradients, strict=True):
             torch.testing.assert_close(one, other.view(one.shape))
@@ -265,7 +265,7 @@ def test_an_example_is_the_network_written_by_hand(
         ("sknet50", "layer4.0.conv2.split.1.0", 2 / (9 * 1024 / 32)),
     ],
 )
-def test_weights_begin_as_those_of_he(name: str, path: str, variance: float) -> None:
+def test_initial_weights_follow_he_et_al(name: str, path: str, variance: float) -> None:
     torch.manual_seed(0)
     conv = cnngraph.build(name).get_submodule(path)
     assert isinstance(conv, nn.Conv2d)
@@ -273,7 +273,7 @@ def test_weights_begin_as_those_of_he(name: str, path: str, variance: float) -> 
 
 
 @pytest.mark.parametrize("depth", range(6))
-def test_parameters_of_unet(depth: int) -> None:
+def test_the_parameter_count_of_unet(depth: int) -> None:
     def double(into: int, out: int) -> int:
         return 9 * into * out + 9 * out * out + 2 * out
 
@@ -283,8 +283,8 @@ def test_parameters_of_unet(depth: int) -> None:
     assert cnngraph.load("unet", depth=depth, width=3, classes=5).num_params == down + up + 4 * 5
 
 
-# Of the networks that the paper's authors published. There the four last convolutions have biases, which do nothing
-# before a batch norm.
+# The parameter counts of the networks published by the authors, whose four last convolutions have biases (without
+# effect before a batch norm).
 @pytest.mark.parametrize(
     ("width", "modules", "units", "published"),
     [
@@ -295,13 +295,13 @@ def test_parameters_of_unet(depth: int) -> None:
         (18, [1, 3, 2], 2, 15_597_464),  # HRNet-W18-Small-v2
     ],
 )
-def test_parameters_of_hrnet(width: int, modules: list[int], units: int, published: int) -> None:
+def test_the_parameter_count_of_hrnet(width: int, modules: list[int], units: int, published: int) -> None:
     graph = cnngraph.load("hrnet", classes=1000, strides=[2, 2], width=width, modules=modules, units=units, head=128)
     assert graph.num_params == published - (256 + 512 + 1024 + 2048)
 
 
 @pytest.mark.parametrize(("units", "millions", "billions"), [([3, 4, 6, 3], 27.5, 4.47), ([3, 4, 23, 3], 48.9, 8.46)])
-def test_size_of_sknet(units: list[int], millions: float, billions: float) -> None:
+def test_parameters_and_macs_of_sknet(units: list[int], millions: float, billions: float) -> None:
     """Table 2 of the paper."""
     graph = cnngraph.load("sknet50", units=units)
     assert graph.num_params / 1e6 == pytest.approx(millions, rel=0.005)
@@ -309,7 +309,7 @@ def test_size_of_sknet(units: list[int], millions: float, billions: float) -> No
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_an_example_extended_for_photographs(depth: int, tmp_path: Path) -> None:
+def test_an_example_extended_to_large_images(depth: int, tmp_path: Path) -> None:
     path = tmp_path / "colour.yaml"
     path.write_text(f"cnngraph: 1\nextends: unet\ninput: [3, 40, 24]\nparams: {{depth: {depth}, width: 4}}\n")
     model = filled(cnngraph.build(path)).eval()
@@ -326,12 +326,12 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_example_is_looked_at() -> None:
+def test_every_example_is_tested() -> None:
     assert {path.stem for path in (LIBRARY / "examples").glob("*.yaml")} == {*SMALL} == {case[0] for case in CASES}
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_printed_source_of_an_example_is_the_same_network(name: str, tmp_path: Path) -> None:
+def test_the_generated_source_of_an_example_is_the_same_network(name: str, tmp_path: Path) -> None:
     settings = [word for key, value in SMALL[name].items() for word in ("--set", f"{key}={value}")]
     assert run(["build", name, "-o", str(tmp_path / "net.py"), *settings]) == 0
     graph = cnngraph.load(network(name), **SMALL[name])
@@ -342,8 +342,8 @@ def test_the_printed_source_of_an_example_is_the_same_network(name: str, tmp_pat
     other = printed[type(model).__name__]()
     assert list(model.state_dict()) == list(other.state_dict())
     images = torch.randn(2, *graph.input_shapes["in"])
-    for each in (model, other):
-        each.train()
+    for module in (model, other):
+        module.train()
     torch.manual_seed(1)
     mine = model(images)
     torch.manual_seed(1)
@@ -352,7 +352,7 @@ def test_the_printed_source_of_an_example_is_the_same_network(name: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_an_example_learns(name: str) -> None:
+def test_an_example_can_be_trained(name: str) -> None:
     torch.manual_seed(0)
     model = cnngraph.build(name, **SMALL[name])
     images = torch.randn(8, 1 if name == "unet" else 3, 32, 32)

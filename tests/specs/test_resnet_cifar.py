@@ -1,4 +1,4 @@
-"""ResNet for CIFAR computes what He et al. 2016 write, with every order of activation and every shortcut."""
+"""ResNet for CIFAR computes the formulas of He et al. 2016, with every order of activation and every shortcut."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ SHORTCUTS: dict[str, dict[str, Any]] = {
 }
 
 
-def eventful(**params: Any) -> nn.Module:
-    """A small network in eval mode whose batch norms do something, and whose gates are half open."""
+def nontrivial_network(**params: Any) -> nn.Module:
+    """A small network in eval mode with non-trivial batch norms and half-open gates."""
     torch.manual_seed(0)
     depth = 20 if params.get("bottleneck") else 14
     model = cnngraph.build(FAMILY, depth=depth, gate_bias=0, **params)
-    for each in model.modules():
-        if isinstance(each, nn.BatchNorm2d):
-            assert each.running_mean is not None
-            each.running_mean.normal_()
-            nn.init.normal_(each.weight)
-            nn.init.normal_(each.bias)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            module.running_mean.normal_()
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
     return model.eval()
 
 
 def convolutions(unit: nn.Module, x: Tensor) -> Tensor:
-    """Two layers, or the three of a bottleneck, with activations between but not around them."""
+    """Two layers, or three in a bottleneck, with activations between them only."""
     conv1, bn1, conv2 = (unit.get_submodule(name) for name in ("conv1", "bn1", "conv2"))
     y: Tensor = conv2(relu(bn1(conv1(x))))
     if hasattr(unit, "conv3"):
@@ -59,7 +59,7 @@ def convolutions(unit: nn.Module, x: Tensor) -> Tensor:
 
 
 def identity(unit: nn.Module, x: Tensor) -> Tensor:
-    """The shortcut: x itself, where the shape changes padded with zeros, or a projection."""
+    """The shortcut: x itself; where the shape changes, x padded with zeros or a projection."""
     if hasattr(unit, "project"):
         projected: Tensor = unit.get_submodule("project")(x)
         return projected
@@ -85,7 +85,7 @@ def joined(shortcut: str, unit: nn.Module, f: Tensor, x: Tensor) -> Tensor:
 
 
 def by_formula(order: str, shortcut: str, unit: nn.Module, x: Tensor, first: bool) -> Tensor:
-    """A unit of figure 4. Where the shape changes, and in the first one, both paths are pre-activated (appendix)."""
+    """A unit of figure 4. In the first unit and where the shape changes, both paths are pre-activated (appendix)."""
     bn: dict[str, Callable[[Tensor], Tensor]] = {
         name: unit.get_submodule(f"{name}.bn")
         for name in ("before", "inside", "after")
@@ -111,7 +111,7 @@ def by_formula(order: str, shortcut: str, unit: nn.Module, x: Tensor, first: boo
             return join(convolutions(unit, y), y if both else x)
 
 
-def whole(order: str, shortcut: str, model: nn.Module, x: Tensor) -> Tensor:
+def network_by_formula(order: str, shortcut: str, model: nn.Module, x: Tensor) -> Tensor:
     """The network: a convolution, three stages of units, the last activation, the head."""
     x = model.get_submodule("conv")(x)
     if order != "full_preactivation":
@@ -131,28 +131,34 @@ def whole(order: str, shortcut: str, model: nn.Module, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("bottleneck", [False, True], ids=["basic", "bottleneck"])
 @pytest.mark.parametrize(("order", "shortcut"), list(product(ORDERS, SHORTCUTS)))
-def test_the_network_follows_its_formulas(order: str, shortcut: str, bottleneck: bool) -> None:
-    model = eventful(bottleneck=bottleneck, **ORDERS[order], **SHORTCUTS[shortcut])
+def test_the_network_computes_its_formulas(order: str, shortcut: str, bottleneck: bool) -> None:
+    model = nontrivial_network(bottleneck=bottleneck, **ORDERS[order], **SHORTCUTS[shortcut])
     images = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
-        torch.testing.assert_close(model(images), whole(order, shortcut, model, images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            model(images), network_by_formula(order, shortcut, model, images), rtol=1e-4, atol=1e-4
+        )
 
 
 MEMBERS: dict[str, dict[str, Any]] = {
     **{f"resnet_cifar_{depth}": {"depth": depth} for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"resnet_cifar_{depth}": {"depth": depth, "bottleneck": True} for depth in (164, 1001)},
-    **{f"resnet_cifar_110_{each}": {"depth": 110, **SHORTCUTS[each]} for each in SHORTCUTS if each != "original"},
-    **{f"resnet_cifar_110_{each}": {"depth": 110, **ORDERS[each]} for each in ORDERS if each != "original"},
     **{
-        f"resnet_cifar_164_{each}": {"depth": 164, "bottleneck": True, **ORDERS[each]}
-        for each in ORDERS
-        if each != "original"
+        f"resnet_cifar_110_{shortcut}": {"depth": 110, **SHORTCUTS[shortcut]}
+        for shortcut in SHORTCUTS
+        if shortcut != "original"
+    },
+    **{f"resnet_cifar_110_{order}": {"depth": 110, **ORDERS[order]} for order in ORDERS if order != "original"},
+    **{
+        f"resnet_cifar_164_{order}": {"depth": 164, "bottleneck": True, **ORDERS[order]}
+        for order in ORDERS
+        if order != "original"
     },
     "resnet_cifar_1001_full_preactivation": {"depth": 1001, "bottleneck": True, **ORDERS["full_preactivation"]},
 }
 
 
-def test_members_are_what_their_names_say() -> None:
+def test_members_match_their_names() -> None:
     names = {path.stem for path in NETWORKS if path.parent == FAMILY.parent and "222" not in path.stem}
     assert names == {*MEMBERS, "resnet_cifar"}
     for name, params in MEMBERS.items():
@@ -164,12 +170,12 @@ def test_members_are_what_their_names_say() -> None:
 @pytest.mark.parametrize(
     ("depth", "published"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7), (1202, 19.4), (164, 1.7)]
 )
-def test_parameters(depth: int, published: float) -> None:
+def test_parameter_counts(depth: int, published: float) -> None:
     millions = cnngraph.load(network(f"resnet_cifar_{depth}")).num_params / 1e6
     assert millions == pytest.approx(published, abs=0.005 if published < 1 else 0.05)
 
 
-def test_weighted_layers_are_as_many_as_the_name_says() -> None:
+def test_the_number_of_weighted_layers_matches_the_name() -> None:
     for depth in (20, 110, 164, 1001, 1202):
         graph = cnngraph.load(network(f"resnet_cifar_{depth}"))
         layers = [node for node in graph.nodes if node.op in ("conv", "linear") and ".project." not in node.path]

@@ -1,4 +1,4 @@
-"""What counts and a probe in eval mode cannot see: rates of dropout, initial weights, and one shortcut."""
+"""Settings that counts and eval-mode probes cannot check: dropout rates, initial weights, one shortcut."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from tests.library import network
         ("inception_v1_bn", nn.Dropout, [0.4]),
     ],
 )
-def test_dropout(name: str, kind: type[nn.Dropout | nn.Dropout2d], rates: list[float]) -> None:
+def test_dropout_rates(name: str, kind: type[nn.Dropout | nn.Dropout2d], rates: list[float]) -> None:
     model = cnngraph.build(network(name))
-    assert [each.p for each in model.modules() if isinstance(each, kind)] == rates
+    assert [module.p for module in model.modules() if isinstance(module, kind)] == rates
 
 
 def test_initial_weights_of_cifar2_deep() -> None:
     torch.manual_seed(0)
     model = cnngraph.build(network("cifar2_deep_10"))
-    for name, each in model.named_modules():
-        if isinstance(each, nn.BatchNorm2d):
-            assert (each.weight == 0.5).all()
-            assert (each.bias == 0).all()
-        elif isinstance(each, nn.Conv2d) and name.startswith("units."):
-            assert each.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 32)), rel=0.1)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 0.5).all()
+            assert (module.bias == 0).all()
+        elif isinstance(module, nn.Conv2d) and name.startswith("units."):
+            assert module.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 32)), rel=0.1)
 
 
-def test_conv_shortcut_follows_its_formula() -> None:
+def test_conv_shortcut_computes_its_formula() -> None:
     unit = cnngraph.build(network("residual_mnist_conv_shortcut")).get_submodule("unit1")
     conv1, conv2, shortcut = (unit.get_submodule(path) for path in ("conv1", "conv2", "join.conv"))
     x = torch.randn(2, 16, 12, 12)
@@ -47,7 +47,7 @@ def test_conv_shortcut_follows_its_formula() -> None:
 
 
 @pytest.mark.parametrize("bc", [True, False])
-def test_densenet_for_cifar_drops_after_every_convolution_but_the_first(bc: bool) -> None:
+def test_densenet_for_cifar_has_dropout_after_all_convolutions_but_the_first(bc: bool) -> None:
     graph = cnngraph.load(network("densenet_cifar"), depth=16, bc=bc, dropout=0.2)
     readers = {node.reads[0].node: node for node in graph.nodes}
     after = [readers[index] for index, node in enumerate(graph.nodes) if node.op == "conv"][1:]

@@ -1,6 +1,6 @@
-"""The sizes that papers give in their tables: channels and height of the maps that stages leave, at the paper's input.
+"""Output sizes of stages (channels, height) from the tables of the papers, at the input size of the paper.
 
-They stand here and not as `expect` in the specs, which are for images of other sizes, too.
+They are not `expect` in the specs, because these accept other input sizes.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ TABLES: dict[str, dict[str, tuple[int, int]]] = {
 }
 
 
-def left_by(graph: Graph, path: str) -> tuple[int, int]:
-    """Channels and height of what a node, or the last node of a block, leaves."""
-    last = [each for each in graph.nodes if each.path == path or each.path.startswith(f"{path}.")][-1]
+def output_size(graph: Graph, path: str) -> tuple[int, int]:
+    """The channels and height of the output of a node or block."""
+    last = [node for node in graph.nodes if node.path == path or node.path.startswith(f"{path}.")][-1]
     return last.types[0].channels, last.types[0].sizes[1]
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_stages_leave_the_sizes_of_the_papers_table(name: str) -> None:
+def test_stages_have_the_sizes_of_the_papers_table(name: str) -> None:
     graph = cnngraph.load(network(name))
-    assert {path: left_by(graph, path) for path in TABLES[name]} == TABLES[name]
+    assert {path: output_size(graph, path) for path in TABLES[name]} == TABLES[name]

@@ -1,3 +1,3 @@
-"""The command line, for tests of what a run says."""
+"""The command line fixtures, for tests of runs."""
 
 from tests.cli.conftest import cli  # noqa: F401

@@ -1,4 +1,4 @@
-"""Small things to train, and reporters that remember."""
+"""Small networks and data to train, and a reporter that records its calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RECIPE = Recipe(
 
 
 def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMemory:
-    """Grey noise with one bright row: which row it is, is the class."""
+    """Grey noise with one bright row, whose index is the class."""
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 100, (count, size, size, 1), generator=generator, dtype=torch.uint8)
     labels = torch.arange(count) % classes
@@ -42,13 +42,13 @@ def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMem
 
 
 def stripe_splits(train: int = 36, held: int = 12, validation: bool = True) -> Splits:
-    """Parts of striped images; without validation only train and test."""
+    """Splits of striped images, optionally without validation."""
     split = Split.all_of(stripes(held, 1)) if validation else None
     return Splits(tuple("abcd"), Split.all_of(stripes(train)), split, Split.all_of(stripes(held, 2)))
 
 
 def small_network(seed: int = 0) -> nn.Sequential:
-    """Convolution, batch norm, dropout, linear: everything that has a state or draws random numbers."""
+    """Convolution, batch norm, dropout, linear: layers with state and random numbers."""
     torch.manual_seed(seed)
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1),
@@ -61,13 +61,13 @@ def small_network(seed: int = 0) -> nn.Sequential:
 
 
 @dataclass
-class Remembering(Silent):
-    """A reporter that remembers what it was told, and may do something at a step."""
+class RecordingReporter(Silent):
+    """A reporter that records its calls."""
 
     notes: list[str] = field(default_factory=list)
-    began: list[RunSummary] = field(default_factory=list)
+    started: list[RunSummary] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
-    looked_at: list[str] = field(default_factory=list)
+    evaluated: list[str] = field(default_factory=list)
     epochs: list[tuple[Epoch, bool]] = field(default_factory=list)
     ended: list[Result] = field(default_factory=list)
 
@@ -75,13 +75,13 @@ class Remembering(Silent):
         self.notes.append(text)
 
     def begin(self, facts: RunSummary) -> None:
-        self.began.append(facts)
+        self.started.append(facts)
 
     def step(self, progress: Progress) -> None:
         self.steps.append(progress)
 
     def evaluating(self, split: str) -> None:
-        self.looked_at.append(split)
+        self.evaluated.append(split)
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         self.epochs.append((epoch, best))
@@ -91,7 +91,7 @@ class Remembering(Silent):
 
 
 def at_batch(number: int, act: Callable[[], object], network: nn.Module | None = None) -> nn.Module:
-    """A network that does something when it reads the training batch of that number."""
+    """A network that calls `act` at the n-th training batch."""
     network = network or small_network()
     count = 0
 
@@ -106,7 +106,7 @@ def at_batch(number: int, act: Callable[[], object], network: nn.Module | None =
 
 
 def exploding(number: int) -> nn.Module:
-    """A network whose output is infinite from the training batch of that number on."""
+    """A network whose output is infinite from the n-th training batch on."""
     network = small_network()
     broken = False
 
@@ -156,5 +156,5 @@ def train_graph(
     tools: Tools = TOOLS,
     **options: Any,
 ) -> Result:
-    """Train a network by a recipe, as the command does."""
+    """Train a network with a recipe, as `cnngraph train` does."""
     return run_training(Request(graph, recipe, spec_text, **options), reporter, tools)

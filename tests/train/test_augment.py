@@ -1,4 +1,4 @@
-"""What chance does to a batch: each change as torchvision has it, each image by a chance of its own, exact resume."""
+"""Augmentation of batches: equal to torchvision, independent for each image, reproducible after resuming."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CLASSES = 4
 
 
 def smooth(count: int = COUNT, channels: int = 3) -> Tensor:
-    """Bytes without hard edges, so that a rounding here or there makes little difference."""
+    """Smooth images, so that rounding makes little difference."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand((count, channels, 6, 8), generator=generator) * 255
     return F.interpolate(noise, (HEIGHT, WIDTH), mode="bilinear").round().byte()
@@ -56,13 +56,13 @@ def one_by_one(change: Callable[[Tensor, Any], Tensor], images: Tensor, numbers:
 
 
 def equal(one: Tensor, other: Tensor, least: float = 1.0) -> None:
-    """Equal but for rounding, at nearly every pixel."""
+    """Equal up to rounding, at nearly every pixel."""
     assert one.shape == other.shape
     assert ((one.round() - other.round()).abs() <= 1).double().mean() >= least
 
 
 @pytest.mark.parametrize("size", [(16, 12), (40, 50), (24, 32)])
-def test_resized_crops_are_torchvisions(size: tuple[int, int]) -> None:
+def test_resized_crops_equal_torchvision(size: tuple[int, int]) -> None:
     images = smooth()
     boxes, _ = random_boxes((HEIGHT, WIDTH), (0.08, 1), (0.75, 4 / 3), Draws(1, COUNT))
     usual = one_by_one(
@@ -71,7 +71,7 @@ def test_resized_crops_are_torchvisions(size: tuple[int, int]) -> None:
     equal(resized_crops(images.float(), boxes, size), usual)
 
 
-def test_boxes_are_of_the_areas_and_shapes_asked_for() -> None:
+def test_boxes_have_the_requested_areas_and_shapes() -> None:
     boxes, fits = random_boxes((100, 80), (0.1, 0.5), (0.5, 2), Draws(0, 4000))
     top, left, height, width = boxes.double().unbind(1)
     assert fits.all()
@@ -87,7 +87,7 @@ def test_boxes_are_of_the_areas_and_shapes_asked_for() -> None:
     assert top.min() == left.min() == 0
 
 
-def test_single_boxes_are_of_the_same_kind() -> None:
+def test_single_boxes_have_the_same_distribution() -> None:
     many, _ = random_boxes((100, 80), (0.1, 0.5), (0.5, 2), Draws(0, 3000))
     single = torch.tensor([random_box((100, 80), (0.1, 0.5), (0.5, 2), chance) for chance in range(3000)])
     assert torch.allclose(many.double().mean(0), single.double().mean(0), rtol=0.05)
@@ -101,12 +101,12 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
         pixels, Draws(1, len(pixels))
     )
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
-    same, mirrored = ((back == each).flatten(1).all(1) for each in (pixels, pixels.flip(2)))
+    same, mirrored = ((back == original).flatten(1).all(1) for original in (pixels, pixels.flip(2)))
     assert (same | mirrored).all()
     assert same.double().mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_box_that_cannot_fit_is_the_middle() -> None:
+def test_a_box_that_cannot_fit_is_centred() -> None:
     _, fits = random_boxes((10, 100), (0.9, 1), (0.75, 4 / 3), Draws(0, 3))
     assert not fits.any()
     assert largest_center_box((10, 100), (0.75, 4 / 3)) == (0, 43, 10, 13)
@@ -114,7 +114,7 @@ def test_a_box_that_cannot_fit_is_the_middle() -> None:
     assert largest_center_box((10, 10), (0.75, 4 / 3)) == (0, 0, 10, 10)
 
 
-def test_rotations_are_torchvisions() -> None:
+def test_rotations_equal_torchvision() -> None:
     images, degrees = smooth().float(), torch.linspace(-60, 60, COUNT)
     usual = one_by_one(
         lambda image, angle: vision.rotate(image, angle.item(), InterpolationMode.BILINEAR), images, degrees
@@ -124,7 +124,7 @@ def test_rotations_are_torchvisions() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "sharpness", "hue"])
-def test_colours_are_torchvisions(name: str, channels: int) -> None:
+def test_colour_changes_equal_torchvision(name: str, channels: int) -> None:
     images = smooth(channels=channels)
     numbers = torch.linspace(-0.5, 0.5, COUNT) if name == "hue" else torch.linspace(0.1, 1.9, COUNT)
     adjust = getattr(vision, f"adjust_{name}")
@@ -136,8 +136,8 @@ POLICIES: list[tuple[Policy, Any]] = [(TrivialAugment(), v2.TrivialAugmentWide()
 
 
 @pytest.mark.parametrize(("policy", "usual"), POLICIES)
-def test_policies_are_torchvisions(policy: Policy, usual: Any) -> None:
-    """Every change, at several strengths, in both directions."""
+def test_policies_equal_torchvision(policy: Policy, usual: Any) -> None:
+    """Every operation, at several strengths, in both directions."""
     images = smooth()
     changes = transforms_of(policy, HEIGHT, WIDTH)
     space = usual._AUGMENTATION_SPACE
@@ -154,17 +154,17 @@ def test_policies_are_torchvisions(policy: Policy, usual: Any) -> None:
             equal(change.apply(images.float(), number.expand(COUNT)), expected.float(), 0.98)
 
 
-def test_policies_change_each_image_by_itself() -> None:
+def test_policies_change_images_independently() -> None:
     images = smooth(1).float().expand(200, -1, -1, -1)
     made = apply_policy(images, TrivialAugment(), Draws(0, len(images)))
-    assert len({each.numpy().tobytes() for each in made}) > 100
-    still = (made == images).flatten(1).all(1).sum()  # one change in fourteen is none
+    assert len({image.numpy().tobytes() for image in made}) > 100
+    still = (made == images).flatten(1).all(1).sum()  # one of the fourteen operations is the identity
     assert 5 < still < 60
     weak = apply_policy(images, RandAugment(ops=1, magnitude=0), Draws(0, len(images)))
     assert (weak == images).flatten(1).all(1).sum() > 100
 
 
-# The whole of it.
+# All augmentations.
 
 WORDS = {
     "resized": Augment(random_resized_crop=RandomResizedCrop(size=(6, 5)), flip=True),
@@ -197,7 +197,7 @@ def batches(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tenso
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", sorted(WORDS))
-def test_batches_are_the_same_from_any_step_on(name: str, channels: int) -> None:
+def test_batches_are_the_same_after_resuming_at_any_step(name: str, channels: int) -> None:
     made = loader(WORDS[name], channels)
     state = torch.get_rng_state()
     whole = batches(made, 6)
@@ -214,7 +214,7 @@ def test_batches_are_the_same_from_any_step_on(name: str, channels: int) -> None
 
 
 @pytest.mark.parametrize("name", sorted(WORDS))
-def test_training_changes_images_and_evaluation_does_not(name: str) -> None:
+def test_only_training_images_are_augmented(name: str) -> None:
     images = pictures()
     preparation = Preparation.of(replace(RECIPE, augment=replace(WORDS[name], crop=None, pad=0)), 3, CPU)
     before = images.pixels.clone()
@@ -226,7 +226,7 @@ def test_training_changes_images_and_evaluation_does_not(name: str) -> None:
     assert torch.equal(images.pixels, before)
 
 
-def test_erasing_makes_rectangles_the_mean() -> None:
+def test_erased_rectangles_have_the_mean_colour() -> None:
     recipe = replace(RECIPE, augment=Augment(random_erasing=RandomErasing(p=0.5)))
     pixels = torch.full((400, 20, 20, 1), 255, dtype=torch.uint8)
     made = Preparation.of(recipe, 1, CPU).for_training(pixels, Draws(3, len(pixels)))
@@ -236,12 +236,12 @@ def test_erasing_makes_rectangles_the_mean() -> None:
     area = erased.flatten(1).double().mean(1)[some]
     assert 0.01 < area.min() < 0.04
     assert 0.25 < area.max() < 0.36
-    for each in erased[some][:, 0]:
-        rows, columns = each.any(1), each.any(0)
-        assert torch.equal(each, rows[:, None] & columns[None, :])
+    for image in erased[some][:, 0]:
+        rows, columns = image.any(1), image.any(0)
+        assert torch.equal(image, rows[:, None] & columns[None, :])
 
 
-def test_evaluation_is_resized_by_the_shorter_side_and_cut() -> None:
+def test_evaluation_resizes_the_shorter_side_and_crops() -> None:
     images = smooth().permute(0, 2, 3, 1).contiguous()
     recipe = replace(RECIPE, normalize=None, evaluation=Evaluation(resize=19, crop=(16, 14)))
     made = Preparation.of(recipe, 3, CPU).for_evaluation(images) * 255
@@ -262,14 +262,14 @@ def test_evaluation_is_resized_by_the_shorter_side_and_cut() -> None:
         (Augment(crop=(6, 5)), Evaluation(resize=9, crop=(6, 5)), Evaluation(resize=9, crop=(6, 5))),
     ],
 )
-def test_what_is_looked_at(augment: Augment, evaluation: Evaluation | None, look: Evaluation | None) -> None:
+def test_the_default_evaluation(augment: Augment, evaluation: Evaluation | None, look: Evaluation | None) -> None:
     assert replace(RECIPE, augment=augment, evaluation=evaluation).effective_evaluation == look
 
 
-# Mixed labels.
+# Mixup and CutMix.
 
 
-def test_mixed_labels_have_the_parts_of_their_images() -> None:
+def test_mixed_labels_are_weighted_like_their_images() -> None:
     images = torch.eye(CLASSES).repeat(2, 1)[:, :, None, None].expand(-1, -1, 8, 8).contiguous()
     labels = torch.arange(2 * CLASSES) % CLASSES
     for augment in (Augment(mixup=0.5), Augment(cutmix=1.0)):
@@ -282,7 +282,7 @@ def test_mixed_labels_have_the_parts_of_their_images() -> None:
     assert hard_labels(torch.tensor([[0.2, 0.8], [0.7, 0.3]])).tolist() == [1, 0]
 
 
-def test_both_ways_of_mixing_take_turns() -> None:
+def test_mixup_and_cutmix_alternate() -> None:
     images = torch.rand(4, 1, 8, 8)
     labels = torch.arange(4)
     augment = Augment(mixup=1.0, cutmix=1.0)
@@ -295,7 +295,7 @@ def test_both_ways_of_mixing_take_turns() -> None:
 
 
 @pytest.mark.parametrize("augment", [Augment(cutmix=1.0), Augment(auto_augment=TrivialAugment(), rotation=5.0)])
-def test_a_run_with_it(tmp_path: Any, augment: Augment) -> None:
+def test_a_run_with_augmentation(tmp_path: Any, augment: Augment) -> None:
     result = run(tmp_path, splits=stripe_splits(), network=small_network(), augment=augment)
     assert 0 <= result.epochs[-1].train.accuracy <= 1
     assert result.epochs[-1].train.finite

@@ -1,6 +1,6 @@
-"""Every number of a recipe, at extremes: refused when it is read or by the network and the images, or it trains.
+"""Extreme values of every number of a recipe are errors, or the run trains.
 
-The fields are walked from their definitions, so that a new one is here without being listed.
+The fields are found from their definitions, so new ones are tested automatically.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.train.support import run, stripe_splits
 NUMBERS = (0, -1, 10**9, 10**12, 1e9, 1e12, 1e300, math.nan, math.inf, -math.inf, 1e-300, 1e-9, 1 - 1e-16)
 PLACE = Span(Source("recipe.yaml", "recipe"), 1, 1, 1, 7)
 LEAST: dict[str, Any] = {"data": "digits", "epochs": 3, "optimizer": {"name": "adam"}}
-ALSO: dict[type[Any], dict[str, Any]] = {  # what a table needs beside the field
+ALSO: dict[type[Any], dict[str, Any]] = {  # other required keys of a mapping
     Sgd: {"lr": 0.1},
     ParameterGroup: {"match": "bias"},
     Exponential: {"gamma": 0.9},
@@ -42,15 +42,15 @@ ALSO: dict[type[Any], dict[str, Any]] = {  # what a table needs beside the field
     Normalize: {"mean": [0.5, 0.5], "std": [0.5, 0.5]},
     Evaluation: {"crop": 8},
 }
-BESIDE: dict[str, dict[str, Any]] = {  # what one field needs beside it
+BESIDE: dict[str, dict[str, Any]] = {  # keys that a field requires
     "optimizer.dampening": {"optimizer": {"momentum": 0.5}},
     "augment.pad": {"augment": {"crop": 8}},
 }
-ONE_OF = {Step: "every", Warmup: "steps"}  # of these tables exactly one of two fields is given
+ONE_OF = {Step: "every", Warmup: "steps"}  # mappings with exactly one of two keys
 
 
 def tables(kind: Kind) -> Iterator[type[Any]]:
-    """The tables that a kind reads."""
+    """The classes of mappings that a kind reads."""
     found = tables_in(kind.item if isinstance(kind, ListOf) else kind)
     if isinstance(found, Record):
         yield found.cls
@@ -59,16 +59,16 @@ def tables(kind: Kind) -> Iterator[type[Any]]:
 
 
 def walk(cls: type[Any] = Recipe, base: dict[str, Any] = LEAST, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each plain field by its path, and a function that makes a recipe's plain values with the field's value."""
-    for name, each in fields_of(cls).items():
-        inner = list(tables(each.kind))
-        if not inner or getattr(tables_in(each.kind), "short", None):
+    """Each scalar field by its path, with a function from its value to a recipe's plain values."""
+    for name, field in fields_of(cls).items():
+        inner = list(tables(field.kind))
+        if not inner or getattr(tables_in(field.kind), "short", None):
             yield f"{path}{name}", lambda value, name=name, base=base: {**base, name: value}
         for table in inner:
             own = {"name": names_of(table)[0]} if "name" in fields_of(table) else {}
             own |= ALSO.get(table, {})
             for deeper, make in walk(table, own, f"{path}{name}({table.__name__})."):
-                wraps = isinstance(each.kind, ListOf)
+                wraps = isinstance(field.kind, ListOf)
 
                 def made(value: Any, name: str = name, base: Any = base, make: Any = make, wraps: bool = wraps) -> Any:
                     return {**base, name: [make(value)] if wraps else make(value)}
@@ -77,7 +77,9 @@ def walk(cls: type[Any] = Recipe, base: dict[str, Any] = LEAST, path: str = "") 
 
 
 FIELDS = dict(walk())
-SHORT = {path for path in FIELDS if any(each.startswith(f"{path}(") for each in FIELDS)}  # a number stands for a table
+SHORT = {
+    path for path in FIELDS if any(field.startswith(f"{path}(") for field in FIELDS)
+}  # fields whose short form is a number
 
 
 def read(values: dict[str, Any]) -> tuple[Recipe | None, list[Diagnostic]]:
@@ -87,7 +89,7 @@ def read(values: dict[str, Any]) -> tuple[Recipe | None, list[Diagnostic]]:
 
 
 def completed(path: str, values: dict[str, Any]) -> dict[str, Any]:
-    """With the other fields that this one cannot do without."""
+    """The values with the keys that this field requires."""
     word = path.replace("(Sgd)", "").replace("(Augment)", "")
     for table, others in BESIDE.get(word, {}).items():
         values = {**values, table: {**others, **values[table]}}
@@ -99,23 +101,23 @@ def completed(path: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", FIELDS)
-def test_a_number_is_refused_or_trains(path: str, tmp_path: Path) -> None:
+def test_an_extreme_number_is_an_error_or_trains(path: str, tmp_path: Path) -> None:
     for number in NUMBERS:
         for value in (number, [number, number], *([] if path in SHORT else [{"output": number}])):
             recipe, found = read(completed(path, FIELDS[path](value)))
-            assert not {each.code for each in found} - {"E603", "E605"}, (value, found)
+            assert not {diagnostic.code for diagnostic in found} - {"E603", "E605"}, (value, found)
             if recipe is not None and not misfits(recipe):
                 trained(recipe, tmp_path / f"{number}-{type(value).__name__}")
 
 
 def misfits(recipe: Recipe) -> list[Diagnostic]:
-    """What the network and the images below refuse."""
+    """The errors that the network and the images cause."""
     image, output = TensorType.map(1, 8, 8), TensorType.vector(4)
     return check_fit(recipe, {"in": image}, {"output": output}, shape=(1, 8, 8), classes=4)
 
 
 def trained(recipe: Recipe, folder: Path) -> None:
-    """A few steps; a loss that is no number is a message."""
+    """Train a few steps; a non-finite loss is an error, not an exception."""
     splits = stripe_splits(4, 4)
     normalize = Normalize(mean=(0.5,), std=(0.5,)) if recipe.measures else recipe.normalize
     with suppress(SpecError):
@@ -124,13 +126,13 @@ def trained(recipe: Recipe, folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pictures and checkpoints: they take longer than all else."""
+    """Skip pictures and checkpoints, which would dominate the run time."""
     for name in ("save_curves", "save_scores", "save_state", "save_weights", "save_metrics"):
         monkeypatch.setattr(RunFolder, name, lambda *arguments, **options: None)
     monkeypatch.setattr(import_module("cnngraph.train.record.files"), "read_weights", lambda path: None)
 
 
-def test_the_walk_finds_every_table() -> None:
+def test_every_mapping_is_found() -> None:
     assert {"epochs", "schedule(Step).at", "optimizer(Sgd).groups(ParameterGroup).lr", "augment(Augment).pad"} <= set(
         FIELDS
     )

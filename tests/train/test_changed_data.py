@@ -1,4 +1,4 @@
-"""Images that change between two halves of a run, or before it is evaluated: each change is reported by name."""
+"""Images that change before a run is resumed or evaluated: every change is reported."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ nodes:
 train: {data: folder, epochs: 1, optimizer: adam, batch_size: 8, validation: 0.3, device: cpu}
 """
 CLASSES = ("ant", "bee", "cat")
-COUNT = 6  # images of each class
+COUNT = 6  # images per class
 
 
 def draw(path: Path, seed: int) -> None:
-    """A small image of its own content."""
+    """A small image that depends on the seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = torch.randint(0, 255, (8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
     Image.fromarray(pixels.numpy()).save(path)
@@ -51,7 +51,7 @@ def lay(root: Path, seed: int = 0) -> Path:
 
 
 def trained(cli: Cli, place: Path) -> None:
-    """A run of an epoch in `place/run`, of the images in `place/data`."""
+    """A run of one epoch in `place/run` on the images in `place/data`."""
     (place / "net.yaml").write_text(SPEC)
     ran = cli("train", place / "net.yaml", "--data-dir", place / "data", "--out", place / "run", "-q")
     assert ran.code == 0, ran.err
@@ -59,7 +59,7 @@ def trained(cli: Cli, place: Path) -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs to copy, in one folder of images and in one with train and val."""
+    """Runs to copy, on a plain folder of images and on one with train and val."""
     from cnngraph.cli.process import run
 
     found = {}
@@ -75,7 +75,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def copied(base: Path, place: Path) -> Path:
-    """A copy of a run and its images that knows its own place."""
+    """A copy of a run and its images, with the data folder updated."""
     shutil.copytree(base, place)
     for name in ("environment.json", "data.json"):
         file = place / "run" / name
@@ -88,7 +88,7 @@ def resume(cli: Cli, place: Path, *arguments: object) -> tuple[int, str]:
     return ran.code, ran.out + ran.err
 
 
-# What is done to the images, and what is then said; a word in the message that ends the run, or in a warning.
+# Changes of the images, and texts that the error or the warning must contain.
 
 
 def swap(one: Path, other: Path) -> None:
@@ -157,7 +157,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
 }
 
 
-EVALUATED = {  # what `evaluate` says, where it is something else
+EVALUATED = {  # texts of `evaluate`, where they differ
     "a class is renamed": ["not a class: 1 (zebu)", "no images of the class ant", "6 images are missing", "ant/0.png"],
     "a class is added": ["not a class: 1 (dog)"],
     "a class is removed": ["no images of the class cat", "6 images are missing"],
@@ -165,29 +165,27 @@ EVALUATED = {  # what `evaluate` says, where it is something else
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_told_by_resume_and_by_evaluate(
+def test_resume_and_evaluate_report_changed_images(
     cli: Cli, base: dict[str, Path], tmp_path: Path, change: str
 ) -> None:
     act, kind, said = CHANGES[change]
     place = copied(base[kind], tmp_path / "here")
-    before = {each: each.read_bytes() for each in (place / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (place / "run").iterdir()}
     act(place / "data")
     code, text = resume(cli, place)
     assert code == 1
     assert text.startswith("error[E644]: ")
-    for each in said:
-        assert each in text
-    assert before == {each: each.read_bytes() for each in (place / "run").iterdir()}
+    for text_part in said:
+        assert text_part in text
+    assert before == {path: path.read_bytes() for path in (place / "run").iterdir()}
     ran = cli("evaluate", place / "run", "--part", "train", "-o", place / "x.png")
     assert ran.code == 0, ran.err
-    for each in EVALUATED.get(change, ["warning[W644]: ", *said]):
-        assert each in ran.err
+    for text_part in EVALUATED.get(change, ["warning[W644]: ", *said]):
+        assert text_part in ran.err
 
 
 @pytest.mark.parametrize("kind", ["plain", "splits"])
-def test_images_that_are_added_do_not_move_the_others(
-    cli: Cli, base: dict[str, Path], tmp_path: Path, kind: str
-) -> None:
+def test_added_images_do_not_change_the_split(cli: Cli, base: dict[str, Path], tmp_path: Path, kind: str) -> None:
     one, other = copied(base[kind], tmp_path / "one"), copied(base[kind], tmp_path / "other")
     assert resume(cli, one)[0] == 0
     train = other / "data" if kind == "plain" else other / "data" / "train"
@@ -198,7 +196,7 @@ def test_images_that_are_added_do_not_move_the_others(
     assert "warning: 10 images were added: " in text
     assert "the run continues without them" in text
     for name in ("last", "best"):
-        first, second = (read_weights(each / "run" / f"{name}.safetensors") for each in (one, other))
+        first, second = (read_weights(folder / "run" / f"{name}.safetensors") for folder in (one, other))
         assert all(torch.equal(first[key], second[key]) for key in first)
     assert (one / "run/images.csv").read_text() == (other / "run/images.csv").read_text()
     ran = cli("evaluate", other / "run", "--part", "validation", "--format", "json", "-o", tmp_path / "x.png")
@@ -207,17 +205,17 @@ def test_images_that_are_added_do_not_move_the_others(
     assert "10 images were added" in ran.err
 
 
-def test_what_is_no_change_is_not_told(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+def test_changed_timestamps_are_not_reported(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
     place = copied(base["plain"], tmp_path / "here")
-    for each in (place / "data").rglob("*.png"):
-        os.utime(each, (1, 1))
+    for path in (place / "data").rglob("*.png"):
+        os.utime(path, (1, 1))
     code, text = resume(cli, place)
     assert (code, "warning" in text) == (0, False)
     ran = cli("evaluate", place / "run", "--part", "validation", "-o", place / "x.png")
     assert (ran.code, ran.err) == (0, "")
 
 
-def test_another_place_of_the_same_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+def test_the_same_images_in_another_folder(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
     place = copied(base["plain"], tmp_path / "here")
     (place / "data").rename(place / "moved")
     code, text = resume(cli, place, "--data-dir", place / "moved")
@@ -225,7 +223,7 @@ def test_another_place_of_the_same_images(cli: Cli, base: dict[str, Path], tmp_p
     assert f"warning: the images are read from {place / 'moved'}, not from {place / 'data'}" in text
 
 
-def test_another_folder_of_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+def test_a_folder_with_other_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
     place = copied(base["plain"], tmp_path / "here")
     lay(place / "others", seed=3)
     code, text = resume(cli, place, "--data-dir", place / "others")
@@ -238,13 +236,13 @@ def test_another_folder_of_images(cli: Cli, base: dict[str, Path], tmp_path: Pat
     assert ("W648" in ran.err) == ("train,ant,ant/0.png" in record)
 
 
-def test_runs_of_an_experiment_on_images_that_changed_in_between(cli: Cli, tmp_path: Path) -> None:
+def test_images_that_change_during_an_experiment(cli: Cli, tmp_path: Path) -> None:
     lay(tmp_path / "data")
     (tmp_path / "net.yaml").write_text(SPEC)
     arguments = [tmp_path / "all.yaml", "--data-dir", tmp_path / "data", "--out", tmp_path / "all", "-q"]
     (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 2}")
     ran = cli("experiment", *arguments)
-    assert (ran.code, ran.err) == (0, "")  # their splits are different, their images the same
+    assert (ran.code, ran.err) == (0, "")  # different splits of the same images
     draw(tmp_path / "data/ant/new.png", 4321)
     (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 3}")
     ran = cli("experiment", *arguments)
@@ -257,7 +255,7 @@ def test_runs_of_an_experiment_on_images_that_changed_in_between(cli: Cli, tmp_p
 
 @pytest.mark.parametrize("part", ["all", "train", "validation"])
 @pytest.mark.parametrize("present", [["ant"], ["bee", "cat"], ["cat", "emu", "gnu"], ["ant", "bee", "cat", "emu"]])
-def test_evaluate_takes_the_classes_that_are_there(
+def test_evaluate_uses_the_classes_that_exist(
     cli: Cli, base: dict[str, Path], tmp_path: Path, present: list[str], part: str
 ) -> None:
     for number, name in enumerate(present):
@@ -268,12 +266,12 @@ def test_evaluate_takes_the_classes_that_are_there(
         "evaluate", run, "--data-dir", tmp_path / "new", "--part", part, "--format", "json", "-o", tmp_path / "x.png"
     )
     assert ran.code == 0, ran.err
-    counts = {each["class"]: each["images"] for each in json.loads(ran.out)["classes"]}
+    counts = {row["class"]: row["images"] for row in json.loads(ran.out)["classes"]}
     images = {"all": 4, "train": 3, "validation": 1}[part]
     assert counts == {name: images if name in present else 0 for name in CLASSES}
     strangers, absent = (
-        [each for each in present if each not in CLASSES],
-        [each for each in CLASSES if each not in present],
+        [name for name in present if name not in CLASSES],
+        [name for name in CLASSES if name not in present],
     )
     assert all(name in ran.err for name in strangers)
     assert (f"has no images of the class{'es' if len(absent) > 1 else ''} {', '.join(absent)}" in ran.err) == bool(
@@ -300,7 +298,7 @@ def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tm
         ("train.augment.flip=true", "augment"),
     ],
 )
-def test_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting: str, word: str) -> None:
+def test_resuming_with_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting: str, word: str) -> None:
     code, text = resume(cli, copied(base["plain"], tmp_path / "here"), "--set", setting)
     assert code == 1
     assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe differs in {word}\n")
@@ -337,4 +335,4 @@ def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Splits
         train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", resume=True, tools=after)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E644"
-    assert any(each.startswith(said) for each in diagnostic.notes)
+    assert any(note.startswith(said) for note in diagnostic.notes)

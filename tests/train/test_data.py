@@ -1,4 +1,4 @@
-"""Where images come from: the package, torchvision's downloads, folders."""
+"""Sources of images: embedded digits, torchvision's downloads, folders."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tests.train.support import CPU, RECIPE
 DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)
 
 
-def load(recipe: Recipe, data_dir: Path | None, wanted: TensorType = DIGIT) -> Splits:
-    return load_splits(recipe, wanted, data_dir, lambda note: None)
+def load(recipe: Recipe, data_dir: Path | None, input_type: TensorType = DIGIT) -> Splits:
+    return load_splits(recipe, input_type, data_dir, lambda note: None)
 
 
 def lengths(splits: Splits) -> tuple[int, int, int]:
     return len(splits.train), len(splits.validation or ()), len(splits.test or ())
 
 
-# The digits in the package.
+# The embedded digits.
 
 
 def test_the_embedded_digits() -> None:
@@ -54,15 +54,15 @@ def test_the_embedded_digits() -> None:
     assert images.pixels.float().div(255).mean() == pytest.approx(0.1307, abs=0.005)
 
 
-def test_a_folder_that_the_digits_are_not_in_is_told(tmp_path: Path) -> None:
-    """Whoever names a folder of photos, and forgets the recipe for it, learns so before the first epoch."""
+def test_a_data_folder_for_the_embedded_digits_is_an_error(tmp_path: Path) -> None:
+    """A data folder without a recipe for it is an error before the first epoch."""
     notes: list[str] = []
     load_splits(RECIPE, DIGIT, tmp_path, notes.append)
     load_splits(RECIPE, DIGIT, None, notes.append)
     assert notes == [f"the digits are bundled; {tmp_path} is not used"]
 
 
-def test_some_classes_of_it() -> None:
+def test_some_classes_of_the_digits() -> None:
     recipe = replace(RECIPE, data=NamedSet(name="digits", classes=("7", "1"), resize=(32, 32)), validation=None)
     splits = load(recipe, None)
     assert splits.classes == ("7", "1")
@@ -74,7 +74,7 @@ def test_some_classes_of_it() -> None:
     assert splits.train.images.labels[0] == (0 if sevens < ones else 1)
 
 
-# Sets that torchvision downloads.
+# Data sets that torchvision downloads.
 
 
 def idx(array: np.ndarray[Any, Any]) -> bytes:
@@ -83,7 +83,7 @@ def idx(array: np.ndarray[Any, Any]) -> bytes:
 
 
 def lay_mnist(root: Path, count: int = 20) -> None:
-    """A small MNIST in its own format."""
+    """A small MNIST in its original format."""
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-def test_files_that_are_there_are_read(tmp_path: Path) -> None:
+def test_existing_files_are_read(tmp_path: Path) -> None:
     lay_mnist(tmp_path)
     splits = load(MNIST, tmp_path)
     assert lengths(splits) == (10, 10, 20)
@@ -113,7 +113,7 @@ def test_files_that_are_there_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", sorted(named_sets.READERS))
-def test_without_a_network_it_says_so_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+def test_a_download_without_internet_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(replace(RECIPE, data=NamedSet(name=name)), tmp_path / "data")
     (diagnostic,) = caught.value.diagnostics
@@ -124,7 +124,7 @@ def test_without_a_network_it_says_so_and_leaves_nothing(tmp_path: Path, name: s
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Breaking:
         def __init__(self, root: str, train: bool = True, download: bool = False) -> None:
             if not download:
@@ -138,7 +138,7 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_download_arrives_without_its_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_of_a_download_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader: Callable[..., Any] = named_sets.READERS["mnist"]
 
     def fetch(root: str, train: bool = True, download: bool = False) -> Any:
@@ -151,21 +151,21 @@ def test_a_download_arrives_without_its_archives(tmp_path: Path, monkeypatch: py
     notes: list[str] = []
     load_splits(MNIST, DIGIT, tmp_path, notes.append)
     assert notes == [f"downloading MNIST to {tmp_path}"]
-    assert sorted(each.name for each in (tmp_path / "MNIST" / "raw").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == [
         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
     ]  # fmt: skip
-    assert [each.name for each in tmp_path.iterdir()] == ["MNIST"]
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
 
 
 @pytest.mark.usefixtures("no_network")
-def test_broken_files_are_named(tmp_path: Path) -> None:
+def test_broken_files_are_reported(tmp_path: Path) -> None:
     lay_mnist(tmp_path)
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03")
     with pytest.raises(SpecError, match=r"the files of MNIST in .* cannot be read"):
         load(MNIST, tmp_path)
 
 
-def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_an_invalid_data_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpecError, match="cannot download MNIST to"):
         load(MNIST, tmp_path / "file" / "data")
@@ -196,7 +196,7 @@ def lay_images(
             (root / name / broken).write_text("no image")
 
 
-def test_one_folder_is_cut_by_the_seed(tmp_path: Path) -> None:
+def test_a_plain_folder_is_split_by_the_seed(tmp_path: Path) -> None:
     lay_images(tmp_path, {"cat": 8, "ant": 4})
     splits = load(PHOTOS, tmp_path, COLOUR)
     assert splits.classes == ("ant", "cat")
@@ -205,7 +205,7 @@ def test_one_folder_is_cut_by_the_seed(tmp_path: Path) -> None:
     assert splits.test is None
 
 
-def test_sets_of_files_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_of_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_images(tmp_path / "train", {"cat": 2, "ant": 2}, broken="1.jpg")
     lay_images(tmp_path / "test", {"cat": 1, "ant": 0})
     skipping = replace(PHOTOS, data=ImageFolder(broken="skip"))
@@ -228,7 +228,7 @@ def test_train_val_and_test(tmp_path: Path) -> None:
     assert lengths(load(PHOTOS, tmp_path, COLOUR)) == (8, 2, 3)
 
 
-def test_val_is_what_is_reported_where_there_is_no_test(tmp_path: Path) -> None:
+def test_val_is_used_as_test_if_there_is_no_test(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"cat": 4, "ant": 4})
     lay_images(tmp_path / "val", {"cat": 1, "ant": 1})
     assert lengths(load(replace(PHOTOS, validation=None), tmp_path, COLOUR)) == (8, 0, 2)
@@ -247,10 +247,10 @@ def test_images_are_decoded_for_the_network(tmp_path: Path) -> None:
     assert load(sized, tmp_path, COLOUR).shape == (3, 6, 9)
 
 
-def test_photographs_stand_upright(tmp_path: Path) -> None:
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     lay_images(tmp_path, {"a": 2, "b": 2})
     lying = Image.new("RGB", (8, 8))
-    lying.paste((255, 0, 0), (0, 0, 8, 4))  # the upper half is red, and the camera was turned by half
+    lying.paste((255, 0, 0), (0, 0, 8, 4))  # the upper half is red; EXIF says that the camera was upside down
     exif = Image.Exif()
     exif[0x0112] = 3
     lying.save(tmp_path / "a" / "0.png", exif=exif)
@@ -270,7 +270,7 @@ def test_chosen_classes_of_a_folder(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].help == "did you mean `cat`?"
 
 
-def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None:
+def test_a_class_that_train_lacks_is_an_error(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"circle": 2, "square": 2, "triangle": 2})
     lay_images(tmp_path / "val", {"circle": 1, "squares": 1})
     lay_images(tmp_path / "test", {"circle": 1, "star": 1})
@@ -278,7 +278,7 @@ def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
     no_class = f"is not a class of {tmp_path / 'train'}: circle, square, triangle"
-    assert [(each.code, each.message) for each in caught.value.diagnostics] == [
+    assert [(diagnostic.code, diagnostic.message) for diagnostic in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
     ]
@@ -287,7 +287,7 @@ def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None
     assert lengths(load(chosen, tmp_path, COLOUR)) == (4, 1, 1)
 
 
-def test_a_class_that_other_parts_lack_is_noted(tmp_path: Path) -> None:
+def test_a_class_that_other_splits_lack_is_noted(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"circle": 2, "square": 2, "triangle": 2})
     lay_images(tmp_path / "val", {"circle": 1, "square": 1, "triangle": 1})
     lay_images(tmp_path / "test", {"circle": 1, "square": 0})
@@ -307,7 +307,7 @@ def test_a_class_that_other_parts_lack_is_noted(tmp_path: Path) -> None:
         (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
     ],
 )
-def test_folders_that_are_wrong(tmp_path: Path, lay: Callable[[Path], object], message: str) -> None:
+def test_invalid_folders(tmp_path: Path, lay: Callable[[Path], object], message: str) -> None:
     lay(tmp_path / "root")
     with pytest.raises(SpecError, match=message) as caught:
         load(PHOTOS, tmp_path / "root", COLOUR)
@@ -321,7 +321,7 @@ def refused(data_dir: Path) -> tuple[str, str | None]:
     return diagnostic.message, diagnostic.help
 
 
-def test_images_without_folders_of_classes(tmp_path: Path) -> None:
+def test_images_without_class_folders(tmp_path: Path) -> None:
     lay_images(tmp_path, {"flat": 3, "photos/ant": 2, "photos/bee": 1})
     message, help = refused(tmp_path / "flat")
     assert message.endswith("but has 0; 3 images are directly in it")
@@ -340,7 +340,7 @@ def test_one_image_of_each_class(tmp_path: Path) -> None:
     assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
 
 
-def test_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_not_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_images(tmp_path, {"a": 1})
     with pytest.raises(ImageError, match=r"a: it is a folder$"):
         decode(tmp_path / "a", (3, 8, 8))
@@ -349,7 +349,7 @@ def test_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         decode(tmp_path / "a" / "0.png", (3, 8, 8))
 
 
-def test_a_folder_must_be_named() -> None:
+def test_a_folder_must_be_given() -> None:
     with pytest.raises(SpecError, match="but names none"):
         load(PHOTOS, None, COLOUR)
 
@@ -364,7 +364,7 @@ def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytes
     assert isinstance(splits.train.images, OnDisk)
     preparation = Preparation.of(replace(PHOTOS, normalize="imagenet"), 3, CPU)
     state = torch.get_rng_state()
-    streamed, kept = (TrainingLoader(each.train, preparation, 4, 0, CPU) for each in (splits, there))
+    streamed, kept = (TrainingLoader(data.train, preparation, 4, 0, CPU) for data in (splits, there))
     for _, one, other in zip(range(streamed.steps), streamed.batches(1), kept.batches(1), strict=False):
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])

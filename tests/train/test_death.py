@@ -1,4 +1,4 @@
-"""Whenever a run dies, it goes on to the very same end."""
+"""Whenever a run is killed, resuming it gives exactly the same result."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import ResumedRun, initial_weights_of
 from cnngraph.train.run import Tools
-from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
+from tests.train.killable import RECIPE, SPEC, Death, finished, outcome, start, train_in_folder
 from tests.train.support import at_batch, train_graph
 
-WRITES = 23  # in the whole run, which a test below counts
+WRITES = 23  # of the uninterrupted run; counted by a test below
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What an undisturbed run leaves."""
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The outcome of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     process = start(folder)
     process.join()
@@ -45,8 +45,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return outcome(folder)
 
 
-def die_and_live(folder: Path, death: Death) -> bool:
-    """Whether the process died so; in the end the run is finished."""
+def killed_and_resumed(folder: Path, death: Death) -> bool:
+    """Whether the process died as planned; afterwards, the run is finished."""
     process = start(folder, death=death)
     process.join()
     died = bool(process.exitcode == -signal.SIGKILL)
@@ -58,25 +58,27 @@ def die_and_live(folder: Path, death: Death) -> bool:
     return died
 
 
-def every_one(some: set[Death]) -> list[Any]:
-    """Every death there is; all but some of them are slow."""
+def every_death(some: set[Death]) -> list[Any]:
+    """Every possible death; only `some` run in the default suite."""
     deaths = [Death(write, within) for write in range(1, WRITES + 1) for within in (True, False)]
     return [
-        pytest.param(each, marks=() if each in some else pytest.mark.slow, id=f"{'in' if each.within else 'after'}{n}")
-        for each in deaths
-        for n in (each.write,)
+        pytest.param(
+            death, marks=() if death in some else pytest.mark.slow, id=f"{'in' if death.within else 'after'}{n}"
+        )
+        for death in deaths
+        for n in (death.write,)
     ]
 
 
-@pytest.mark.parametrize("death", every_one({Death(2, True), Death(4, False), Death(8, True), Death(22, False)}))
-def test_killed_at_a_write(tmp_path: Path, whole: dict[str, Any], death: Death) -> None:
-    assert die_and_live(tmp_path / "run", death)
-    assert outcome(tmp_path / "run") == whole
+@pytest.mark.parametrize("death", every_death({Death(2, True), Death(4, False), Death(8, True), Death(22, False)}))
+def test_killed_at_a_write(tmp_path: Path, uninterrupted: dict[str, Any], death: Death) -> None:
+    assert killed_and_resumed(tmp_path / "run", death)
+    assert outcome(tmp_path / "run") == uninterrupted
 
 
 @pytest.mark.parametrize("deaths", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
-    longer, chance = replace(RECIPE, epochs=6), random.Random(deaths)
+    longer, rng = replace(RECIPE, epochs=6), random.Random(deaths)
     began = time.monotonic()
     start(tmp_path / "whole", longer).join()
     seconds = time.monotonic() - began
@@ -85,7 +87,7 @@ def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
         folder = tmp_path / str(runs)
         while not (folder.is_dir() and finished(folder)):
             process = start(folder, longer)
-            process.join(chance.uniform(0, seconds))
+            process.join(rng.uniform(0, seconds))
             process.kill()
             process.join()
             assert process.exitcode in (0, -signal.SIGKILL)
@@ -95,7 +97,7 @@ def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
 
 
 class Disk:
-    """A disk that is full at the write of a number."""
+    """A disk that is full at the n-th write."""
 
     def __init__(self, full_at: int) -> None:
         self.full_at, self.count = full_at, 0
@@ -107,8 +109,8 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-def test_a_disk_that_is_full_at_any_write(
-    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
+def test_a_full_disk_at_any_write(
+    tmp_path: Path, uninterrupted: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
 ) -> None:
     for number in range(1, WRITES + 2):
         folder, disk = tmp_path / str(number), Disk(number)
@@ -123,27 +125,27 @@ def test_a_disk_that_is_full_at_any_write(
         assert diagnostic.code == "E632"
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
-        resumed = (folder / "spec.yaml").exists()
-        next_step = f"then resume with cnngraph train --resume {folder}" if resumed else "then start again"
-        assert diagnostic.help == f"free disk space; {next_step}"
+        has_started = (folder / "spec.yaml").exists()
+        resuming = f"then resume with cnngraph train --resume {folder}" if has_started else "then start again"
+        assert diagnostic.help == f"free disk space; {resuming}"
         best = folder / "best.safetensors"
         assert diagnostic.notes == (("best.safetensors is unchanged",) if best.exists() else ())
         assert not list(folder.glob("*.partial"))
         same_process(folder)
-        assert outcome(folder) == whole, f"full at {number}"
+        assert outcome(folder) == uninterrupted, f"full at {number}"
 
 
 @pytest.fixture
 def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Training in this process, which is put in order again afterwards."""
+    """Train in this process, and restore its state afterwards."""
     for module, name in ((run_folder, "draw_curves"), (files, "write_figure")):
         monkeypatch.setattr(module, name, getattr(module, name))
-    return live
+    return train_in_folder
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 @pytest.mark.parametrize("write", [files.write_state, lambda path, state: save_tensors(state, path)])
-def test_a_full_disk_is_told_by_every_writer(
+def test_every_writer_reports_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
 ) -> None:
     path, full = tmp_path / "file", tmp_path / ".file.partial"
@@ -153,12 +155,12 @@ def test_a_full_disk_is_told_by_every_writer(
     with pytest.raises(WriteError, match="No space left") as caught:
         write(path, {"weights": torch.zeros(100_000)})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
 
 
-def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
-    """A run that died before its first checkpoint begins again with the same weights, or says that they are gone."""
+def test_initial_weights_of_a_killed_run(tmp_path: Path) -> None:
+    """A run killed before its first checkpoint restarts with its initial weights, or reports that they are gone."""
     graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
     assert graph
     given = tmp_path / "given.safetensors"
@@ -167,17 +169,17 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     folder.path.mkdir()
     facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
     folder.begin(SPEC, RECIPE, "cpu", None, facts)
-    resumed = ResumedRun(folder, None, folder.weights, None)
-    weights = initial_weights_of(resumed)
+    has_started = ResumedRun(folder, None, folder.weights, None)
+    weights = initial_weights_of(has_started)
     assert weights
     assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
     given.write_bytes(given.read_bytes()[:-1])
     with pytest.raises(SpecError, match="its initial weights are missing or changed") as caught:
-        initial_weights_of(resumed)
+        initial_weights_of(has_started)
     assert caught.value.diagnostics[0].code == "E631"
 
 
-def test_a_worker_that_dies(tmp_path: Path) -> None:
+def test_a_killed_worker(tmp_path: Path) -> None:
     for number in range(40):
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
@@ -199,5 +201,5 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is unchanged",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
-    next_step = f"then resume with cnngraph train --resume {tmp_path / 'run'}"
-    assert diagnostic.help == f"{FEWER_WORKERS}; {next_step}"
+    resuming = f"then resume with cnngraph train --resume {tmp_path / 'run'}"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {resuming}"

@@ -1,4 +1,4 @@
-"""One image file: whatever is damaged is told or does not matter, and nothing is unbounded."""
+"""Decoding image files: damage is reported or harmless, and decoding is bounded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cnngraph.train.data.splits import load_splits
 from tests.train.support import CPU, RECIPE
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning"),  # of Pillow: pytest sets the filters anew for each test
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # from Pillow; pytest resets the filters for each test
     pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning"),
 ]
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX", "SGI", "DDS")
@@ -48,7 +48,7 @@ def chunk(kind: bytes, body: bytes, damage: int = 0) -> bytes:
 
 
 def png(width: int, height: int) -> bytes:
-    """The beginning of a grey PNG of any size, which takes no room."""
+    """The header of a grey PNG of any size, in a few bytes."""
     header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
     return decoding.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
@@ -57,14 +57,14 @@ def png(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_damaged_file_is_an_image_or_an_error_of_ours(tmp_path: Path, kind: str) -> None:
-    whole, chance, file = encoded(kind), random.Random(kind), tmp_path / "file.png"
+def test_a_damaged_file_is_decoded_or_a_broken_image(tmp_path: Path, kind: str) -> None:
+    whole, rng, file = encoded(kind), random.Random(kind), tmp_path / "file.png"
     torn = [whole[: len(whole) * part // 10] for part in range(10)]
     flipped = []
     for _ in range(40):
         changed = bytearray(whole)
-        for _ in range(chance.choice((1, 3, 10))):
-            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        for _ in range(rng.choice((1, 3, 10))):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
         flipped.append(bytes(changed))
     read = 0
     for content in [whole, *torn, *flipped]:
@@ -77,7 +77,7 @@ def test_a_damaged_file_is_an_image_or_an_error_of_ours(tmp_path: Path, kind: st
     assert read >= 1
 
 
-def test_whatever_the_library_raises_is_a_broken_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_exception_of_pillow_is_a_broken_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(encoded("PNG"))
     for error in (
         SyntaxError("broken"),
@@ -96,9 +96,7 @@ def test_whatever_the_library_raises_is_a_broken_image(tmp_path: Path, monkeypat
             load_upright(tmp_path / "a.png", "RGB")
 
 
-def test_a_torn_file_is_skipped_or_named_in_memory_and_by_workers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_truncated_file_is_skipped_or_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ant", "bee"):
         (tmp_path / name).mkdir()
         for number in range(4):
@@ -135,15 +133,15 @@ def exif_of(orientation: object = 6) -> Image.Exif:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_damaged_exif_data_do_not_matter(tmp_path: Path, kind: str) -> None:
-    file, chance, good = tmp_path / "a.jpg", random.Random(0), exif_of().tobytes()
+def test_damaged_exif_data_is_ignored(tmp_path: Path, kind: str) -> None:
+    file, rng, good = tmp_path / "a.jpg", random.Random(0), exif_of().tobytes()
     file.write_bytes(encoded(kind, exif=good))
     assert load_upright(file, "RGB").size == (10, 12)
     for _ in range(60):
         damaged = bytearray(good)
-        for _ in range(chance.choice((1, 4, 20))):
-            damaged[chance.randrange(6, len(damaged))] = chance.randrange(256)
-        del damaged[chance.choice((len(damaged), chance.randrange(7, len(damaged)))) :]
+        for _ in range(rng.choice((1, 4, 20))):
+            damaged[rng.randrange(6, len(damaged))] = rng.randrange(256)
+        del damaged[rng.choice((len(damaged), rng.randrange(7, len(damaged)))) :]
         file.write_bytes(encoded(kind, exif=bytes(damaged)))
         assert load_upright(file, "RGB").size in {(10, 12), (12, 10)}
 
@@ -153,7 +151,7 @@ def test_damaged_exif_data_do_not_matter(tmp_path: Path, kind: str) -> None:
     [b"\3\0\0\0\1\0\0", b"\3\0\0\0\1\0\x09", b"\2\0\0\0\1\x36\0"],
     ids=["0", "9", "text"],
 )
-def test_an_orientation_that_there_is_not_turns_nothing(tmp_path: Path, changed: bytes) -> None:
+def test_an_invalid_orientation_is_ignored(tmp_path: Path, changed: bytes) -> None:
     exif = exif_of().tobytes()
     assert b"\x01\x12\0\3\0\0\0\1\0\6" in exif
     exif = exif.replace(b"\x01\x12\0\3\0\0\0\1\0\6", b"\x01\x12\0" + changed)
@@ -161,9 +159,9 @@ def test_an_orientation_that_there_is_not_turns_nothing(tmp_path: Path, changed:
     assert load_upright(tmp_path / "a.jpg", "RGB").size == (12, 10)
 
 
-def test_exif_data_of_a_tiff_file_that_lead_nowhere_do_not_matter(tmp_path: Path) -> None:
+def test_invalid_exif_offsets_of_a_tiff_are_ignored(tmp_path: Path) -> None:
     whole = encoded("TIFF", exif=exif_of(1))
-    place = whole.index(b"\x0f\x01\x02\x00")  # the camera's maker becomes the place of more data
+    place = whole.index(b"\x0f\x01\x02\x00")  # the tag of the camera maker becomes an offset to more data
     for there in (b"\xff\xff\xff\xff", b"\x01\x00\x00\x00"):
         entry = b"\x69\x87\x04\x00\x01\x00\x00\x00" + there
         (tmp_path / "a.tif").write_bytes(whole[:place] + entry + whole[place + len(entry) :])
@@ -171,7 +169,7 @@ def test_exif_data_of_a_tiff_file_that_lead_nowhere_do_not_matter(tmp_path: Path
     assert np.array_equal(np.asarray(load_upright(tmp_path / "a.tif", "RGB")), np.asarray(noise()))
 
 
-def test_damaged_chunks_of_a_png_that_only_describe_it_do_not_matter(tmp_path: Path) -> None:
+def test_damaged_metadata_chunks_of_a_png_are_ignored(tmp_path: Path) -> None:
     whole = encoded("PNG")
     for kind in (b"eXIf", b"tEXt", b"zTXt", b"iCCP", b"tIME", b"gAMA"):
         (tmp_path / "a.png").write_bytes(whole[:33] + chunk(kind, b"damaged", damage=1) + whole[33:])
@@ -179,7 +177,7 @@ def test_damaged_chunks_of_a_png_that_only_describe_it_do_not_matter(tmp_path: P
 
 
 @pytest.mark.parametrize(("orientation", "corner"), [(1, 0), (2, 1), (3, 3), (4, 2), (5, 0), (6, 1), (7, 3), (8, 2)])
-def test_every_orientation_stands_upright(tmp_path: Path, orientation: int, corner: int) -> None:
+def test_every_exif_orientation_is_applied(tmp_path: Path, orientation: int, corner: int) -> None:
     lying = Image.new("L", (8, 8))
     lying.paste(255, (0, 0, 4, 4))
     exif = Image.Exif()
@@ -190,7 +188,7 @@ def test_every_orientation_stands_upright(tmp_path: Path, orientation: int, corn
         assert [image[y, x] > 0 for y in (1, 6) for x in (1, 6)] == [place == corner for place in range(4)]
 
 
-# Bounds.
+# Limits.
 
 
 @pytest.mark.parametrize(("width", "height"), [(13_000, 13_100), (9_000, 9_000), (2**31 - 1, 2**31 - 1), (1, 2**27)])
@@ -211,7 +209,7 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path: Path, monke
     assert int((decode(tmp_path / "a.jpg", (1, 4, 64)).int() - whole).abs().max()) <= 3
 
 
-def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for file in (tmp_path / "pipe.png", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(ImageError, match="it is not a regular file but a pipe or device"):
@@ -223,19 +221,19 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
         load_upright(tmp_path / "empty.png", "RGB")
 
 
-def test_nothing_of_the_library_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     palette = noise().convert("P")
     palette.save(tmp_path / "palette.png", transparency=bytes(range(256)))
     (tmp_path / "large.png").write_bytes(png(10_000, 10_000))
     (tmp_path / "exif.jpg").write_bytes(encoded("JPEG", exif=exif_of().tobytes()[:40]))
     (tmp_path / "tags.tif").write_bytes(encoded("TIFF").replace(b"\x15\x01\x03\x00", b"\x15\x01\x04\x00"))
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
         decoding.silence_pillow()
         for file in tmp_path.iterdir():
             with suppress(ImageError):
                 load_upright(file, "RGB")
-    assert (told, capfd.readouterr()) == ([], ("", ""))
+    assert (caught_warnings, capfd.readouterr()) == ([], ("", ""))
 
 
 # Pixels.
@@ -256,7 +254,7 @@ def test_nothing_of_the_library_is_printed(tmp_path: Path, capfd: pytest.Capture
         (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits: from -1 to 255"),
     ],
 )
-def test_whole_numbers_of_many_bits_keep_what_they_hold(
+def test_integers_of_many_bits_are_scaled(
     tmp_path: Path, kind: type[np.generic], ending: str, values: list[int], read: list[int] | str
 ) -> None:
     file = tmp_path / f"a.{ending}"
@@ -271,7 +269,7 @@ def test_whole_numbers_of_many_bits_keep_what_they_hold(
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
-def test_every_mode_has_three_channels_or_one(tmp_path: Path, mode: str) -> None:
+def test_every_mode_is_converted_to_three_channels_or_one(tmp_path: Path, mode: str) -> None:
     source = noise().convert("L") if mode in {"I;16", "I", "F"} else noise()
     source.convert(mode).save(tmp_path / "a.tif")
     for channels in (1, 3):
@@ -280,7 +278,7 @@ def test_every_mode_has_three_channels_or_one(tmp_path: Path, mode: str) -> None
         assert pixels.float().std() > 30
 
 
-def test_images_of_sixteen_bits_that_are_not_scaled_alike_are_told(tmp_path: Path) -> None:
+def test_16_bit_images_with_different_scales_get_a_warning(tmp_path: Path) -> None:
     for name in ("ant", "bee"):
         (tmp_path / name).mkdir()
         for number in range(4):

@@ -1,4 +1,4 @@
-"""The loop: what is learned, measured, chosen, saved and taken up again."""
+"""The training loop: learning, metrics, the best epoch, saving and resuming."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cnngraph.train.loop.optimizers import make_optimizer
 from tests.train.support import (
     CPU,
     RECIPE,
-    Remembering,
+    RecordingReporter,
     at_batch,
     exploding,
     run,
@@ -41,10 +41,10 @@ from tests.train.support import (
 )
 
 
-def figures(result: Result) -> list[dict[str, float]]:
-    """A run's figures without its times."""
+def metrics_of(result: Result) -> list[dict[str, float]]:
+    """The metrics of a run without times."""
     times = {"seconds", "images_per_second"}
-    return [{key: each for key, each in epoch.row().items() if key not in times} for epoch in result.epochs]
+    return [{key: value for key, value in epoch.row().items() if key not in times} for epoch in result.epochs]
 
 
 def same_weights(first: Path, second: Path) -> bool:
@@ -68,23 +68,26 @@ def test_it_learns_in_bf16(tmp_path: Path) -> None:
     assert set(seen) == {torch.bfloat16}
     assert result.test
     assert result.test.accuracy > 0.9
-    assert {each.dtype for each in load_file(tmp_path / "best.safetensors").values()} == {torch.float32, torch.int64}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "best.safetensors").values()} == {
+        torch.float32,
+        torch.int64,
+    }
 
 
-def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
-    told = Remembering()
-    result = run(tmp_path, epochs=3, reporter=told)
-    assert told.looked_at == ["validation", "validation", "validation", "test"]
-    assert {each.evaluation_split for each in result.epochs} == {"validation"}
+def test_the_test_images_are_evaluated_once(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
+    result = run(tmp_path, epochs=3, reporter=reporter)
+    assert reporter.evaluated == ["validation", "validation", "validation", "test"]
+    assert {epoch.evaluation_split for epoch in result.epochs} == {"validation"}
     assert result.best
-    assert result.best.evaluation.accuracy == max(each.evaluation.accuracy for each in result.epochs)
-    assert told.ended == [result]
+    assert result.best.evaluation.accuracy == max(epoch.evaluation.accuracy for epoch in result.epochs)
+    assert reporter.ended == [result]
 
 
-def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
+def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
     network = small_network()
 
-    def forget() -> None:  # at the beginning of the third epoch; the rate is then too small to learn again
+    def forget() -> None:  # at the start of epoch 3, when the rate is too small to relearn
         with torch.no_grad():
             list(network.parameters())[-2].zero_()
 
@@ -100,17 +103,17 @@ def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
     again.load_state_dict(load_file(tmp_path / "best.safetensors"))
     loader = EvaluationLoader(splits.test, Preparation.of(RECIPE, 1, CPU), CPU)
     assert evaluate(again, loader, CPU) == result.test
-    assert all(torch.equal(each, again.state_dict()[key]) for key, each in network.state_dict().items())
+    assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in network.state_dict().items())
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
 
 
-def test_without_validation_nothing_is_chosen(tmp_path: Path) -> None:
-    told = Remembering()
-    result = run(tmp_path, epochs=3, splits=stripe_splits(validation=False), validation=None, reporter=told)
-    assert told.looked_at == ["test"] * 3
+def test_without_validation_no_epoch_is_chosen(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
+    result = run(tmp_path, epochs=3, splits=stripe_splits(validation=False), validation=None, reporter=reporter)
+    assert reporter.evaluated == ["test"] * 3
     assert result.best is None
     assert result.test == result.epochs[-1].evaluation
-    assert not any(best for _, best in told.epochs)
+    assert not any(best for _, best in reporter.epochs)
     assert not (tmp_path / "best.safetensors").exists()
     assert "test_accuracy" in (tmp_path / "metrics.csv").read_text()
 
@@ -123,17 +126,17 @@ def test_a_set_without_test_images(tmp_path: Path) -> None:
     assert result.accuracy == result.best.evaluation.accuracy
 
 
-def test_what_the_folder_holds(tmp_path: Path) -> None:
+def test_the_files_of_a_run_folder(tmp_path: Path) -> None:
     result = run(tmp_path)
     names = {
         "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "last.safetensors", "metrics.csv",
         "metrics.json", "state.pt",
     }  # fmt: skip
-    assert {each.name for each in tmp_path.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == names
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [float(row["validation_accuracy"]) for row in rows] == [each.evaluation.accuracy for each in result.epochs]
+    assert [float(row["validation_accuracy"]) for row in rows] == [epoch.evaluation.accuracy for epoch in result.epochs]
     assert list(rows[0]) == list(metrics["epochs"][0])
     assert result.best
     assert result.test
@@ -147,7 +150,7 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
 
 
 def test_counters_are_exact(tmp_path: Path) -> None:
-    """With no learning to speak of, what was counted in training is what an evaluation finds."""
+    """With a negligible learning rate, training metrics equal an evaluation."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     splits = stripe_splits(train=35)
     result = run(tmp_path, network=network, splits=splits, epochs=1, optimizer=Sgd(lr=1e-30))
@@ -156,44 +159,44 @@ def test_counters_are_exact(tmp_path: Path) -> None:
     assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
 
 
-def test_a_seed_is_a_run(tmp_path: Path) -> None:
+def test_the_seed_determines_a_run(tmp_path: Path) -> None:
     first, second, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "c", seed=1)
-    assert figures(first) == figures(second)
+    assert metrics_of(first) == metrics_of(second)
     assert same_weights(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
-    assert figures(first) != figures(other)
+    assert metrics_of(first) != metrics_of(other)
 
 
-def test_evaluation_leaves_batch_norm_alone(tmp_path: Path) -> None:
+def test_evaluation_does_not_change_batch_norm(tmp_path: Path) -> None:
     network = small_network()
-    before = {key: each.clone() for key, each in network.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     splits = stripe_splits()
     evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
-    assert all(torch.equal(each, network.state_dict()[key]) for key, each in before.items())
+    assert all(torch.equal(tensor, network.state_dict()[key]) for key, tensor in before.items())
 
 
 def press_ctrl_c() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 12, 15])  # 36 images in batches of 8 are 5 steps an epoch
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path, step: int) -> None:
+@pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 12, 15])  # 36 images in batches of 8: 5 steps per epoch
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, step: int) -> None:
     changes: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine()}
     whole = run(tmp_path / "whole", **changes)
-    told = Remembering()
-    half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=told, **changes)
+    reporter = RecordingReporter()
+    half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=reporter, **changes)
     assert half.interrupted
     assert half.test is None
-    assert "a checkpoint is written first" in told.notes[0]
+    assert "a checkpoint is written first" in reporter.notes[0]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
     assert not done.interrupted
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert done.test == whole.test
     for name in ("best.safetensors", "last.safetensors"):
         assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name)
 
 
-def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_stops_immediately(tmp_path: Path) -> None:
     def twice() -> None:
         press_ctrl_c()
         press_ctrl_c()
@@ -201,14 +204,12 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=3)
     half = run(tmp_path / "half", network=at_batch(7, twice), epochs=3)
     assert half.interrupted
-    assert len(half.epochs) == 1  # what was saved at the end of the first epoch still stands
+    assert len(half.epochs) == 1  # the checkpoint of the first epoch is kept
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
 
 
-def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_ctrl_c_stops_the_drawing_of_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Path] = []
 
     def draw(path: Path, *facts: object) -> None:
@@ -217,14 +218,14 @@ def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
             press_ctrl_c()
 
     monkeypatch.setattr(import_module("cnngraph.train.record.run_folder"), "draw_curves", draw)
-    told = Remembering()
-    half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=told, epochs=3)
+    reporter = RecordingReporter()
+    half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=reporter, epochs=3)
     assert half.interrupted
-    assert told.ended == [half]
+    assert reporter.ended == [half]
     assert len(drawn) == 1
 
 
-def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
+def test_a_run_stopped_before_its_first_checkpoint(tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
@@ -233,11 +234,11 @@ def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
     assert not (tmp_path / "state.pt").exists()
 
 
-def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
+def test_a_run_can_be_extended(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=4)
     run(tmp_path / "half", epochs=2)
     done = run(tmp_path / "half", epochs=4, network=small_network(5), resume=True)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert "epochs: 4\n" in (tmp_path / "half" / "recipe.yaml").read_text()
 
 
@@ -249,7 +250,7 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
         ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )
-def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_a_run_with_other_settings_is_not_resumed(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     run(tmp_path)
     with pytest.raises(SpecError, match=message) as caught:
         run(tmp_path, resume=True, **changes)
@@ -257,7 +258,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize(("step", "kept"), [(2, "no epoch was finished"), (7, "keeps the weights of epoch 1")])
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
+def test_a_non_finite_loss_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, network=exploding(step))
     (diagnostic,) = caught.value.diagnostics
@@ -268,7 +269,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: 
     assert (tmp_path / "best.safetensors").exists() == (step > 5)
 
 
-def test_a_loss_that_never_was_a_number(tmp_path: Path) -> None:
+def test_a_loss_that_is_non_finite_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, network=exploding(1))
     (diagnostic,) = caught.value.diagnostics
@@ -291,14 +292,14 @@ def test_a_gpu_without_memory_ends_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "best.safetensors").exists()
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told = Remembering()
-    run(tmp_path, reporter=told)
-    last = told.steps[-1]
+def test_progress_is_reported(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
+    run(tmp_path, reporter=reporter)
+    last = reporter.steps[-1]
     assert (last.epoch, last.step, last.steps) == (2, 5, 5)
     assert last.rate > 0
-    assert [each.number for each, _ in told.epochs] == [1, 2]
-    assert told.epochs[0][1]
+    assert [epoch.number for epoch, _ in reporter.epochs] == [1, 2]
+    assert reporter.epochs[0][1]
 
 
 class Outputs(NamedTuple):
@@ -308,7 +309,7 @@ class Outputs(NamedTuple):
 
 
 class Branching(nn.Module):
-    """Logits in eval mode; logits and two auxiliary ones in training."""
+    """Logits in eval mode; logits and two auxiliary outputs in training mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -320,9 +321,9 @@ class Branching(nn.Module):
         return Outputs(*outputs) if self.training else outputs[0]
 
 
-def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
+def test_auxiliary_heads_are_trained(tmp_path: Path) -> None:
     network = Branching()
-    before = [each.detach().clone() for each in network.parameters()][::2]
+    before = [parameter.detach().clone() for parameter in network.parameters()][::2]
     result = run(tmp_path, network=network, loss=Loss(auxiliary={"aux1": 0.5}))
     moved = [not torch.equal(old, new) for old, new in zip(before, list(network.parameters())[::2], strict=True)]
     assert moved == [True, True, False]
@@ -332,7 +333,7 @@ def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
 def test_auxiliary_weights() -> None:
     logits = [torch.randn(3, 4) for _ in range(3)]
     labels = torch.tensor([0, 1, 2])
-    one, two = (F.cross_entropy(each, labels) for each in logits[1:])
+    one, two = (F.cross_entropy(tensor, labels) for tensor in logits[1:])
     assert Objective(Loss()).auxiliary(logits[0], labels) is None
     both = Objective(Loss()).auxiliary(Outputs(*logits), labels)
     assert torch.equal(torch.as_tensor(both), 0.3 * one + 0.3 * two)
@@ -341,7 +342,7 @@ def test_auxiliary_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "same"),
+    ("optimizer", "same"),
     [
         (Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
          lambda own: torch.optim.SGD(own, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
@@ -353,13 +354,13 @@ def test_auxiliary_weights() -> None:
          lambda own: torch.optim.RMSprop(own, 0.1, 0.9, 0.01, 0.1, 0.5, True)),
     ],
 )  # fmt: skip
-def test_optimizers_are_those_of_pytorch(wanted: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
-    made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
+def test_optimizers_equal_pytorch(optimizer: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
+    made, expected = make_optimizer(optimizer, small_network()), same(small_network().parameters())
     assert type(made) is type(expected)
-    assert made.defaults == expected.defaults | ({} if isinstance(wanted, RmsProp) else {"fused": True})
+    assert made.defaults == expected.defaults | ({} if isinstance(optimizer, RmsProp) else {"fused": True})
 
 
-def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
+def test_images_are_channels_last(tmp_path: Path) -> None:
     seen: list[bool] = []
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 4))
     network.register_forward_pre_hook(

@@ -1,4 +1,4 @@
-"""What recipes can ask of a step, of the loss and of the weights; and that a run with any of it goes on exactly."""
+"""Recipe options of steps, loss and weights; runs that use them are resumed exactly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_splits, stripes, train_graph
-from tests.train.test_engine import figures, press_ctrl_c, same_weights
+from tests.train.test_engine import metrics_of, press_ctrl_c, same_weights
 
 SPEC = """
 cnngraph: 1
@@ -72,7 +72,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_any_feature_goes_on_as_if_nothing_had_been(tmp_path: Path, feature: str) -> None:
+def test_a_run_with_any_option_is_resumed_exactly(tmp_path: Path, feature: str) -> None:
     changes = {"epochs": 3} | FEATURES[feature]
     if changes.get("precision") == "fp16" and check_device(replace(RECIPE, precision="fp16"), CPU):
         pytest.skip("no fp16 on this processor")
@@ -82,7 +82,7 @@ def test_any_feature_goes_on_as_if_nothing_had_been(tmp_path: Path, feature: str
     half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), **changes)
     assert half.interrupted, step
     done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
-    assert figures(done) == figures(whole), step
+    assert metrics_of(done) == metrics_of(whole), step
     assert done.test == whole.test, step
     for name in ("best.safetensors", "last.safetensors"):
         assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name), step
@@ -106,7 +106,7 @@ def test_auxiliary_heads_have_the_same_loss() -> None:
     assert torch.equal(made, expected)
 
 
-def test_balanced_weights_count_the_part_alone() -> None:
+def test_balanced_weights_count_the_training_split() -> None:
     images = stripes(12)
     split = Split(images, torch.tensor([0, 4, 8, 1, 2, 6]))
     weights = class_weights(Loss(class_weights="balanced"), split, 5)
@@ -115,7 +115,7 @@ def test_balanced_weights_count_the_part_alone() -> None:
     assert class_weights(Loss(), split, 5) is None
 
 
-def test_balanced_weights_reach_the_run(tmp_path: Path) -> None:
+def test_balanced_weights_are_used_by_a_run(tmp_path: Path) -> None:
     splits = stripe_splits()
     uneven = replace(splits, train=Split(splits.train.images, splits.train.indices[[0, 4, 8, 12, 16, 20, 1, 2, 3, 5]]))
     run(tmp_path / "even", splits=uneven, epochs=1)
@@ -125,13 +125,13 @@ def test_balanced_weights_reach_the_run(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is drawn: that takes longer than all else."""
+    """Skip drawing, which would dominate the run time."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
     monkeypatch.setattr(RunFolder, "save_scores", lambda *arguments: None)
 
 
 def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> TrainingStep:
-    """What is left after learning from batches."""
+    """The learner after training on batches."""
     training_step = TrainingStep(network, replace(RECIPE, **changes), CPU)
     for images, labels, share, last in batches:
         training_step.train_on_batch(images, labels, share, last)
@@ -143,12 +143,12 @@ def plain_network() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
 
 
-def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
+def test_accumulated_batches_equal_one_large_batch(tmp_path: Path) -> None:
     """36 images in batches of 8, three to a step: 24 and 12 images, as in a run with batches of 24."""
     networks = plain_network(), plain_network()
     some = run(tmp_path / "some", network=networks[0], accumulate=3, warmup=Warmup(steps=3), schedule=Polynomial())
     large = run(tmp_path / "large", network=networks[1], batch_size=24, warmup=Warmup(steps=3), schedule=Polynomial())
-    assert [each.learning_rate for each in some.epochs] == [each.learning_rate for each in large.epochs]
+    assert [epoch.learning_rate for epoch in some.epochs] == [epoch.learning_rate for epoch in large.epochs]
     for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
 
@@ -157,7 +157,7 @@ def test_clipping() -> None:
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
     for clip in (None, Clip(norm=0.1), Clip(value=0.01)):
         network = plain_network()
-        before = [each.detach().clone() for each in network.parameters()]
+        before = [parameter.detach().clone() for parameter in network.parameters()]
         stepped(network, (images, labels, 1.0, True), optimizer=Sgd(lr=1), clip=clip)
         moves = torch.cat(
             [(new.detach() - old).flatten() for new, old in zip(network.parameters(), before, strict=True)]
@@ -167,19 +167,19 @@ def test_clipping() -> None:
         assert (largest == pytest.approx(0.01, rel=1e-3)) == (clip == Clip(value=0.01))
 
 
-def test_the_average_is_evaluated_and_kept(tmp_path: Path) -> None:
+def test_averaged_weights_are_evaluated_and_saved(tmp_path: Path) -> None:
     network, learned = small_network(), []
     network.register_forward_pre_hook(
         lambda module, images: learned.append(module.training) if module is network else None
     )
     result = run(tmp_path, network=network, ema=0.5, epochs=2)
     assert result.best
-    assert all(learned)  # the network itself was never evaluated
+    assert all(learned)  # the raw weights were never evaluated
     kept = load_file(tmp_path / "best.safetensors")
-    assert all(torch.equal(each, kept[key]) for key, each in network.state_dict().items())
+    assert all(torch.equal(tensor, kept[key]) for key, tensor in network.state_dict().items())
 
 
-def test_the_average_follows_the_weights() -> None:
+def test_the_moving_average() -> None:
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
     training_step = TrainingStep(plain_network(), replace(RECIPE, ema=0.75), CPU)
     training_step.train_on_batch(images, labels)
@@ -191,11 +191,11 @@ def test_the_average_follows_the_weights() -> None:
     assert set(training_step.evaluated_weights()) == set(training_step.model.state_dict())
 
 
-def test_a_run_stops_when_nothing_better_comes(tmp_path: Path) -> None:
+def test_early_stopping(tmp_path: Path) -> None:
     changes: dict[str, Any] = {"optimizer": Sgd(lr=1e-30), "network": plain_network(), "early_stopping": 2}
     result = run(tmp_path, epochs=9, **changes)
     assert not result.interrupted
-    assert [each.number for each in result.epochs] == [1, 2, 3]
+    assert [epoch.number for epoch in result.epochs] == [1, 2, 3]
     assert result.test
     again = run(tmp_path, epochs=9, resume=True, **changes)
     assert len(again.epochs) == 3
@@ -203,7 +203,7 @@ def test_a_run_stops_when_nothing_better_comes(tmp_path: Path) -> None:
     assert len(further.epochs) == 5
 
 
-def test_checkpointed_blocks_give_the_same_to_the_bit() -> None:
+def test_activation_checkpointing_computes_the_same() -> None:
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
     calls = 0
 
@@ -237,15 +237,15 @@ def test_which_blocks_are_checkpointed(tmp_path: Path) -> None:
     assert (diagnostic.code, diagnostic.message) == ("E614", "`checkpoint: layr.*` matches no module of `net`")
 
 
-def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object, **words: object) -> None:
+def test_unsupported_precision_and_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise RuntimeError("\nnothing of the kind here\nmore of it")
 
     monkeypatch.setattr("torch.nn.functional.conv2d", refuse)
     monkeypatch.setattr(torch, "compile", refuse)
     found = check_device(replace(RECIPE, precision="fp16", compile=True), CPU)
-    assert [each.code for each in found] == ["E641", "E642"]
-    assert [each.notes for each in found] == [("nothing of the kind here",)] * 2
+    assert [diagnostic.code for diagnostic in found] == ["E641", "E642"]
+    assert [diagnostic.notes for diagnostic in found] == [("nothing of the kind here",)] * 2
     assert not check_device(replace(RECIPE, precision="bf16"), CPU)
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(RECIPE, precision="fp16", device="cpu")
@@ -254,11 +254,11 @@ def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not (tmp_path / "run").exists()
 
 
-def test_algorithms_that_give_the_same_each_time() -> None:
+def test_deterministic_algorithms() -> None:
     def said() -> tuple[bool, bool]:
         return torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
 
-    before, cuda = said(), torch.device("cuda")  # the switches are there without a GPU, too
+    before, cuda = said(), torch.device("cuda")  # the settings exist without a GPU as well
     with reproducible(cuda, 0, deterministic=True):
         assert said() == (True, False)
     with reproducible(cuda, 0, deterministic=False):
@@ -282,7 +282,7 @@ def test_fp16_scales_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_compiled_network_keeps_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a compiler behind it, for it takes its time."""
+    """With a fake backend, because compiling is slow."""
     compiling = torch.compile
     monkeypatch.setattr(torch, "compile", lambda module: compiling(module, backend="eager"))
     run(tmp_path / "eager")

@@ -1,4 +1,4 @@
-"""What is read of a folder of images: splits, classes, files; what is passed over, and what is refused."""
+"""Image folders: recognised splits, classes and files, skipped entries, and errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLOUR = TensorType.map(3, 8, 8)
 
 
 def lay(root: Path, *folders: str, count: int = 4, ending: str = "png") -> None:
-    """Some images in each of the folders, which are relative to `root`."""
+    """Write images into folders relative to `root`."""
     for place, name in enumerate(folders):
         folder = root / name
         assert folder.is_relative_to(root)
@@ -37,8 +37,8 @@ def lay(root: Path, *folders: str, count: int = 4, ending: str = "png") -> None:
 
 def load(root: Path, notes: list[str] | None = None, **data: Any) -> Splits:
     recipe = replace(RECIPE, data=ImageFolder(**data), validation=0.25)
-    told = [] if notes is None else notes
-    return load_splits(recipe, COLOUR, root, told.append)
+    note_list = [] if notes is None else notes
+    return load_splits(recipe, COLOUR, root, note_list.append)
 
 
 def refused(root: Path, **data: Any) -> tuple[str, str, str]:
@@ -80,18 +80,18 @@ def test_splits_have_many_names(tmp_path: Path, train: str, validation: str, tes
     (tmp_path / "readme.txt").write_text("")
     splits = load(tmp_path)
     assert splits.classes == ("ant", "bee")
-    assert [len(each or ()) for each in (splits.train, splits.validation, splits.test)] == [8, 2, 4]
+    assert [len(part or ()) for part in (splits.train, splits.validation, splits.test)] == [8, 2, 4]
     assert splits.train.images.names[0] == f"{train}/ant/0.png"
 
 
 @pytest.mark.parametrize(
     "name", ["testimony", "trainer", "tests and trials", "device", "value", "training shoes", "data", "images", "7"]
 )
-def test_other_names_are_no_splits(name: str) -> None:
+def test_other_folder_names_are_no_splits(name: str) -> None:
     assert split_of(name) is None
 
 
-def test_a_split_may_be_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
+def test_a_split_in_a_nested_folder_of_the_same_name(tmp_path: Path) -> None:
     lay(tmp_path / "seg_train" / "seg_train", "ant", "bee")
     lay(tmp_path / "seg_test" / "seg_test", "ant", "bee")
     lay(tmp_path, "seg_pred/seg_pred")
@@ -102,7 +102,7 @@ def test_a_split_may_be_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
     assert notes == [f"{tmp_path}: ignored folders beside the splits: 1 (seg_pred)"]
 
 
-def test_test_images_without_classes_are_passed_over(tmp_path: Path) -> None:
+def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
     lay(tmp_path, "train/ant", "train/bee", "test1")
     notes: list[str] = []
     assert load(tmp_path, notes).test is None
@@ -134,30 +134,30 @@ def test_test_images_without_classes_are_passed_over(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_could_be_read_in_two_ways_is_refused(tmp_path: Path, folders: tuple[str, ...], message: str) -> None:
+def test_ambiguous_folders_are_an_error(tmp_path: Path, folders: tuple[str, ...], message: str) -> None:
     lay(tmp_path, *folders)
-    code, told, help = refused(tmp_path)
+    code, reported, help = refused(tmp_path)
     assert code == "E624"
-    assert message.replace("{}", str(tmp_path)) in told
+    assert message.replace("{}", str(tmp_path)) in reported
     assert help
 
 
-def test_a_few_images_beside_the_classes_do_not_make_their_parent_a_class(tmp_path: Path) -> None:
+def test_a_few_images_next_to_classes_do_not_make_a_class(tmp_path: Path) -> None:
     lay(tmp_path, "photos/ant", "photos/bee", "cam")
     lay(tmp_path, "photos", count=1)
-    code, told, help = refused(tmp_path)
-    assert (code, f"{tmp_path}/photos has most of its images in the folders ant, bee" in told) == ("E624", True)
+    code, reported, help = refused(tmp_path)
+    assert (code, f"{tmp_path}/photos has most of its images in the folders ant, bee" in reported) == ("E624", True)
     assert help.startswith(f"did you mean {tmp_path}/photos?")
 
 
-def test_named_classes_are_not_unclear(tmp_path: Path) -> None:
+def test_given_classes_are_not_ambiguous(tmp_path: Path) -> None:
     lay(tmp_path, "bus", "train", "car/red", "car/blue", "test")
     splits = load(tmp_path, classes=("bus", "train", "car", "test"))
     assert [len(splits.train) + len(splits.validation or ()), splits.test] == [20, None]
     assert splits.classes == ("bus", "train", "car", "test")
 
 
-def test_images_of_each_class_may_lie_in_one_folder_of_a_name(tmp_path: Path) -> None:
+def test_images_in_equally_named_folders_of_each_class(tmp_path: Path) -> None:
     lay(tmp_path, "train/n01/images", "train/n02/images")
     splits = load(tmp_path)
     assert splits.classes == ("n01", "n02")
@@ -169,7 +169,7 @@ def test_the_folder_inside_an_archive_is_suggested(tmp_path: Path) -> None:
     assert refused(tmp_path)[2] == f"did you mean {tmp_path / 'flowers'}, which has the folders ant, bee?"
 
 
-# What is never data.
+# Entries that are never data.
 
 CLUTTER = (
     ".hidden", ".ipynb_checkpoints", "__MACOSX", "@eaDir", ".AppleDouble", "lost+found", "$RECYCLE.BIN",
@@ -178,7 +178,7 @@ CLUTTER = (
 
 
 @pytest.mark.parametrize("name", CLUTTER)
-def test_what_is_never_data_is_passed_over_at_any_depth(tmp_path: Path, name: str) -> None:
+def test_system_entries_are_skipped_at_any_depth(tmp_path: Path, name: str) -> None:
     lay(tmp_path, "train/ant", "train/bee", "train/bee/more", "test/ant", "test/bee")
     expected = names_of(load(tmp_path))
     for place in (".", "train", "test", "train/ant", "train/bee/more"):
@@ -191,7 +191,7 @@ def test_what_is_never_data_is_passed_over_at_any_depth(tmp_path: Path, name: st
     assert notes == [f"{tmp_path}: ignored hidden or system entries: 5 ({name})"]
 
 
-def test_system_folders_are_known_in_any_case(tmp_path: Path) -> None:
+def test_system_folders_are_recognised_in_any_case(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee", "ant/@EADIR", "$Recycle.Bin", "ant/__macosx", "LOST+FOUND")
     assert len(names_of(load(tmp_path))) == 8
 
@@ -199,7 +199,7 @@ def test_system_folders_are_known_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["._0.png", ".0.jpg", "Thumbs.db", "desktop.ini", "ehthumbs.db", "~$0.png", ".DS_Store"]
 )
-def test_system_files_are_no_images(tmp_path: Path, name: str) -> None:
+def test_system_files_are_skipped(tmp_path: Path, name: str) -> None:
     lay(tmp_path, "ant", "bee")
     (tmp_path / "ant" / name).write_bytes(b"\0\5\x16\7")
     notes: list[str] = []
@@ -207,7 +207,7 @@ def test_system_files_are_no_images(tmp_path: Path, name: str) -> None:
     assert notes == [f"{tmp_path}: ignored hidden or system entries: 1 ({name})"]
 
 
-def test_what_is_no_image_is_counted_by_its_ending(tmp_path: Path) -> None:
+def test_skipped_files_are_counted_by_ending(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     for name in ("a.txt", "b.txt", "c.jpg.tmp", "d", "e.zip", "f.mp4"):
         (tmp_path / "ant" / name).write_text("")
@@ -220,12 +220,12 @@ def test_what_is_no_image_is_counted_by_its_ending(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["jfif", "jpe", "jp2", "avif", "webp", "PNG", "JPeG", "tiff", "bmp", "ppm", "gif"])
-def test_every_format_is_read_that_pillow_decodes(tmp_path: Path, ending: str) -> None:
+def test_every_format_of_pillow_is_read(tmp_path: Path, ending: str) -> None:
     lay(tmp_path, "ant", "bee", ending=ending)
     assert len(names_of(load(tmp_path))) == 8
 
 
-def test_formats_that_start_programs_or_are_no_images_are_not_read(tmp_path: Path) -> None:
+def test_unsafe_formats_are_not_read(tmp_path: Path) -> None:
     assert not {".eps", ".ps", ".pdf", ".wmf", ".h5", ".mpg"} & {*EXTENSIONS}
     lay(tmp_path, "ant", "bee")
     Image.new("RGB", (8, 8)).save(tmp_path / "ant" / "0.png", format="EPS")
@@ -254,7 +254,7 @@ def test_formats_that_start_programs_or_are_no_images_are_not_read(tmp_path: Pat
         ("ant/round.png", "round.png"),
     ],
 )
-def test_links_add_no_image_that_is_there_already(tmp_path: Path, link: str, target: str) -> None:
+def test_links_to_images_of_the_folder_are_skipped(tmp_path: Path, link: str, target: str) -> None:
     root = tmp_path / "data"
     lay(root, "ant", "ant/more", "bee")
     before = names_of(load(root))
@@ -267,7 +267,7 @@ def test_links_add_no_image_that_is_there_already(tmp_path: Path, link: str, tar
     assert f"1 ({Path(link).name})" in note
 
 
-def test_two_links_to_ones_own_folder_do_not_explode(tmp_path: Path) -> None:
+def test_recursive_links_are_not_followed(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     for number in range(5):
         (tmp_path / "ant" / f"link{number}").symlink_to(tmp_path / "ant")
@@ -275,7 +275,7 @@ def test_two_links_to_ones_own_folder_do_not_explode(tmp_path: Path) -> None:
     assert len(names_of(load(tmp_path))) == 8
 
 
-def test_links_to_elsewhere_are_followed(tmp_path: Path) -> None:
+def test_links_to_other_folders_are_followed(tmp_path: Path) -> None:
     lay(tmp_path, "elsewhere/ant", "elsewhere/more", "elsewhere/single", "data/bee")
     root = tmp_path / "data"
     (root / "ant").symlink_to(tmp_path / "elsewhere" / "ant")
@@ -290,7 +290,7 @@ def test_links_to_elsewhere_are_followed(tmp_path: Path) -> None:
     ]
 
 
-def test_splits_that_are_one_folder_are_refused_and_shared_images_told(tmp_path: Path) -> None:
+def test_equal_splits_are_an_error_and_shared_images_a_note(tmp_path: Path) -> None:
     lay(tmp_path, "train/ant", "train/bee", "test/bee")
     (tmp_path / "val").symlink_to("train")
     assert refused(tmp_path)[:2] == ("E624", f"{tmp_path}/train and {tmp_path}/val are the same folder")
@@ -301,13 +301,13 @@ def test_splits_that_are_one_folder_are_refused_and_shared_images_told(tmp_path:
     assert notes == [f"warning: test and train share images through links to {tmp_path.resolve()}/train/ant"]
 
 
-def test_two_classes_that_are_one_folder_are_refused(tmp_path: Path) -> None:
+def test_two_classes_in_one_folder_are_an_error(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     (tmp_path / "cat").symlink_to("bee")
     assert refused(tmp_path)[:2] == ("E621", f"the classes bee and cat in {tmp_path} are the same folder")
 
 
-def test_pipes_are_passed_over(tmp_path: Path) -> None:
+def test_pipes_are_skipped(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     os.mkfifo(tmp_path / "ant" / "pipe.png")
     (tmp_path / "ant" / "device.png").symlink_to("/dev/zero")
@@ -317,13 +317,13 @@ def test_pipes_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["/", "/proc", "/proc/self", "/sys", "/dev", "/proc/self/root"])
-def test_places_of_the_system_are_refused(place: str) -> None:
+def test_system_folders_are_an_error(place: str) -> None:
     code, message, help = refused(Path(place))
     assert (code, message.startswith(f"{place} is ")) == ("E625", True)
     assert help == "name the folder that contains the images"
 
 
-def test_a_search_among_other_files_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_for_images_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MAX_OTHERS", 50)
     lay(tmp_path, "ant", "bee")
     for number in range(60):
@@ -336,17 +336,17 @@ def test_a_search_among_other_files_is_given_up(tmp_path: Path, monkeypatch: pyt
     assert len(names_of(load(tmp_path))) == 16
 
 
-def test_a_tree_without_end_is_given_up(tmp_path: Path) -> None:
+def test_the_depth_of_the_search_is_bounded(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     (tmp_path / "ant" / Path(*["deep"] * 40)).mkdir(parents=True)
     code, message, _ = refused(tmp_path)
     assert (code, message.endswith("is more than 32 folders deep")) == ("E625", True)
 
 
-# What is told.
+# Notes.
 
 
-def test_classes_and_counts_are_told(tmp_path: Path) -> None:
+def test_classes_and_counts_are_reported(tmp_path: Path) -> None:
     lay(tmp_path / "train", "ant", "bee")
     lay(tmp_path / "test", "ant", count=1)
     notes: list[str] = []
@@ -358,7 +358,7 @@ def test_classes_and_counts_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_of_many_classes_the_first_and_last_are_told(tmp_path: Path) -> None:
+def test_many_classes_are_abbreviated(tmp_path: Path) -> None:
     lay(tmp_path, *(f"c{number:02}" for number in range(11)), count=2)
     lay(tmp_path, "c05", count=9)
     notes: list[str] = []
@@ -366,7 +366,7 @@ def test_of_many_classes_the_first_and_last_are_told(tmp_path: Path) -> None:
     assert notes[0] == "train: 17 images · 11 classes, c00: 1 … c10: 1 (each 1 to 7)"
 
 
-def test_a_class_of_broken_files_is_named(tmp_path: Path) -> None:
+def test_a_class_of_broken_files_is_reported(tmp_path: Path) -> None:
     lay(tmp_path, "ant", "bee")
     for file in (tmp_path / "bee").iterdir():
         file.write_bytes(b"junk")

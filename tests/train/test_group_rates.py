@@ -1,4 +1,4 @@
-"""Every key of an optimizer's groups under every schedule: the weights of PyTorch's own optimizers and schedulers."""
+"""Parameter groups under every schedule and optimizer, compared with PyTorch's optimizers and schedulers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ GROUPS = (
 NAMES = (["0.weight", "0.bias"], ["1.weight"], ["1.bias"], ["3.bias"])
 
 Scheduler = Callable[[torch.optim.Optimizer, int], Any]
-SAME: list[tuple[Schedule, Scheduler]] = [  # counted in steps, after a warm-up of so many steps
+SAME: list[tuple[Schedule, Scheduler]] = [  # counted in steps, after a warmup of `warm` steps
     (Constant(), lambda own, warm: lr_scheduler.LambdaLR(own, lambda step: 1.0)),
     (Step(every=1, divide=2), lambda own, warm: _at_epochs(own, warm, 0.5, 1, 2, 3)),
     (Step(at=(2, 3)), lambda own, warm: _at_epochs(own, warm, 0.1, 2, 3)),
@@ -63,12 +63,12 @@ OPTIMIZERS_OF_PYTORCH: list[tuple[Optimizer, Callable[[Any], torch.optim.Optimiz
 
 
 def _at_epochs(own: torch.optim.Optimizer, warm: int, gamma: float, *epochs: int) -> Any:
-    """Epochs of the run, of which a scheduler that follows the warm-up does not see the first steps."""
-    return lr_scheduler.LambdaLR(own, lambda step: gamma ** sum(step + warm >= STEPS * each for each in epochs))
+    """A scheduler with milestones in epochs, shifted by the steps of the warmup."""
+    return lr_scheduler.LambdaLR(own, lambda step: gamma ** sum(step + warm >= STEPS * epoch for epoch in epochs))
 
 
 def network() -> nn.Sequential:
-    """No dropout, so that nothing is drawn."""
+    """A network without dropout, so that no random numbers are drawn."""
     torch.manual_seed(3)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 4))
 
@@ -76,7 +76,7 @@ def network() -> nn.Sequential:
 def in_pytorch(
     make: Callable[[Any], torch.optim.Optimizer], step_rates: Callable[[torch.optim.Optimizer, int], None]
 ) -> dict[str, Tensor]:
-    """The weights after the same batches in a loop of plain PyTorch; `step_rates` is called before each step."""
+    """The weights after training on the same batches in plain PyTorch; `step_rates` is called before each step."""
     model = network()
     parameters = dict(model.named_parameters())
     groups: list[dict[str, Any]] = [{"params": [parameters.pop(name) for name in names]} for names in NAMES]
@@ -92,11 +92,11 @@ def in_pytorch(
         optimizer.zero_grad()
         torch.autograd.backward(F.cross_entropy(model(images), labels))
         optimizer.step()
-    return {name: each.detach() for name, each in model.state_dict().items()}
+    return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
 def stepping(schedule: Scheduler, warmup: Warmup | None) -> Callable[[torch.optim.Optimizer, int], None]:
-    """Rates as PyTorch's scheduler gives them, after its own warm-up where there is one."""
+    """The rates of PyTorch's scheduler, after PyTorch's warmup if there is one."""
     made: list[Any] = []
 
     def step(optimizer: torch.optim.Optimizer, number: int) -> None:
@@ -113,7 +113,7 @@ def stepping(schedule: Scheduler, warmup: Warmup | None) -> Callable[[torch.opti
 
 
 def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
-    """PyTorch's warm-up; its LinearLR cannot begin with 0."""
+    """PyTorch's warmup; LinearLR cannot start at 0."""
     if not warmup.start:
         return lr_scheduler.LambdaLR(optimizer, lambda step: step / WARM)
     shape = lr_scheduler.ConstantLR if warmup.shape == "constant" else lr_scheduler.LinearLR
@@ -122,8 +122,8 @@ def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
 
 def assert_same(model: nn.Module, expected: dict[str, Tensor]) -> None:
     found = model.state_dict()
-    for name, each in expected.items():
-        torch.testing.assert_close(found[name], each, rtol=1e-4, atol=1e-6, msg=name)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
     assert torch.equal(found["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
     assert not torch.equal(found["3.bias"], network().state_dict()["3.bias"])
 
@@ -137,35 +137,35 @@ WARMUPS = [
 
 
 @pytest.mark.parametrize("warmup", WARMUPS, ids=["plain", "from_0", "linear", "constant"])
-@pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda value: getattr(value, "name", ""))
 def test_groups_under_every_schedule(
     tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None
 ) -> None:
-    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    settings, make = OPTIMIZERS_OF_PYTORCH[0]
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, warmup)))
 
 
-@pytest.mark.parametrize(("wanted", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda each: getattr(each, "name", ""))
-@pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda each: each.name)
+@pytest.mark.parametrize(("settings", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda value: value.name)
 def test_groups_of_every_optimizer(
-    tmp_path: Path, schedule: Schedule, wanted: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
+    tmp_path: Path, schedule: Schedule, settings: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
 ) -> None:
-    same = next(each for known, each in SAME if type(known) is type(schedule))
+    same = next(scheduler for known, scheduler in SAME if type(known) is type(schedule))
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=schedule, epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, None)))
 
 
 @pytest.mark.parametrize("warmup", [None, Warmup(steps=WARM, start=0.5)], ids=["plain", "warmup"])
 def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
-    """Nearly nothing is an improvement, so the rate falls after every second epoch."""
-    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    """Almost no epoch counts as an improvement, so the rate falls after every second epoch."""
+    settings, make = OPTIMIZERS_OF_PYTORCH[0]
     schedule = Plateau(patience=0, threshold=1.0, divide=4)
     model = network()
-    result = run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
-    losses = [each.evaluation.loss for each in result.epochs]
+    result = run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    losses = [epoch.evaluation.loss for epoch in result.epochs]
 
     def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
         if not number:
@@ -181,12 +181,12 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     plateau: list[lr_scheduler.ReduceLROnPlateau] = []
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     assert_same(model, in_pytorch(make, rates))
-    assert result.epochs[-1].learning_rate < wanted.lr / 4
+    assert result.epochs[-1].learning_rate < settings.lr / 4
 
 
 def test_groups_in_one_cycle(tmp_path: Path) -> None:
-    """PyTorch's cycle is one step shorter: its last step reaches the end."""
-    wanted, make = OPTIMIZERS_OF_PYTORCH[3]  # whose momentum PyTorch's cycle cannot change either
+    """PyTorch's cycle is one step shorter, because its last step reaches the end."""
+    settings, make = OPTIMIZERS_OF_PYTORCH[3]  # without a momentum that OneCycleLR would change
     count = EPOCHS * STEPS
 
     def same(own: torch.optim.Optimizer, warm: int) -> Any:
@@ -195,11 +195,11 @@ def test_groups_in_one_cycle(tmp_path: Path) -> None:
         return lr_scheduler.OneCycleLR(own, rates, total_steps=count + 1, pct_start=start, cycle_momentum=False)
 
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=OneCycle(), epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=OneCycle(), epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, None)))
 
 
-@pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda each: each.name)
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda value: value.name)
 def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
     changes: dict[str, Any] = {"optimizer": OPTIMIZERS_OF_PYTORCH[2][0], "schedule": schedule, "epochs": EPOCHS}
     whole, half = network(), network()
@@ -209,20 +209,20 @@ def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
     )
     assert stopped.interrupted
     run(tmp_path / "half", network=half, resume=True, **changes)
-    assert all(torch.equal(each, half.state_dict()[key]) for key, each in whole.state_dict().items())
+    assert all(torch.equal(tensor, half.state_dict()[key]) for key, tensor in whole.state_dict().items())
     assert torch.equal(half.state_dict()["0.weight"], network().state_dict()["0.weight"])
 
 
-def test_every_key_and_every_schedule_is_here() -> None:
-    """A new key of a group, optimizer or schedule needs a case above."""
+def test_every_key_schedule_and_optimizer_is_tested() -> None:
+    """A new key of groups, optimizer or schedule needs a case above."""
     assert set(fields_of(ParameterGroup)) == {"match", "lr", "weight_decay"}
-    tested: Sequence[type[Any]] = [*(type(each) for each, _ in SAME), Plateau, OneCycle]
+    tested: Sequence[type[Any]] = [*(type(schedule) for schedule, _ in SAME), Plateau, OneCycle]
     assert set(tested) == set(SCHEDULES)
-    assert {type(each) for each, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)
+    assert {type(optimizer) for optimizer, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is drawn: that takes longer than all else."""
+    """Skip drawing, which would dominate the run time."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
     monkeypatch.setattr(RunFolder, "save_scores", lambda *arguments: None)

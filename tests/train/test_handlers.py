@@ -1,9 +1,7 @@
-"""Handlers of ignite's: which events they are called at, what they find, and what they may do to a run."""
+"""Handlers: the events they are called at, what they find, and what they may change in a run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,58 +9,22 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import (
-    BasicTimeProfiler,
-    EarlyStopping,
-    FastaiLRFinder,
-    HandlersTimeProfiler,
-    LinearCyclicalScheduler,
-    ModelCheckpoint,
     TerminateOnNan,
 )
-from ignite.metrics import Accuracy, RunningAverage
+from ignite.metrics import Accuracy
 from safetensors.torch import load_file
 
 from cnngraph import SpecError
-from cnngraph.recipe.optimizers import Adam, Sgd
+from cnngraph.recipe.optimizers import Adam
 from cnngraph.recipe.schedules import Cosine
-from cnngraph.train import Handler, HandlerView, Result
+from cnngraph.train import Handler, HandlerView
 from cnngraph.train.loop.handlers import load_handlers
-from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_splits
+from tests.train.event_diary import ALL, STEPS, Diary, metrics_of
+from tests.train.support import RecordingReporter, at_batch, exploding, run, small_network, stripe_splits
 
-STEPS = 5  # of an epoch: 36 images in batches of 8
-ALL = [event for event in Events if event is not Events.EXCEPTION_RAISED]
 OF_STEPS = (
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED,
 )  # fmt: skip
-
-
-class Diary:
-    """Writes down which events are fired, with the number of iteration and epoch."""
-
-    def __init__(self, *events: Events) -> None:
-        self.events = events or tuple(ALL)
-        self.entries: list[tuple[str, int, int]] = []
-
-    def attach(self, engine: Engine) -> None:
-        for event in self.events:
-            if event is Events.TERMINATE_SINGLE_EPOCH:
-                engine.add_event_handler(event, self.write_ending, event.name)
-            else:
-                engine.add_event_handler(event, self.write, event.name)
-
-    def write(self, engine: Engine, name: str) -> None:
-        self.entries.append((name, engine.state.iteration, engine.state.epoch))
-
-    def write_ending(self, engine: Engine, name: str, iter_counter: int) -> None:
-        self.write(engine, name)
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, *_ in self.entries]
-
-
-def figures(result: Result) -> list[Any]:
-    return [(epoch.train, epoch.evaluation, epoch.learning_rate) for epoch in result.epochs]
 
 
 def same_run(first: Path, second: Path) -> bool:
@@ -70,7 +32,7 @@ def same_run(first: Path, second: Path) -> bool:
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_events_of_a_run(tmp_path: Path) -> None:
+def test_all_events_of_a_run(tmp_path: Path) -> None:
     diary = Diary()
     run(tmp_path, handlers=(diary,), epochs=2)
     expected = [("STARTED", 0, 0)]
@@ -84,7 +46,7 @@ def test_events_of_a_run(tmp_path: Path) -> None:
     assert diary.entries == [*expected, ("COMPLETED", 2 * STEPS, 2)]
 
 
-def test_events_where_no_handler_listens_to_steps(tmp_path: Path) -> None:
+def test_events_without_step_handlers(tmp_path: Path) -> None:
     diary = Diary(*(event for event in ALL if event not in OF_STEPS))
     run(tmp_path, handlers=(diary,), epochs=2)
     assert diary.entries == [
@@ -99,17 +61,17 @@ def test_events_where_no_handler_listens_to_steps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", [*OF_STEPS, Events.ITERATION_COMPLETED(every=2), Events.ITERATION_STARTED(once=3)])
 @pytest.mark.parametrize("changes", [{}, {"accumulate": 2, "schedule": Cosine(), "optimizer": Adam(lr=0.01)}])
-def test_listening_changes_nothing(tmp_path: Path, event: Any, changes: dict[str, Any]) -> None:
+def test_handlers_do_not_change_the_result(tmp_path: Path, event: Any, changes: dict[str, Any]) -> None:
     called: list[int] = []
 
     def listen(engine: Engine) -> None:
         called.append(engine.state.iteration)
 
     alone = run(tmp_path / "alone", epochs=3, **changes)
-    heard = run(tmp_path / "heard", handlers=((event, listen),), epochs=3, **changes)
+    with_handler = run(tmp_path / "heard", handlers=((event, listen),), epochs=3, **changes)
     assert called
-    assert figures(heard) == figures(alone)
-    assert heard.test == alone.test
+    assert metrics_of(with_handler) == metrics_of(alone)
+    assert with_handler.test == alone.test
     assert same_run(tmp_path / "heard", tmp_path / "alone")
 
 
@@ -123,7 +85,7 @@ def test_a_handler_may_be_attached_during_a_run(tmp_path: Path) -> None:
     assert diary.entries == [("ITERATION_COMPLETED", step, 2 if step <= 10 else 3) for step in range(6, 16)]
 
 
-def test_what_handlers_find(tmp_path: Path) -> None:
+def test_the_state_that_handlers_see(tmp_path: Path) -> None:
     seen: list[HandlerView] = []
     metrics: list[dict[str, float]] = []
 
@@ -159,64 +121,25 @@ def test_what_handlers_find(tmp_path: Path) -> None:
     assert training.evaluators["test"].state.metrics["loss"] == result.test.loss
 
 
-def test_metrics_of_ignite(tmp_path: Path) -> None:
-    found: list[float] = []
-
-    def attach(training: HandlerView) -> None:
-        trainer, evaluator = training.trainer, training.evaluators["validation"]
-        Accuracy().attach(evaluator, "top1")
-        RunningAverage(output_transform=lambda output: output["loss"]).attach(trainer, "smooth_loss")
-        Accuracy(output_transform=lambda output: (output["logits"], output["labels"])).attach(trainer, "learned")
-        trainer.add_event_handler(
-            Events.EPOCH_COMPLETED,
-            lambda engine: found.extend(engine.state.metrics[name] for name in ("validation_top1", "learned")),
-        )
-        trainer.add_event_handler(
-            Events.EPOCH_COMPLETED, lambda engine: found.append(engine.state.metrics["smooth_loss"])
-        )
-
-    result = run(tmp_path, handlers=(attach,), epochs=1)
-    (epoch,) = result.epochs
-    assert found[0] == epoch.evaluation.accuracy
-    assert found[1] == pytest.approx(epoch.train.accuracy)
-    assert 0 < found[2] < 10
-
-
-def test_early_stopping_of_ignite(tmp_path: Path) -> None:
-    def attach(training: HandlerView) -> None:
-        stopping = EarlyStopping(2, lambda engine: engine.state.metrics["accuracy"], training.trainer)
-        training.evaluators["validation"].add_event_handler(Events.COMPLETED, stopping)
-
-    diary = Diary()
-    result = run(tmp_path, handlers=(attach, diary), epochs=9, optimizer=Sgd(lr=1e-30))
-    assert not result.interrupted
-    assert len(result.epochs) == 3
-    assert result.test
-    assert diary.names[-3:] == ["EPOCH_COMPLETED", "TERMINATE", "COMPLETED"]
-    assert json.loads((tmp_path / "metrics.json").read_text())["finished"]
-    longer = run(tmp_path, resume=True, epochs=5, optimizer=Sgd(lr=1e-30))
-    assert [epoch.number for epoch in longer.epochs] == [1, 2, 3, 4, 5]
-
-
 @pytest.mark.parametrize("changes", [{}, {"accumulate": 3}])
 @pytest.mark.parametrize("event", [Events.ITERATION_COMPLETED, Events.ITERATION_STARTED, Events.GET_BATCH_COMPLETED])
 @pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 11])
-def test_a_run_that_a_handler_ends_may_be_resumed(
+def test_a_run_terminated_by_a_handler_can_be_resumed(
     tmp_path: Path, event: Events, step: int, changes: dict[str, Any]
 ) -> None:
     options: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine(), **changes}
     whole = run(tmp_path / "whole", **options)
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
     end = (event(once=step), lambda engine: engine.terminate())
-    half = run(tmp_path / "half", handlers=(end, diary), **options)
-    assert not half.interrupted
-    assert half.test
-    assert len(half.epochs) <= step // STEPS + 1 < 4
+    stopped = run(tmp_path / "half", handlers=(end, diary), **options)
+    assert not stopped.interrupted
+    assert stopped.test
+    assert len(stopped.epochs) <= step // STEPS + 1 < 4
     assert diary.names == ["TERMINATE", "COMPLETED"]
     assert (tmp_path / "half" / "state.pt").exists()
     again = Diary(Events.ITERATION_STARTED, Events.EPOCH_STARTED)
     done = run(tmp_path / "half", network=small_network(5), resume=True, handlers=(again,), **options)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert done.test == whole.test
     assert same_run(tmp_path / "half", tmp_path / "whole")
     assert again.entries[-1] == ("ITERATION_STARTED", 3 * STEPS, 3)
@@ -224,19 +147,19 @@ def test_a_run_that_a_handler_ends_may_be_resumed(
     assert iterations == list(range(iterations[0], 3 * STEPS + 1))
 
 
-def test_a_run_that_a_handler_interrupts(tmp_path: Path) -> None:
+def test_a_run_interrupted_by_a_handler(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=3)
     diary = Diary(Events.INTERRUPT, Events.TERMINATE, Events.COMPLETED)
     stop = (Events.ITERATION_COMPLETED(once=7), lambda engine: engine.interrupt())
-    half = run(tmp_path / "half", handlers=(stop, diary), epochs=3)
-    assert half.interrupted
+    stopped = run(tmp_path / "half", handlers=(stop, diary), epochs=3)
+    assert stopped.interrupted
     assert diary.entries == [("INTERRUPT", 7, 2), ("TERMINATE", 7, 2)]
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
 
 
 @pytest.mark.parametrize("silently", [False, True])
-def test_an_epoch_that_a_handler_ends(tmp_path: Path, silently: bool) -> None:
+def test_an_epoch_terminated_by_a_handler(tmp_path: Path, silently: bool) -> None:
     diary = Diary(Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.TERMINATE_SINGLE_EPOCH)
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate_epoch(skip_epoch_completed=silently))
     result = run(tmp_path, handlers=(end, diary), epochs=2)
@@ -249,7 +172,7 @@ def test_an_epoch_that_a_handler_ends(tmp_path: Path, silently: bool) -> None:
     assert [epoch.number for epoch in longer.epochs] == [1, 2, 3]
 
 
-def test_an_exception_is_seen_once_and_not_swallowed(tmp_path: Path) -> None:
+def test_exception_handlers_are_called_once(tmp_path: Path) -> None:
     seen: list[BaseException] = []
 
     def look(error: BaseException) -> None:
@@ -267,7 +190,7 @@ def fails(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "event", [Events.STARTED, Events.ITERATION_COMPLETED, Events.ITERATION_STARTED(every=2), Events.EPOCH_COMPLETED]
 )
-def test_a_handler_that_fails_is_named(tmp_path: Path, event: Any) -> None:
+def test_a_failing_handler_is_named(tmp_path: Path, event: Any) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, handlers=((event, fails),))
     (diagnostic,) = caught.value.diagnostics
@@ -277,7 +200,7 @@ def test_a_handler_that_fails_is_named(tmp_path: Path, event: Any) -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_a_handler_of_an_evaluator_that_fails_is_named(tmp_path: Path) -> None:
+def test_a_failing_handler_of_an_evaluator_is_named(tmp_path: Path) -> None:
     def attach(training: HandlerView) -> None:
         training.evaluators["validation"].add_event_handler(Events.COMPLETED, fails)
 
@@ -285,7 +208,7 @@ def test_a_handler_of_an_evaluator_that_fails_is_named(tmp_path: Path) -> None:
         run(tmp_path, handlers=(attach,))
 
 
-def test_what_fails_in_the_network_is_not_a_handlers_fault(tmp_path: Path) -> None:
+def test_an_exception_of_the_network_is_not_attributed_to_a_handler(tmp_path: Path) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -324,64 +247,6 @@ def test_what_is_not_a_handler(tmp_path: Path, handler: Handler, message: str) -
     assert (diagnostic.code, bool(diagnostic.help)) == ("E649", True)
 
 
-@pytest.mark.parametrize("make", [BasicTimeProfiler, HandlersTimeProfiler])
-def test_profilers_of_ignite(tmp_path: Path, make: Callable[[], Any]) -> None:
-    profiler = make()
-    run(tmp_path, handlers=(profiler, Diary()))
-    results = profiler.get_results()
-    assert results
-    if make is BasicTimeProfiler:
-        assert results["processing_stats"]["total"] > 0
-        assert (profiler.max_epochs, profiler.total_num_iters) == (2, 2 * STEPS)
-        assert (profiler.processing_times > 0).all()
-    else:
-        assert sum(row[1] == "ITERATION_COMPLETED" and row[2] != "not triggered" for row in results) >= 1
-
-
-def test_a_schedule_of_ignite(tmp_path: Path) -> None:
-    rates: list[float] = []
-
-    def attach(training: HandlerView) -> None:
-        scheduler = LinearCyclicalScheduler(training.optimizer, "lr", 0.1, 0.01, cycle_size=4 * STEPS)
-        training.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
-        optimizer = training.optimizer
-        training.trainer.add_event_handler(
-            Events.ITERATION_COMPLETED, lambda: rates.append(optimizer.param_groups[0]["lr"])
-        )
-
-    result = run(tmp_path, handlers=(attach,))
-    assert rates[0] == pytest.approx(0.1)
-    assert rates == sorted(rates, reverse=True)
-    assert [epoch.learning_rate for epoch in result.epochs] == pytest.approx([rates[STEPS - 1], rates[-1]])
-
-
-def test_checkpoints_of_ignite(tmp_path: Path) -> None:
-    def attach(training: HandlerView) -> None:
-        saving = ModelCheckpoint(str(training.folder / "ignite"), n_saved=None, require_empty=False)
-        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, saving, {"model": training.model})
-
-    run(tmp_path, handlers=(attach,))
-    assert [path.name for path in sorted((tmp_path / "ignite").iterdir())] == ["model_10.pt", "model_5.pt"]
-
-
-def test_a_search_for_the_learning_rate(tmp_path: Path) -> None:
-    finder = FastaiLRFinder()
-
-    def attach(training: HandlerView) -> None:
-        kept = {"model": training.model, "optimizer": training.optimizer}
-        options: dict[str, Any] = {"num_iter": 12, "end_lr": 10.0, "start_lr": 1e-4}
-        training.enter(
-            finder.attach(training.trainer, kept, output_transform=lambda output: output["loss"].item(), **options)
-        )
-
-    with pytest.warns(UserWarning, match="without loss diverging"):
-        run(tmp_path, handlers=(attach,), epochs=20)
-    rates = finder.get_results()["lr"]
-    assert len(rates) == 13
-    assert rates == sorted(rates)
-    assert 1e-4 < finder.lr_suggestion() < 10
-
-
 def test_a_handler_may_evaluate_within_an_epoch(tmp_path: Path) -> None:
     found: list[float] = []
 
@@ -393,10 +258,10 @@ def test_a_handler_may_evaluate_within_an_epoch(tmp_path: Path) -> None:
     alone = run(tmp_path / "alone")
     result = run(tmp_path / "run", handlers=(attach,))
     assert len(found) == 5
-    assert figures(result) == figures(alone)
+    assert metrics_of(result) == metrics_of(alone)
 
 
-def test_what_is_entered_is_left_at_the_end(tmp_path: Path) -> None:
+def test_context_managers_are_closed_at_the_end(tmp_path: Path) -> None:
     class Door:
         is_open = False
 
@@ -421,17 +286,17 @@ def test_what_is_entered_is_left_at_the_end(tmp_path: Path) -> None:
     assert not door.is_open
 
 
-def test_handlers_of_a_run_that_has_nothing_left_to_do(tmp_path: Path) -> None:
-    told = Remembering()
+def test_handlers_of_a_finished_run(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
     run(tmp_path, epochs=2)
     diary = Diary(*(event for event in ALL if event not in OF_STEPS))
-    result = run(tmp_path, epochs=2, resume=True, handlers=(diary,), reporter=told)
+    result = run(tmp_path, epochs=2, resume=True, handlers=(diary,), reporter=reporter)
     assert diary.entries == [("COMPLETED", 2 * STEPS, 2)]
     assert result.test
-    assert told.looked_at == ["test"]
+    assert reporter.evaluated == ["test"]
 
 
-def test_a_run_that_ends_in_its_first_epoch(tmp_path: Path) -> None:
+def test_a_run_terminated_in_its_first_epoch(tmp_path: Path) -> None:
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate(skip_completed=True))
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
     result = run(tmp_path, handlers=(end, diary), splits=stripe_splits(validation=False), validation=None)

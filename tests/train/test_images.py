@@ -1,4 +1,4 @@
-"""Images in memory: parts, batches, augmentation, normalisation."""
+"""Images in memory: splits, batches, augmentation, normalisation."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def epochs(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor
 
 
 def labels_of(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
-    return [each for _, labels in batches for each in labels.tolist()]
+    return [label for _, labels in batches for label in labels.tolist()]
 
 
 def test_a_split_is_stratified_and_follows_the_seed() -> None:
     images = InMemory(torch.zeros(120, 2, 2, 1, dtype=torch.uint8), torch.tensor([0] * 80 + [1] * 30 + [2] * 10))
     rest, aside = Split.all_of(images).hold_out(0.1, seed=3)
-    assert [int((images.labels[aside.indices] == each).sum()) for each in range(3)] == [8, 3, 1]
+    assert [int((images.labels[aside.indices] == index).sum()) for index in range(3)] == [8, 3, 1]
     assert sorted([*rest.indices.tolist(), *aside.indices.tolist()]) == list(range(120))
     again, other = Split.all_of(images).hold_out(0.1, seed=3)[1], Split.all_of(images).hold_out(0.1, seed=4)[1]
     assert torch.equal(aside.indices, again.indices)
     assert not torch.equal(aside.indices, other.indices)
 
 
-def test_a_split_leaves_something_of_every_class() -> None:
+def test_a_split_has_images_of_every_class() -> None:
     images = InMemory(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), torch.tensor([0, 1, 1, 2, 2]))
     rest, aside = Split.all_of(images).hold_out(0.9, seed=0)
     assert set(images.labels[rest.indices].tolist()) == {0, 1, 2}
@@ -65,7 +65,7 @@ def test_chosen_classes_are_labelled_in_the_order_given() -> None:
     assert torch.equal(chosen.pixels[0], stripes(12).pixels[0])
 
 
-def test_resizing_keeps_what_is_right_already() -> None:
+def test_images_of_the_right_size_are_not_resized() -> None:
     images = stripes(4)
     assert images.resized(8, 8) is images
     small = images.resized(4, 6)
@@ -75,7 +75,7 @@ def test_resizing_keeps_what_is_right_already() -> None:
     assert torch.equal(flat.resized(5, 3).pixels, torch.full((2, 5, 3, 3), 77, dtype=torch.uint8))
 
 
-def test_normalisation_is_torchvisions() -> None:
+def test_normalisation_equals_torchvision() -> None:
     images = colourful(4)
     recipe = replace(RECIPE, normalize=Normalize(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)))
     made = Preparation.of(recipe, 3, CPU).for_evaluation(images.pixels)
@@ -86,7 +86,7 @@ def test_normalisation_is_torchvisions() -> None:
     assert torch.equal((plain * 255).round().byte().permute(0, 2, 3, 1), images.pixels)
 
 
-def test_an_epoch_has_every_image_once_in_an_order_of_its_own() -> None:
+def test_every_epoch_has_every_image_once_in_another_order() -> None:
     made = loader(10, 4)
     first, second = labels_of(epochs(made, 1)), labels_of(epochs(made, 2))[10:]
     assert sorted(first) == sorted(second) == list(range(10))
@@ -98,7 +98,7 @@ def test_an_epoch_has_every_image_once_in_an_order_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("count", "size", "steps"), [(10, 4, 3), (9, 4, 2), (8, 4, 2), (3, 8, 1), (1, 8, 1), (3, 1, 3)]
 )
-def test_a_last_batch_of_one_image_is_left_out(count: int, size: int, steps: int) -> None:
+def test_a_last_batch_of_one_image_is_skipped(count: int, size: int, steps: int) -> None:
     made = loader(count, size)
     assert made.steps == steps
     assert len(epochs(made, 1)) == steps
@@ -108,7 +108,7 @@ AUGMENTED = replace(RECIPE, normalize=None, augment=Augment(pad=2, crop=(6, 5), 
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 3, 4])
-def test_batches_go_on_from_any_step(done: int) -> None:
+def test_batches_can_be_resumed_at_any_step(done: int) -> None:
     whole = epochs(loader(10, 4, AUGMENTED), 2)
     rest = epochs(loader(10, 4, AUGMENTED), 2, done)
     assert labels_of(rest) == labels_of(whole[done:])
@@ -116,14 +116,14 @@ def test_batches_go_on_from_any_step(done: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "torchs"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate")]
+    ("mode", "torch_mode"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate")]
 )
-def test_augmentation_shifts_and_mirrors_each_image_by_itself(words: str, torchs: str) -> None:
-    """Every augmented image is found among all shifts of the padded one and of its mirror image."""
+def test_images_are_shifted_and_mirrored_independently(mode: str, torch_mode: str) -> None:
+    """Every augmented image equals some shift of the padded image or of its mirror image."""
     images = colourful(40)
     channels_first = images.pixels.permute(0, 3, 1, 2).float()
-    padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torchs).byte().permute(0, 2, 3, 1)
-    recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=words))
+    padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torch_mode).byte().permute(0, 2, 3, 1)
+    recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=mode))
     made = Preparation.of(recipe, 3, CPU).for_training(images.pixels, Draws(5, len(images.pixels)))
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     found = set()
@@ -142,14 +142,14 @@ def test_augmentation_shifts_and_mirrors_each_image_by_itself(words: str, torchs
     assert {mirrored for *_, mirrored in found} == {False, True}
 
 
-def test_evaluation_sees_the_middle_as_it_is() -> None:
+def test_evaluation_images_are_not_augmented() -> None:
     images = colourful(3)
     preparation = Preparation.of(replace(AUGMENTED, augment=Augment(crop=(4, 3), flip=True)), 3, CPU)
     made = (preparation.for_evaluation(images.pixels) * 255).round().byte().permute(0, 2, 3, 1)
     assert torch.equal(made, images.pixels[:, 1:5, 1:4])
 
 
-def test_an_evaluation_goes_through_a_part_in_order() -> None:
+def test_evaluation_keeps_the_order_of_images() -> None:
     split = Split(colourful(600), torch.arange(0, 600, 2))
     made = EvaluationLoader(split, Preparation.of(RECIPE, 3, CPU), CPU)
     batches = list(made)
@@ -157,7 +157,7 @@ def test_an_evaluation_goes_through_a_part_in_order() -> None:
     assert labels_of(batches) == list(range(0, 600, 2))
 
 
-def test_sixteen_bits_of_grey_are_not_all_white(tmp_path: Path) -> None:
+def test_16_bit_grey_images_are_scaled(tmp_path: Path) -> None:
     values = np.array([[0, 4_000], [40_000, 65_535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     assert decode(tmp_path / "deep.png", (1, 2, 2)).flatten().tolist() == [0, 15, 156, 255]
@@ -173,7 +173,7 @@ def test_sixteen_bits_of_grey_are_not_all_white(tmp_path: Path) -> None:
         ([[0.0, float("nan")], [1.0, 1.0]], "from nan to nan"),
     ],
 )
-def test_fractions_are_bytes_or_go_to_one(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:
+def test_float_images_are_bytes_or_fractions(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:
     file = tmp_path / "fractions.tif"
     Image.fromarray(np.array(values, dtype=np.float32)).save(file)
     if isinstance(read, list):

@@ -1,4 +1,4 @@
-"""Loggers of ignite's: what they log of a run, where, and what happens where one is not installed."""
+"""ignite's loggers: the values they log, and the error if a logger is not installed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cnngraph.train import HandlerView, Result
 from cnngraph.train.loop.loggers import LOGGERS, LogHandler, attach_logger, check_loggers
 from tests.train.support import run
 
-STEPS = 5  # of an epoch
+STEPS = 5  # per epoch
 
 
 class Notebook(BaseLogger):
-    """A logger of ignite's kind that remembers scalars: (name, step) and the value."""
+    """A logger of ignite that records scalars by (name, step)."""
 
     def __init__(self) -> None:
         self.scalars: dict[tuple[str, int], float] = {}
@@ -44,7 +44,7 @@ class Notebook(BaseLogger):
 
 
 def expected(result: Result, scale: int = 1) -> dict[tuple[str, int], float]:
-    """Every scalar of a run, at its epoch; `scale` is the number of steps in one where steps are counted."""
+    """Every scalar of a run by epoch; `scale` is the number of steps per epoch if steps are counted."""
     scalars = {}
     for epoch in result.epochs:
         for split, metrics in (("train", epoch.train), (epoch.evaluation_split, epoch.evaluation)):
@@ -58,14 +58,14 @@ def expected(result: Result, scale: int = 1) -> dict[tuple[str, int], float]:
     return scalars | {(f"{name}/test", at * scale): value for name, value in result.test._asdict().items()}
 
 
-def test_what_is_logged(tmp_path: Path) -> None:
+def test_logged_values(tmp_path: Path) -> None:
     logger = Notebook()
     result = run(tmp_path, handlers=(logger,))
     assert logger.scalars == expected(result)
     assert logger.closed
 
 
-def test_the_loss_of_steps_is_logged_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_loss_of_steps_is_logged_on_request(tmp_path: Path) -> None:
     logger = Notebook()
     result = run(tmp_path, handlers=(lambda training: attach_logger(training.enter(logger), training, 2),))
     steps = {key: value for key, value in logger.scalars.items() if key[0].startswith("step/")}
@@ -75,14 +75,14 @@ def test_the_loss_of_steps_is_logged_where_it_is_asked_for(tmp_path: Path) -> No
 
 
 def tensorboard(folder: Path) -> Any:
-    """What TensorBoard reads."""
+    """The scalars that TensorBoard reads."""
     accumulators: Any = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     read = accumulators.EventAccumulator(str(folder / "tensorboard"))
     read.Reload()
     return read
 
 
-def test_tensorboard_reads_what_is_logged(tmp_path: Path) -> None:
+def test_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     run(tmp_path, epochs=1, handlers=(LogHandler("tensorboard"),))
     result = run(tmp_path, epochs=3, resume=True, handlers=(LogHandler("tensorboard"),))
@@ -91,13 +91,13 @@ def test_tensorboard_reads_what_is_logged(tmp_path: Path) -> None:
         (name, event.step): event.value
         for name in read.Tags()["scalars"]
         for event in read.Scalars(name)
-        if not name.endswith("/test")  # the first half logged its own
+        if not name.endswith("/test")  # the first half logged its test metrics
     }
     assert found == pytest.approx({key: value for key, value in expected(result).items() if key[0][-5:] != "/test"})
     assert b"optimizer" in read.Tensors("recipe/text_summary")[0].tensor_proto.string_val[0]
 
 
-def test_mlflow_keeps_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow: Any = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
@@ -123,7 +123,7 @@ def test_mlflow_keeps_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {step for name, step in found if name == "step/loss"} == {2, 4, 6, 8, 10}
 
 
-def test_wandb_keeps_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wandb: Any = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -133,7 +133,7 @@ def test_wandb_keeps_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         training.opened.callback(lambda: found.extend([dict(wandb.run.summary), dict(wandb.run.config)]))
 
     result = run(tmp_path, handlers=(LogHandler("wandb"), look))
-    summary, config = found  # W&B holds the scalars of the last epoch back until it is closed
+    summary, config = found  # W&B logs the scalars of the last epoch when it is closed
     assert summary["loss/validation"] == result.epochs[-2].evaluation.loss
     assert summary["accuracy/train"] == result.epochs[-2].train.accuracy
     assert (config["network"], config["optimizer.name"]) == ("small", "sgd")
@@ -147,7 +147,7 @@ def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     assert (caught.value.message, caught.value.help) == ("MLflow is not installed", "pip install mlflow")
 
 
-def test_a_logger_that_is_unknown() -> None:
+def test_an_unknown_logger() -> None:
     with pytest.raises(SpecError, match="there is no logger `tensorbord`") as caught:
         check_loggers(["tensorbord"])
     (diagnostic,) = caught.value.diagnostics
@@ -155,7 +155,7 @@ def test_a_logger_that_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("name", LOGGERS)
-def test_a_logger_that_fails_is_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_logger_is_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ignite.handlers." + LOGGERS[name].logger, None)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(SpecError, match=f"the logger `{name}` cannot be opened: ") as caught:

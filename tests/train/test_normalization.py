@@ -1,4 +1,4 @@
-"""Mean and deviation where nobody has published them."""
+"""Mean and standard deviation of data without published values, and warnings about degenerate images."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def colours(count: int) -> InMemory:
 
 
 def files_of(images: InMemory, root: Path) -> OnDisk:
-    for index, each in enumerate(images.pixels):
-        Image.fromarray(np.asarray(each)).save(root / f"{index:02}.png")
+    for index, pixels in enumerate(images.pixels):
+        Image.fromarray(np.asarray(pixels)).save(root / f"{index:02}.png")
     return OnDisk(tuple(map(str, sorted(root.iterdir()))), images.labels, images.shape, 0)
 
 
-def test_images_in_memory_are_measured_whole() -> None:
+def test_images_in_memory_are_measured_completely() -> None:
     images = colours(700)
     split = Split(images, torch.arange(0, 700, 2))
     found = measure(split)
@@ -46,7 +46,7 @@ def test_images_in_memory_are_measured_whole() -> None:
     assert normalized.mean((0, 2, 3)).abs().max() < 1e-3
 
 
-def test_a_channel_that_never_changes() -> None:
+def test_a_constant_channel() -> None:
     images = InMemory(torch.full((4, 2, 2, 1), 255, dtype=torch.uint8), torch.zeros(4))
     assert measure(Split.all_of(images)) == Normalize(mean=(1.0,), std=(1.0,))
 
@@ -72,7 +72,7 @@ def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch
         (replace(RECIPE, data=ImageFolder(), normalize=Normalize(mean=(0.5,), std=(0.5,))), False),
     ],
 )
-def test_what_is_known_is_not_measured(recipe: Recipe, measured: bool) -> None:
+def test_known_values_are_not_measured(recipe: Recipe, measured: bool) -> None:
     notes: list[str] = []
     found = with_normalization(recipe, Split.all_of(colours(8)), notes.append)
     assert (found != recipe) == measured == bool(notes)
@@ -83,7 +83,7 @@ def test_what_is_known_is_not_measured(recipe: Recipe, measured: bool) -> None:
         assert with_normalization(found, Split.all_of(colours(4)), notes.append) is found
 
 
-def test_published_figures_have_a_number_for_each_channel() -> None:
+def test_published_values_have_one_number_per_channel() -> None:
     assert {"svhn", "stl10", "imagenet"} < set(MEAN_AND_STD)
     assert "kmnist" not in MEAN_AND_STD
     for mean, std in MEAN_AND_STD.values():
@@ -97,7 +97,7 @@ def warned(pixels: torch.Tensor, figures: Normalize | None = None) -> list[str]:
     return [note.removeprefix("warning[W620]: ").partition("\n")[0] for note in notes]
 
 
-def test_images_that_show_something_are_fine() -> None:
+def test_ordinary_images_get_no_warning() -> None:
     assert warned(colours(40).pixels) == []
     assert warned(colours(1).pixels) == []
     some_flat = colours(40).pixels
@@ -106,39 +106,39 @@ def test_images_that_show_something_are_fine() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 77, 255])
-def test_flat_images_are_warned_of(value: int) -> None:
+def test_constant_images_get_a_warning(value: int) -> None:
     every = torch.full((40, 6, 5, 3), value, dtype=torch.uint8)
     assert warned(every) == ["32 of 32 checked training images have the same value at every pixel"]
     half = colours(40).pixels
     half[::2] = value
-    (told,) = warned(half)
-    assert told.endswith(" of 32 checked training images have the same value at every pixel")
+    (warning,) = warned(half)
+    assert warning.endswith(" of 32 checked training images have the same value at every pixel")
 
 
-def test_images_of_few_grey_levels_are_warned_of() -> None:
+def test_images_of_few_grey_levels_get_a_warning() -> None:
     dark = colours(40).pixels // 16
     assert warned(dark) == ["32 of 32 checked training images span fewer than 24 grey levels"]
 
 
-def test_equal_images_are_warned_of() -> None:
+def test_equal_images_get_a_warning() -> None:
     assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 checked training images are equal"]
 
 
-def test_images_that_normalisation_makes_equal_are_warned_of() -> None:
-    (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
-    assert told.startswith("after normalisation the values hardly differ: mean ")
-    (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
-    assert told == "after normalisation some values are not finite"
+def test_images_that_normalisation_makes_equal_get_a_warning() -> None:
+    (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
+    assert warning.startswith("after normalisation the values hardly differ: mean ")
+    (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
+    assert warning == "after normalisation some values are not finite"
 
 
-def test_files_on_disk_are_checked_as_well(tmp_path: Path) -> None:
+def test_files_on_disk_are_checked(tmp_path: Path) -> None:
     black = InMemory(torch.zeros(6, 4, 4, 3, dtype=torch.uint8), torch.zeros(6, dtype=torch.long))
     notes: list[str] = []
     with_normalization(replace(RECIPE, normalize="data"), Split.all_of(files_of(black, tmp_path)), notes.append)
     assert notes[-1].startswith("warning[W620]: 6 of 6 checked training images have the same value")
 
 
-def test_a_set_of_which_nothing_can_be_read_is_not_measured(tmp_path: Path) -> None:
+def test_unreadable_images_are_not_measured(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     images = OnDisk((str(tmp_path / "a.png"),), torch.zeros(1, dtype=torch.long), (3, 4, 4), 0, skip_broken=True)
     with pytest.raises(SpecError, match="none of the 1 training images can be read"):

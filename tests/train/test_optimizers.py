@@ -1,4 +1,4 @@
-"""Groups of parameters: which they are, and that they learn as their group says."""
+"""Parameter groups: which parameters they match, and that their settings are applied."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def network(tmp_path: Path) -> torch.nn.Module:
 
 def grouped(network: torch.nn.Module, *groups: ParameterGroup) -> list[list[str]]:
     """The names of the parameters in each of an optimizer's groups."""
-    names = {id(each): name for name, each in network.named_parameters()}
+    names = {id(tensor): name for name, tensor in network.named_parameters()}
     made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
-    return [[names[id(each)] for each in group["params"]] for group in made.param_groups]
+    return [[names[id(parameter)] for parameter in group["params"]] for group in made.param_groups]
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,15 @@ def grouped(network: torch.nn.Module, *groups: ParameterGroup) -> list[list[str]
         ("**.conv.bias", ["layer.0.conv.bias", "layer.1.conv.bias"]),
     ],
 )  # fmt: skip
-def test_what_a_group_fits(network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]) -> None:
+def test_which_parameters_a_group_matches(
+    network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]
+) -> None:
     others, found = grouped(network, ParameterGroup(match=match))
     assert found == names
     assert sorted(others + found) == sorted(name for name, _ in network.named_parameters())
 
 
-def test_the_last_group_that_fits_counts_alone(network: torch.nn.Module) -> None:
+def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
     made = make_optimizer(
         Sgd(
             lr=0.1,
@@ -72,32 +74,32 @@ def test_the_last_group_that_fits_counts_alone(network: torch.nn.Module) -> None
     assert said == [(0.1, 0.5, 5), (0.1, 0.0, 5), (0.3, 0.5, 2)]
 
 
-def test_a_group_of_everything(network: torch.nn.Module) -> None:
+def test_a_group_of_all_parameters(network: torch.nn.Module) -> None:
     assert len(grouped(network, ParameterGroup(match=("**",)))) == 1
 
 
-def test_groups_learn_at_their_own_rates(tmp_path: Path) -> None:
-    """Plain steps of gradients: those of rate 0 stay, the others move, and the schedule falls on all of them."""
+def test_groups_have_their_own_learning_rates(tmp_path: Path) -> None:
+    """Plain gradient steps: rate 0 keeps parameters unchanged, and the schedule applies to all groups."""
     network = small_network()
-    before = {name: each.detach().clone() for name, each in network.named_parameters()}
+    before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
     optimizer = Sgd(lr=0.1, groups=(ParameterGroup(match="0", lr=0.0), ParameterGroup(match="1", lr=0.2)))
     result = run(tmp_path, network=network, optimizer=optimizer, schedule=Step(every=1, divide=10))
-    moved = {name for name, each in network.named_parameters() if not torch.equal(each, before[name])}
+    moved = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
     assert moved == {"1.weight", "1.bias", "5.weight", "5.bias"}
-    assert [each.learning_rate for each in result.epochs] == [0.1, pytest.approx(0.01)]
+    assert [epoch.learning_rate for epoch in result.epochs] == [0.1, pytest.approx(0.01)]
 
 
-def test_decay_of_a_group(tmp_path: Path) -> None:
-    """With a decay of 1 / rate a step takes all of a weight away, so what keeps its size has no decay."""
+def test_groups_have_their_own_weight_decay(tmp_path: Path) -> None:
+    """With a decay of 1 / rate a step removes a weight entirely, so parameters that keep their size have no decay."""
     network = small_network()
     optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(ParameterGroup(match="1", weight_decay=0),))
     run(tmp_path, network=network, optimizer=optimizer, epochs=1)
-    sizes = {name: float(each.detach().abs().mean()) for name, each in network.named_parameters()}
+    sizes = {name: float(tensor.detach().abs().mean()) for name, tensor in network.named_parameters()}
     assert sizes["0.weight"] < 0.01
     assert sizes["1.weight"] > 0.9
 
 
-def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
+def test_groups_that_match_nothing(network: torch.nn.Module) -> None:
 
     groups = (ParameterGroup(match=("norm", "layer3.*")), ParameterGroup(match="batchnorm"))
     graph = network.graph
@@ -113,7 +115,7 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
     assert (first.span, second.span) == (place, None)
 
 
-def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
+def test_group_errors_are_raised_before_a_folder_is_created(tmp_path: Path, network: torch.nn.Module) -> None:
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(ParameterGroup(match="conv2"),)))
     with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match: .* matches no parameter"):
         train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]

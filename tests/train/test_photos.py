@@ -1,4 +1,4 @@
-"""A run on a folder of photographs, from the files to the run's folder and on from there."""
+"""A run on a folder of photographs, and resuming it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, Normalize
-from tests.train.support import Remembering, train_graph
+from tests.train.support import RecordingReporter, train_graph
 
 SPEC = """\
 cnngraph: 1
@@ -46,7 +46,7 @@ def read(path: Path) -> Recipe:
 
 
 @pytest.mark.parametrize("augment", [Augment(), CROP])
-def test_broken_files_and_measured_figures_are_written_down(tmp_path: Path, augment: Augment) -> None:
+def test_broken_files_and_measured_values_are_recorded(tmp_path: Path, augment: Augment) -> None:
     lay(tmp_path / "photos")
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(
@@ -59,16 +59,16 @@ def test_broken_files_and_measured_figures_are_written_down(tmp_path: Path, augm
         workers=0,
         validation=0.4,
     )
-    graph, told = cnngraph.load(tmp_path / "net.yaml"), Remembering()
+    graph, reporter = cnngraph.load(tmp_path / "net.yaml"), RecordingReporter()
     places = {"data_dir": tmp_path / "photos", "out": tmp_path / "run"}
-    train_graph(graph, recipe, spec_text=SPEC, reporter=told, **places)  # type: ignore[arg-type]
+    train_graph(graph, recipe, spec_text=SPEC, reporter=reporter, **places)  # type: ignore[arg-type]
     skipped = (tmp_path / "run" / "skipped.txt").read_text(encoding="utf-8").splitlines()
     assert skipped == [str(tmp_path / "photos" / name / "9.jpg") for name in ("ant", "bee")]
-    assert any("skipped: 2, see skipped.txt" in note for note in told.notes)
+    assert any("skipped: 2, see skipped.txt" in note for note in reporter.notes)
     kept = read(tmp_path / "run" / "recipe.yaml")
     assert isinstance(kept.normalize, Normalize)
     assert kept.normalize.mean == pytest.approx([0.5] * 3, abs=0.05)
-    again = Remembering()
+    again = RecordingReporter()
     more = replace(kept, epochs=2, workers=1)
     result = train_graph(graph, more, spec_text=SPEC, reporter=again, resume=True, **places)  # type: ignore[arg-type]
     assert len(result.epochs) == 2

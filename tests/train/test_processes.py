@@ -1,4 +1,4 @@
-"""One network trained by several processes, as torchrun starts them."""
+"""Training one network in several processes, as torchrun starts them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ from cnngraph.train import HandlerView, world
 from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.world import process_group
-from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
+from tests.train.killable import (
+    PROCESSES,
+    RECIPE,
+    SPEC,
+    Death,
+    finished,
+    outcome,
+    start,
+    start_together,
+    torchrun_environments,
+)
 from tests.train.support import CPU
 
 PLAIN = """\
@@ -37,7 +47,7 @@ nodes:
   conv: {op: conv, out: 4, kernel: 3, padding: half, stride: 2}
   relu: relu
   fc: [flatten, {op: linear, out: 4}]
-"""  # without batch norm, dropout and mixup nothing depends on who learns from what
+"""  # without batch norm, dropout and mixup, the result does not depend on the distribution of images
 BLOCKS = """\
 cnngraph: 1
 name: mortal
@@ -52,54 +62,56 @@ nodes:
   block: {op: unit, out: 5}
   fc: [flatten, {op: linear, out: 4}]
 """
-DEADLY = 20  # the number of a write in the second epoch
+DEADLY = 20  # the index of a write in epoch 2
 LEARNING = replace(
     RECIPE,
-    batch_size=10,  # 36 images: 3 batches, and 6 images that 4 processes cannot share
+    batch_size=10,  # 36 images: 3 batches and 6 images, which 4 processes cannot share evenly
     optimizer=Sgd(lr=0.1, momentum=0.9),
     augment=Augment(pad=1, crop=(8, 8), flip=True),
 )
 
 
 def train(size: int, folder: Path, recipe: Recipe = LEARNING, spec: str = PLAIN) -> dict[str, Any]:
-    """Train with so many processes, or go on; the figures."""
+    """Train in several processes, or resume; returns the metrics."""
     for process in start_together(size, folder, recipe, spec=spec) if size > 1 else [start(folder, recipe, spec=spec)]:
         process.join(60)
         assert process.exitcode == 0
-    return figures(folder)
+    return metrics_of(folder)
 
 
-def figures(folder: Path) -> dict[str, Any]:
-    """Every figure of a run but times."""
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """The metrics of a run without times."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    rows = {f"{row['epoch']} {key}": each for row in metrics["epochs"] for key, each in row.items()}
-    test = {f"test {key}": each for key, each in metrics["test"].items()}
-    return {key: each for key, each in (rows | test).items() if "second" not in key}
+    rows = {f"{row['epoch']} {key}": value for row in metrics["epochs"] for key, value in row.items()}
+    test = {f"test {key}": tensor for key, tensor in metrics["test"].items()}
+    return {key: value for key, value in (rows | test).items() if "second" not in key}
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The figures of one process."""
+    """The metrics of a single process."""
     return train(1, tmp_path_factory.mktemp("alone") / "run")
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
-def test_processes_agree_with_one(tmp_path: Path, alone: dict[str, Any], size: int) -> None:
+def test_several_processes_train_like_one(tmp_path: Path, alone: dict[str, Any], size: int) -> None:
     together = train(size, tmp_path / "run")
     assert together == pytest.approx(alone, rel=1e-5)
     assert alone["2 train_loss"] < alone["1 train_loss"]
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1), (2, 3)])
-def test_either_goes_on_with_the_others_run(tmp_path: Path, alone: dict[str, Any], first: int, second: int) -> None:
-    """A run that died after its first epoch is finished by another number of processes."""
+def test_a_run_can_be_resumed_with_another_number_of_processes(
+    tmp_path: Path, alone: dict[str, Any], first: int, second: int
+) -> None:
+    """A run killed after its first epoch is resumed with another number of processes."""
     folder = tmp_path / "run"
     train_and_die(first, folder, LEARNING)
     assert train(second, folder) == pytest.approx(alone, rel=1e-5)
 
 
 def train_and_die(size: int, folder: Path, recipe: Recipe, spec: str = PLAIN) -> None:
-    """Train until the leader is killed in the second epoch; the others then end by themselves."""
+    """Train until the leader is killed in epoch 2; the other processes then exit."""
     death = Death(DEADLY, within=False)
     processes = start_together(size, folder, recipe, death, spec) if size > 1 else [start(folder, recipe, death, spec)]
     for number, process in enumerate(processes):
@@ -108,8 +120,8 @@ def train_and_die(size: int, folder: Path, recipe: Recipe, spec: str = PLAIN) ->
     assert not finished(folder)
 
 
-def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group of one process stands for the one that is left; gloo's error is what it gets where the other is gone."""
+def test_the_loss_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of one process simulates the remaining one, with the error that gloo raises if the other is gone."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -125,7 +137,7 @@ def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch)
 
 
 def end_in_the_second_process(training: HandlerView) -> None:
-    """A handler that only one of the processes has."""
+    """A handler that terminates only in the second process."""
     if not training.leads:
         training.trainer.add_event_handler(Events.ITERATION_COMPLETED(once=5), training.trainer.terminate)
 
@@ -142,7 +154,7 @@ def test_a_handler_of_one_process_ends_all_of_them(tmp_path: Path) -> None:
 
 
 def test_exact_resume(tmp_path: Path) -> None:
-    """With batch norm, dropout, a moving average and mixed images, too, a run of two goes on to the same bits."""
+    """With batch norm, dropout, a moving average and mixup, a run of two processes is resumed exactly."""
     whole = outcome_of_two(tmp_path / "whole")
     train_and_die(2, tmp_path / "run", RECIPE, SPEC)
     assert outcome_of_two(tmp_path / "run") == whole
@@ -154,8 +166,8 @@ def outcome_of_two(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])
-def test_sharded_weights_are_the_same(tmp_path: Path, ema: float | None) -> None:
-    """What FSDP trains is what DDP does, and one process goes on with it."""
+def test_fsdp_trains_like_ddp(tmp_path: Path, ema: float | None) -> None:
+    """FSDP trains the same weights as DDP, and a single process can resume the run."""
     recipe = replace(LEARNING, ema=ema, clip=Clip(norm=1.0), optimizer=Adam(lr=0.01), checkpoint="block")
     together = train(2, tmp_path / "whole", recipe, BLOCKS)
     sharded = replace(recipe, strategy="fsdp")
@@ -167,19 +179,21 @@ def test_sharded_weights_are_the_same(tmp_path: Path, ema: float | None) -> None
 
 
 def hold(folder: Path, variables: dict[str, str]) -> None:
-    """Note how much of each weight a process holds."""
+    """Record how many rows of each weight a process holds."""
     os.environ.update(variables)
     graph = compile_text(Source("blocks.yaml", BLOCKS), folder).graph
     assert graph
     with process_group(CPU) as world:
         training_step = TrainingStep(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
-        parameters = {name: cast(DTensor, each) for name, each in training_step.model.named_parameters()}
-        held = {name: each.to_local().shape[0] for name, each in parameters.items()}
-    (folder / f"{world.rank}.json").write_text(json.dumps(held))
+        parameters = {name: cast(DTensor, tensor) for name, tensor in training_step.model.named_parameters()}
+        shard_sizes = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}
+    (folder / f"{world.rank}.json").write_text(json.dumps(shard_sizes))
 
 
-def test_each_process_holds_a_part_of_every_weight(tmp_path: Path) -> None:
-    processes = [PROCESSES.Process(target=hold, args=(tmp_path, each)) for each in surroundings(2)]
+def test_fsdp_shards_every_weight(tmp_path: Path) -> None:
+    processes = [
+        PROCESSES.Process(target=hold, args=(tmp_path, environment)) for environment in torchrun_environments(2)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -193,7 +207,7 @@ def test_each_process_holds_a_part_of_every_weight(tmp_path: Path) -> None:
     }
 
 
-def test_the_blocks_of_a_network() -> None:
+def test_the_blocks_that_fsdp_wraps() -> None:
     network = build("resnet18")
     names = {module: name for name, module in network.named_modules()}
-    assert [names[each] for each in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]
+    assert [names[block] for block in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]

@@ -1,4 +1,4 @@
-"""What a person sees."""
+"""The printed progress of a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tell(reporter: Reporter, result: Result = RESULT) -> None:
     reporter.close()
 
 
-def test_lines() -> None:
+def test_lines_of_a_run() -> None:
     stream = io.StringIO()
     tell(Lines(stream))
     assert stream.getvalue().splitlines() == [
@@ -77,4 +77,10 @@ def test_the_epochs_of_a_run_are_a_table_of_80_columns(train_loss: float, epochs
 
 
 def test_durations() -> None:
-    assert [duration(each) for each in (0.04, 8.24, 59.94, 60, 3725)] == ["0.0 s", "8.2 s", "59.9 s", "1:00", "1:02:05"]
+    assert [duration(seconds) for seconds in (0.04, 8.24, 59.94, 60, 3725)] == [
+        "0.0 s",
+        "8.2 s",
+        "59.9 s",
+        "1:00",
+        "1:02:05",
+    ]

@@ -1,4 +1,4 @@
-"""The one entry to training: a graph and a recipe to a folder."""
+"""`run_training`: from a graph and a recipe to a run folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Tools
 from tests.library import network
-from tests.train.support import RECIPE, Remembering, train_graph
+from tests.train.support import RECIPE, RecordingReporter, train_graph
 
 SPEC = """
 cnngraph: 1
@@ -67,13 +67,13 @@ train_few = partial(train_graph, tools=Tools(load_images=some_digits))
 
 
 def test_a_run_and_its_folder(graph: Graph) -> None:
-    told = Remembering()
-    result = train_few(graph, RECIPE, spec_text=SPEC, reporter=told, device="cpu")
+    reporter = RecordingReporter()
+    result = train_few(graph, RECIPE, spec_text=SPEC, reporter=reporter, device="cpu")
     folder = Path("runs/tiny-1")
     assert result.folder == folder
     assert result.test
     assert result.test.accuracy > 0.6
-    assert {each.name for each in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "data.json", "environment.json",
         "last.safetensors", "metrics.csv", "metrics.json", "recipe.yaml", "spec.yaml", "state.pt",
     }  # fmt: skip
@@ -83,7 +83,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert read_recipe(value, name="again")[0] == RECIPE
     data = json.loads((folder / "data.json").read_text())
     images = data.pop("images")
-    assert {name: each["images"] for name, each in images["splits"].items()} == data["parts"]
+    assert {name: split["images"] for name, split in images["splits"].items()} == data["parts"]
     assert data == {
         "version": 1,
         "title": "embedded digits",
@@ -96,29 +96,29 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
     assert environment["device"] == "cpu"
-    (facts,) = told.began
+    (facts,) = reporter.started
     assert (facts.network, facts.parameters, facts.data) == ("tiny", graph.num_params, "embedded digits")
     assert facts.splits == {"train": 540, "validation": 60, "test": 200}
     model = cnngraph.build(graph)
     model.load_state_dict(read_file_weights(folder / "best.safetensors"))
 
 
-def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
+def test_runs_are_numbered_and_never_overwritten(graph: Graph) -> None:
     Path("runs/tiny-7").mkdir(parents=True)
     Path("runs/tiny-x").mkdir()
     once = replace(RECIPE, epochs=1)
     for number in (8, 9):
         assert train_few(graph, once, spec_text=SPEC).folder == Path(f"runs/tiny-{number}")
     assert train_few(graph, once, spec_text=SPEC, out=Path("a/b")).folder == Path("a/b")
-    before = {each: each.read_bytes() for each in Path("a/b").iterdir()}
+    before = {path: path.read_bytes() for path in Path("a/b").iterdir()}
     with pytest.raises(SpecError, match="runs are never overwritten") as caught:
         train_few(graph, once, spec_text=SPEC, out=Path("a/b"))
     assert caught.value.diagnostics[0].code == "E632"
-    assert before == {each: each.read_bytes() for each in Path("a/b").iterdir()}
+    assert before == {path: path.read_bytes() for path in Path("a/b").iterdir()}
 
 
 def test_ctrl_c_and_resume(graph: Graph) -> None:
-    class Stopping(Remembering):
+    class Stopping(RecordingReporter):
         def epoch(self, *facts: object) -> None:
             signal.raise_signal(signal.SIGINT)
 
@@ -126,11 +126,11 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     whole = train_few(graph, recipe, spec_text=SPEC)
     half = train_few(graph, recipe, spec_text=SPEC, reporter=Stopping())
     assert half.interrupted
-    told = Remembering()
-    done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
+    reporter = RecordingReporter()
+    done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=reporter)
     assert done.folder == half.folder == Path("runs/tiny-2")
-    assert told.began[0].resumed_at > 0
-    assert [each.evaluation for each in done.epochs] == [each.evaluation for each in whole.epochs]
+    assert reporter.started[0].resumed_at > 0
+    assert [epoch.evaluation for epoch in done.epochs] == [epoch.evaluation for epoch in whole.epochs]
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
         train_few(graph, recipe, spec_text=SPEC, resume=True)
@@ -162,29 +162,29 @@ def test_a_run_remembers_its_data_folder(graph: Graph) -> None:
     assert given == [Path("data"), Path("data").resolve()]
 
 
-def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
+def test_a_run_that_cannot_be_resumed_is_not_changed(graph: Graph) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC).folder
-    before = {each: each.read_bytes() for each in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
     with pytest.raises(SpecError, match="its recipe differs in seed"):
         train_few(graph, other, spec_text="another", resume=True)
-    assert before == {each: each.read_bytes() for each in folder.iterdir()}
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
     with pytest.raises(SpecError, match=r"state\.pt is damaged"):
         train_few(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True)
 
 
-def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
+def test_initial_weights_of_a_run(graph: Graph, tmp_path: Path) -> None:
     model = cnngraph.build(graph)
     save_weights(model, tmp_path / "begin.safetensors")
     weights = read_weights(tmp_path / "begin.safetensors")
     still = replace(RECIPE, epochs=1, optimizer=Sgd(lr=1e-30))
-    told = Remembering()
-    folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
-    assert [note.split(":")[0] for note in told.notes[:-1]] == ["train", "validation", "test"]
-    assert told.notes[-1] == f"{weights.name}: 4 of 4 weights"
+    reporter = RecordingReporter()
+    folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=reporter).folder
+    assert [note.split(":")[0] for note in reporter.notes[:-1]] == ["train", "validation", "test"]
+    assert reporter.notes[-1] == f"{weights.name}: 4 of 4 weights"
     ended = read_file_weights(folder / "last.safetensors")
-    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+    assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]
     digest = hashlib.sha256((tmp_path / "begin.safetensors").read_bytes()).hexdigest()
     path = str(tmp_path / "begin.safetensors")
@@ -192,10 +192,10 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     (tmp_path / "begin.safetensors").unlink()
     further = train_few(graph, replace(still, epochs=2), spec_text=SPEC, resume=True)
     ended = read_file_weights(further.folder / "last.safetensors")
-    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+    assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
 
 
-def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path) -> None:
+def test_initial_weights_with_other_classes(graph: Graph, tmp_path: Path) -> None:
     five = cnngraph.load("tiny.yaml", classes=5)
     save_weights(cnngraph.build("tiny.yaml"), tmp_path / "ten.safetensors")
     weights = read_weights(tmp_path / "ten.safetensors")
@@ -217,7 +217,7 @@ def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("graph")
-def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
+def test_a_misfit_is_an_error_before_anything_is_created() -> None:
     wrong = cnngraph.load("tiny.yaml", classes=7)
     with pytest.raises(SpecError) as caught:
         train_graph(wrong, RECIPE, spec_text=SPEC)
@@ -226,7 +226,7 @@ def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
     assert not Path("runs").exists()
 
 
-def test_a_folder_of_other_classes(graph: Graph) -> None:
+def test_a_data_folder_with_other_classes(graph: Graph) -> None:
     split = Split.all_of(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
     tools = Tools(load_images=lambda *arguments: Splits(("a", "b", "c"), split, split, None))
     photos = replace(load_recipe("photos"), validation=0.5)
@@ -237,20 +237,27 @@ def test_a_folder_of_other_classes(graph: Graph) -> None:
 def test_devices() -> None:
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    for wanted in ("tpu", "meta", "cpu:3", "cuda:99", "mps" if not torch.backends.mps.is_available() else "hpu", ""):
+    for device in (
+        "tpu",
+        "meta",
+        "cpu:3",
+        "cuda:99",
+        "mps" if not torch.backends.mps.is_available() else "hpu",
+        "",
+    ):
         with pytest.raises(SpecError) as caught:
-            choose_device(wanted)
-        (mistake,) = caught.value.diagnostics
-        assert mistake.code == "E640"
-        assert mistake.help
-        assert all(each in mistake.help for each in ("auto", *available_devices()))
+            choose_device(device)
+        (error,) = caught.value.diagnostics
+        assert error.code == "E640"
+        assert error.help
+        assert all(device in error.help for device in ("auto", *available_devices()))
     if not torch.cuda.is_available():
         with pytest.raises(SpecError, match="no CUDA device"):
             choose_device("cuda")
 
 
 @pytest.mark.parametrize("name", ["googlenet_mnist", "residual_mnist_original"])
-def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
+def test_bundled_networks_can_be_trained(name: str, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1, augment=Augment(pad=2, crop=(28, 28)), data=NamedSet(name="digits"))
     graph = cnngraph.load(network(name))
     result = train_few(graph, recipe, spec_text="", out=tmp_path / "run")
@@ -258,7 +265,7 @@ def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"0\.\d+|1\.0", str(result.test.accuracy))
 
 
-def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
+def test_a_run_folder_is_locked(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with folder.locked():
         (tmp_path / ".state.pt.partial").touch()
@@ -272,7 +279,7 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
         assert not (tmp_path / ".state.pt.partial").exists()
 
 
-def test_a_run_at_work_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
+def test_a_running_run_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu").folder
     tools = Tools(load_images=lambda *arguments: pytest.fail("the images are read before"))
     with RunFolder(folder).locked(), pytest.raises(SpecError, match="another process is training in"):

@@ -1,4 +1,4 @@
-"""How each class fares: counts by hand, and what a run leaves of them."""
+"""Scores per class: counts by hand, and the files of a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_counts_by_hand() -> None:
     assert report.top5 is None
 
 
-def test_the_five_likeliest() -> None:
+def test_top_5() -> None:
     counted = Scores(tuple("abcdefg"), CPU)
     logits = torch.arange(7.0).repeat(7, 1)
     counted.add(torch.tensor(1.0), logits, torch.arange(7))
@@ -44,22 +44,22 @@ def test_the_five_likeliest() -> None:
 
 
 @pytest.mark.parametrize("validation", [True, False])
-def test_a_run_writes_the_figures_of_the_kept_weights(tmp_path: Path, validation: bool) -> None:
+def test_a_run_writes_the_scores_of_the_saved_weights(tmp_path: Path, validation: bool) -> None:
     part = RECIPE.validation if validation else None
     result = run(tmp_path, splits=stripe_splits(validation=validation), validation=part)
     with (tmp_path / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [each["class"] for each in rows] == list("abcd")
+    assert [row["class"] for row in rows] == list("abcd")
     assert result.test
-    right = sum(float(each["recall"]) * int(each["images"]) for each in rows)
+    right = sum(float(row["recall"]) * int(row["images"]) for row in rows)
     assert right == pytest.approx(result.test.accuracy * 12)
     assert (tmp_path / "confusion_test.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
-def test_a_picture_of_any_number_of_classes(tmp_path: Path, ending: str) -> None:
+def test_the_confusion_matrix_of_any_number_of_classes(tmp_path: Path, ending: str) -> None:
     for count in (2, 30, 100):
-        names = tuple(f"${each}_{'x' * each}" for each in range(count))  # dollars are no mathematics
+        names = tuple(f"${index}_{'x' * index}" for index in range(count))  # dollar signs must not start math mode
         report = Report(names, tuple(tuple(range(count)) for _ in range(count)), 0.0, None)
         file = tmp_path / f"confusion{ending}"
         write_figure(file, confusion_figure("of $ a test", report))
@@ -67,15 +67,17 @@ def test_a_picture_of_any_number_of_classes(tmp_path: Path, ending: str) -> None
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
-def test_names_in_any_script_are_drawn_without_a_word(tmp_path: Path, ending: str) -> None:
+def test_names_in_any_script_are_drawn_without_warnings(tmp_path: Path, ending: str) -> None:
     report = Report(("猫", "a \N{DOG FACE}"), ((1, 0), (0, 1)), 0.0, None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_figure(tmp_path / f"confusion{ending}", confusion_figure("犬と猫", report))
 
 
-def test_a_font_that_is_installed_helps_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = Report(("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None)  # matplotlib's own font has no such g
+def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report(
+        ("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None
+    )  # matplotlib's default font lacks this character
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
         monkeypatch.setattr(plots, "FALLBACK_FONTS", names)

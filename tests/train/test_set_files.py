@@ -1,4 +1,4 @@
-"""Files of the named sets that are damaged, or are not what they are called: told by name, and no code is run."""
+"""Damaged or wrong files of named data sets: they are reported by name, and no code in them is executed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files have other checksums than the real ones."""
+    """Skip checksums, because the small files differ from the real ones."""
     monkeypatch.setattr("torchvision.datasets.utils.check_md5", lambda *args, **kwargs: True)
 
 
@@ -57,14 +57,14 @@ def refused(name: str, root: Path) -> Diagnostic:
 
 @pytest.mark.usefixtures("any_content")
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_the_files_of_a_set_are_known(tmp_path: Path, name: str) -> None:
+def test_the_files_of_every_set_are_listed(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
     assert all((tmp_path / file).is_file() for file in files_of_set(name))
     assert len(load(name, tmp_path).train) in {COUNT, 5 * COUNT}
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "svhn", "stl10"])
-def test_a_file_with_another_checksum_is_named_and_kept(tmp_path: Path, name: str) -> None:
+def test_a_file_with_another_checksum_is_reported_and_kept(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
     file = next(iter(files_of_set(name)))
     before = (tmp_path / file).read_bytes()
@@ -88,14 +88,14 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.usefixtures("any_content")
 @pytest.mark.parametrize("damage", sorted(DAMAGE))
 @pytest.mark.parametrize("name", ["mnist", "qmnist", "emnist_letters", "svhn", "cifar10", "cifar100", "stl10"])
-def test_damaged_files_are_told(tmp_path: Path, name: str, damage: str) -> None:
-    """Where even the checksum does not show it."""
+def test_damaged_files_are_reported(tmp_path: Path, name: str, damage: str) -> None:
+    """Damage that the checksum would not show."""
     LAYERS[name](tmp_path)
     for file in files_of_set(name):
         whole = (tmp_path / file).read_bytes()
         (tmp_path / file).write_bytes(DAMAGE[damage](whole))
         if (damage == "long" and name.startswith("cifar")) or (damage == "zeros" and file.endswith("X.bin")):
-            load(name, tmp_path)  # what follows a pickle is never read; black images are images
+            load(name, tmp_path)  # data after a pickle is never read; black images are valid
         else:
             found = refused(name, tmp_path)
             assert found.message.startswith(f"the files of {SETS[name].title} in {tmp_path} cannot be read: ")
@@ -104,7 +104,7 @@ def test_damaged_files_are_told(tmp_path: Path, name: str, damage: str) -> None:
 
 
 def lay_mnist(root: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarray[Any, Any]) -> None:
-    change = (lambda each: each) if pixels is None else (lambda each: pixels)
+    change = (lambda images: images) if pixels is None else (lambda _: pixels)
     lay_idx(root / "MNIST" / "raw", {"train": "idx1-ubyte", "t10k": "idx1-ubyte"}, labels.astype(np.uint8), change)
 
 
@@ -118,7 +118,7 @@ def lay_mnist(root: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarra
         (images_of((27, 28), 0), np.arange(COUNT) % 10, "the train images have dtype uint8 and shape [20, 27, 28, 1]"),
     ],
 )
-def test_files_that_do_not_belong_together_are_told(
+def test_inconsistent_files_are_reported(
     tmp_path: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarray[Any, Any], reason: str
 ) -> None:
     lay_mnist(tmp_path, pixels, labels)
@@ -128,14 +128,14 @@ def test_files_that_do_not_belong_together_are_told(
 
 
 class Stranger:
-    """A class of somebody's whose pickle runs something."""
+    """A class whose pickle would execute code."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("ran",)
 
 
 @pytest.mark.usefixtures("any_content")
-def test_a_batch_that_names_something_else_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malicious_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     LAYERS["cifar10"](tmp_path)
     (tmp_path / "cifar-10-batches-py" / "data_batch_3").write_bytes(pickle.dumps({"data": Stranger(), "labels": []}))
@@ -144,7 +144,7 @@ def test_a_batch_that_names_something_else_runs_nothing(tmp_path: Path, monkeypa
     assert not (tmp_path / "ran").exists()
 
 
-def test_tensors_of_old_versions_run_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malicious_tensor_file_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lay_mnist(tmp_path, None, np.arange(COUNT) % 10)
     folder = tmp_path / "MNIST" / "processed"
@@ -158,7 +158,7 @@ def test_tensors_of_old_versions_run_nothing(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_archive_that_is_not_whole_is_named(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_reported(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images_of((28, 28), 0)))[:-10])

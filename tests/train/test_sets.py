@@ -1,4 +1,4 @@
-"""The named sets, each read from small files in its own format."""
+"""The named data sets, each read from small files in its original format."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def idx(array: Array, kind: int = 8) -> bytes:
 
 
 def lay_idx(
-    raw: Path, parts: dict[str, str], labels: Array, change: Callable[[Array], Array] = lambda each: each
+    raw: Path, parts: dict[str, str], labels: Array, change: Callable[[Array], Array] = lambda images: images
 ) -> None:
-    """The images of MNIST's relatives: files by part, `images` and `labels` in their names."""
+    """Files of MNIST-like data sets, with `images` and `labels` in their names."""
     raw.mkdir(parents=True)
     for seed, (part, ending) in enumerate(parts.items()):
         (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(change(images_of((28, 28), seed))))
@@ -60,11 +60,11 @@ def lay_emnist(root: Path, split: str) -> None:
     parts = {f"emnist-{split}-train": "idx1-ubyte", f"emnist-{split}-test": "idx1-ubyte"}
     first = split == "letters"
     labels = (np.arange(COUNT) % len(EMNIST[split]) + first).astype(np.uint8)
-    lay_idx(root / "EMNIST" / "raw", parts, labels, lambda each: each.transpose(0, 2, 1).copy())
+    lay_idx(root / "EMNIST" / "raw", parts, labels, lambda pixels: pixels.transpose(0, 2, 1).copy())
 
 
 def lay_qmnist(root: Path) -> None:
-    labels = np.stack([np.arange(COUNT) % 10, *[np.full(COUNT, each) for each in range(90, 97)]], 1)
+    labels = np.stack([np.arange(COUNT) % 10, *[np.full(COUNT, value) for value in range(90, 97)]], 1)
     lay_idx(root / "QMNIST" / "raw", {"qmnist-train": "idx2-int", "qmnist-test": "idx2-int"}, labels.astype(">i4"))
 
 
@@ -92,7 +92,7 @@ def lay_cifar(root: Path, folder: str, parts: dict[str, int], key: str, classes:
 
 
 def lay_cifar10(root: Path) -> None:
-    batches = {"data_batch_1": 0, "test_batch": 1} | {f"data_batch_{each}": each for each in range(2, 6)}
+    batches = {"data_batch_1": 0, "test_batch": 1} | {f"data_batch_{number}": number for number in range(2, 6)}
     lay_cifar(root, "cifar-10-batches-py", batches, "labels", 10)
     (root / "cifar-10-batches-py" / "batches.meta").write_bytes(pickle.dumps({"label_names": ["a"]}))
 
@@ -117,16 +117,16 @@ LAYERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture(autouse=True)
 def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files have other checksums than the real ones."""
+    """Skip checksums, because the small files differ from the real ones."""
     monkeypatch.setattr("torchvision.datasets.utils.check_md5", lambda *args, **kwargs: True)
 
 
-def test_every_set_has_a_test() -> None:
+def test_every_set_is_tested() -> None:
     assert set(LAYERS) == set(named_sets.READERS) == set(SETS) - {"digits"}
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_images_stand_upright_beside_their_labels(tmp_path: Path, name: str) -> None:
+def test_images_and_labels_are_read(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
     splits = load(name, tmp_path)
     channels, height, width = SETS[name].shape
@@ -140,7 +140,7 @@ def test_images_stand_upright_beside_their_labels(tmp_path: Path, name: str) -> 
         expected = torch.from_numpy(images_of(shape, seed)).reshape(COUNT, height, width, channels)
         assert torch.equal(images.pixels[:COUNT], expected)
         assert images.pixels.is_contiguous()
-        assert images.labels[:COUNT].tolist() == [each % len(splits.classes) for each in range(COUNT)]
+        assert images.labels[:COUNT].tolist() == [index % len(splits.classes) for index in range(COUNT)]
 
 
 def test_some_classes_of_a_set(tmp_path: Path) -> None:
@@ -148,20 +148,20 @@ def test_some_classes_of_a_set(tmp_path: Path) -> None:
     splits = load("stl10", tmp_path, classes=("monkey", "bird"), resize=(8, 8))
     assert splits.classes == ("monkey", "bird")
     assert splits.shape == (3, 8, 8)
-    assert splits.train.images.labels.tolist() == [1, 0] * 2  # a bird is the second of each ten, a monkey the eighth
+    assert splits.train.images.labels.tolist() == [1, 0] * 2  # bird is the second of the ten classes, monkey the eighth
 
 
-def test_the_splits_of_emnist_have_their_classes() -> None:
-    """The order of the labels is that of torchvision, but for the class that no letter has."""
+def test_the_classes_of_emnist_splits() -> None:
+    """Labels are in torchvision's order, without the unused class."""
     for split, classes in EMNIST.items():
         usual = datasets.EMNIST.classes_split_dict[split]
-        assert list(classes) == [each for each in usual if each != "N/A"]
+        assert list(classes) == [name for name in usual if name != "N/A"]
     assert len(SETS["emnist_balanced"].classes) == 47
 
 
 @pytest.mark.parametrize("name", ["svhn", "stl10", "qmnist"])
-def test_a_download_has_both_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Some of torchvision's sets fetch only the part that is asked for."""
+def test_a_download_has_both_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Some of torchvision's data sets download only the requested split."""
     reader = named_sets.READERS[name]
     asked: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""Batch norm of one value per channel is refused before the first step, exactly where PyTorch would raise in it."""
+"""Batch norm of one value per channel is an error before the first step, exactly where PyTorch would raise."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def written(folder: Path, name: str) -> str:
 
 
 def images(folder: Path, count: int) -> Path:
-    """Training images of two classes, and one of each for validation."""
-    for part, each in (("train", count), ("val", 2)):
-        for number in range(each):
+    """Training images of two classes, and one validation image per class."""
+    for part, images in (("train", count), ("val", 2)):
+        for number in range(images):
             place = folder / part / "ab"[number % 2]
             place.mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(number).integers(0, 255, (6, 6), dtype=np.uint8)
@@ -53,7 +53,9 @@ def images(folder: Path, count: int) -> Path:
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize(("batch_size", "count"), [(1, 4), (2, 4), (2, 5), (4, 5), (8, 3)])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_before_the_first_step(tmp_path: Path, name: str, batch_size: int, count: int, accumulate: int) -> None:
+def test_single_values_are_an_error_exactly_where_pytorch_raises(
+    tmp_path: Path, name: str, batch_size: int, count: int, accumulate: int
+) -> None:
     graph = cnngraph.load(written(tmp_path, name))
     recipe = replace(RECIPE, data=ImageFolder(), epochs=1, batch_size=batch_size, accumulate=accumulate)
     refused = batch_size == 1 and name in ("vector", "small_map", "training_only")

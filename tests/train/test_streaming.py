@@ -1,4 +1,4 @@
-"""Images that are cut out of their files, batch by batch; files that are broken; ImageNet's folders."""
+"""Random crops read from files batch by batch, broken files, and ImageNet's folders."""
 
 from __future__ import annotations
 
@@ -77,19 +77,19 @@ CUT = replace(PHOTOS, augment=CROP, evaluation=LOOK)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_cuts_follow_from_seed_epoch_and_image_alone(photos: Path, workers: int) -> None:
-    """Not from the workers, nor from where a run goes on."""
+def test_crops_depend_only_on_seed_epoch_and_image(photos: Path, workers: int) -> None:
+    """Not on the number of workers, nor on where a run was resumed."""
     whole = batches(training(CUT, photos), 6)
     rest = batches(training(replace(CUT, workers=workers), photos), 6, 1)
     for one, other in zip(whole[1:], rest, strict=True):
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
     assert whole[0][0].shape == (4, 3, *SIZE)
-    first, second = (torch.cat([each for each, _ in whole[start : start + 3]]) for start in (0, 3))
+    first, second = (torch.cat([images for images, _ in whole[start : start + 3]]) for start in (0, 3))
     assert not torch.equal(first.sort(0).values, second.sort(0).values)
 
 
-def test_evaluation_is_torchvisions(photos: Path) -> None:
+def test_evaluation_equals_torchvision(photos: Path) -> None:
     splits = load(CUT, photos)
     assert splits.shape == (3, *SIZE)
     assert splits.test
@@ -102,8 +102,8 @@ def test_evaluation_is_torchvisions(photos: Path) -> None:
             assert ((image * 255).round() - usual(opened)).abs().max() <= 1
 
 
-def test_training_sees_parts_of_its_own_images(tmp_path: Path) -> None:
-    """Each pixel of a cut is between the least and the greatest of its image, and few images are whole."""
+def test_training_images_are_crops(tmp_path: Path) -> None:
+    """Pixels of a crop are within the range of its image, and few crops are the whole image."""
     for shade, name in ((0, "dark"), (200, "light")):
         (tmp_path / name).mkdir()
         for number, size in enumerate(SIZES):
@@ -116,7 +116,7 @@ def test_training_sees_parts_of_its_own_images(tmp_path: Path) -> None:
             assert image.max() - image.min() < 40
 
 
-def test_given_a_size_images_live_in_memory(photos: Path) -> None:
+def test_images_with_a_given_size_are_kept_in_memory(photos: Path) -> None:
     recipe = replace(CUT, data=ImageFolder(resize=(12, 12)))
     splits = load(recipe, photos)
     assert isinstance(splits.train.images, InMemory)
@@ -138,12 +138,12 @@ def test_a_broken_file_ends_a_run_or_is_skipped(photos: Path, recipe: Recipe) ->
 
     splits = load(replace(recipe, data=ImageFolder(broken="skip")), photos)
     made = TrainingLoader(splits.train, Preparation.of(recipe, 3, CPU), 5, 0, CPU)
-    labels = torch.cat([each for _, each in batches(made, 2)])
+    labels = torch.cat([labels for _, labels in batches(made, 2)])
     assert splits.broken == [str(broken)]
     assert len(labels) == (10 if isinstance(splits.train.images, OnDisk) else 9)
 
 
-def test_a_broken_file_is_left_out_of_an_evaluation(photos: Path) -> None:
+def test_a_broken_file_is_skipped_in_an_evaluation(photos: Path) -> None:
     for number in range(3):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
@@ -157,10 +157,8 @@ def test_a_broken_file_is_left_out_of_an_evaluation(photos: Path) -> None:
     assert len(splits.broken) == 3
 
 
-def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
-    photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every process of a world runs as many batches as the others, whatever its files are."""
+def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process runs the same number of batches, even with broken files."""
     monkeypatch.setattr(import_module("cnngraph.train.loop.loader"), "EVALUATION_BATCH", 4)
     for number in range(5):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
@@ -173,8 +171,8 @@ def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
         ((3, 3, *SIZE), [1, 1, 1]),
         ((2, 3, *SIZE), [1, 1]),
     ]
-    figures = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
-    assert 0 < figures.loss < 10
+    metrics = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
+    assert 0 < metrics.loss < 10
     assert len(splits.broken) == 5
 
 
@@ -186,11 +184,11 @@ def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_more_workers_than_cores_are_no_matter_for_a_warning(photos: Path) -> None:
+def test_more_workers_than_cores_cause_no_warning(photos: Path) -> None:
     batches(training(replace(CUT, workers=(os.cpu_count() or 1) + 1), photos), 1)
 
 
-def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crashed_worker_is_an_error(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = os.getpid()
 
     def dies(*args: Any) -> Tensor:
@@ -224,8 +222,8 @@ def lay_solution(root: Path) -> None:
     with (root / "LOC_val_solution.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["ImageId", "PredictionString"])
-        for number, each in enumerate(["n03126707", "n01440764", "n02012849", "n03126707"]):
-            rows.writerow([f"ILSVRC2012_val_{number + 1:08}", f"{each} 1 2 3 4 "])
+        for number, wnid in enumerate(["n03126707", "n01440764", "n02012849", "n03126707"]):
+            rows.writerow([f"ILSVRC2012_val_{number + 1:08}", f"{wnid} 1 2 3 4 "])
 
 
 def lay_imagenet(root: Path, images: Path, flat: bool) -> None:
@@ -266,7 +264,7 @@ def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callab
     assert caught.value.diagnostics[0].help == "did you mean `tench`?"
 
 
-def test_folders_and_no_names(tmp_path: Path) -> None:
+def test_class_folders_without_names(tmp_path: Path) -> None:
     lay_imagenet(tmp_path / "imagenet", tmp_path / "imagenet", flat=False)
     splits = load(replace(IMAGENET, data=ImageNet(path="imagenet"), augment=CROP, validation=0.4), tmp_path)
     assert splits.classes == tuple(NUMBERS)[:3]
@@ -284,7 +282,7 @@ def test_folders_and_no_names(tmp_path: Path) -> None:
         (lambda root: lay_broken_names(root), "cannot be read"),
     ],
 )
-def test_what_is_not_imagenet(tmp_path: Path, lay_it: Callable[[Path], object], message: str) -> None:
+def test_folders_that_are_not_imagenet(tmp_path: Path, lay_it: Callable[[Path], object], message: str) -> None:
     lay_it(tmp_path)
     with pytest.raises(SpecError, match=message) as caught:
         load(IMAGENET, tmp_path)
@@ -292,7 +290,7 @@ def test_what_is_not_imagenet(tmp_path: Path, lay_it: Callable[[Path], object], 
 
 
 class Stranger:
-    """A class of somebody's whose pickle runs something."""
+    """A class whose pickle would execute code."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("ran",)
@@ -310,7 +308,7 @@ class Stranger:
         ("LOC_val_solution.csv", b"PredictionString\nn01440764\n", "LOC_val_solution.csv in {} cannot be read: "),
     ],
 )
-def test_damaged_labels_are_told_and_run_nothing(
+def test_damaged_labels_are_reported_and_not_executed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: Any, reason: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -326,7 +324,7 @@ def test_damaged_labels_are_told_and_run_nothing(
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_is_never_data_is_passed_over_in_imagenet_as_well(tmp_path: Path) -> None:
+def test_system_entries_are_skipped_in_imagenet(tmp_path: Path) -> None:
     lay_imagenet(tmp_path, tmp_path, flat=True)
     lay_solution(tmp_path)
     before = load(IMAGENET, tmp_path)
@@ -345,7 +343,7 @@ def test_what_is_never_data_is_passed_over_in_imagenet_as_well(tmp_path: Path) -
         load(IMAGENET, tmp_path)
 
 
-def test_how_many_workers(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_workers(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading.os, "cpu_count", lambda: 64)  # type: ignore[attr-defined]
     for workers, said in ((None, "16 workers"), (1, "1 worker"), (0, "0 workers")):
         notes: list[str] = []

@@ -1,4 +1,4 @@
-"""`pytest -m zoo` runs the whole folder, and with it the small networks that the ordinary suite runs as well."""
+"""`pytest -m zoo` also runs the small networks of this folder that the default suite runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m does not select
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.markexpr == "zoo":
         for item in items:

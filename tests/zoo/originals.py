@@ -1,4 +1,4 @@
-"""The published networks that the library's specs are compared with: torchvision's convolutional classifiers."""
+"""The published networks that bundled specs are compared with: torchvision's convolutional classifiers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.library import NETWORKS
 TRANSFORMERS = ("vit", "swin", "maxvit")
 BUILDERS: list[str] = [name for name in list_models(module=torchvision.models) if not name.startswith(TRANSFORMERS)]
 
-# Published networks for which torchvision has the parts but no builder, and no weights.
+# Published networks for which torchvision has the modules but no builder and no weights.
 OTHERS: dict[str, Callable[[], nn.Module]] = {"densenet264": lambda: DenseNet(block_config=(6, 12, 64, 48))}
 NAMES = [*BUILDERS, *OTHERS]
 SPECS = {path.stem: path for path in NETWORKS}
 
-# One or two a family, each a matter of a second: the ordinary suite runs them, `pytest -m zoo` runs all. Of families
-# without a small member, it looks at one and computes nothing.
+# One or two per family, about a second each: the default suite runs these, `pytest -m zoo` all. For families without
+# a small member, the default suite checks one without computing.
 SMALL = {
     "alexnet",
     "densenet121",
@@ -45,19 +45,19 @@ SMALL = {
 
 UNCOMPUTED = {"convnext_tiny", "efficientnet_v2_s", "inception_v3", "vgg11_bn"}
 
-# What a builder must be told so that it does as it does by default, without a warning.
+# Arguments that make a builder behave as by default, without a warning.
 WORDS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": True}, "inception_v3": {"init_weights": True}}
 
 # Height and width of the images of a training step. The auxiliary classifier of Inception v3 needs a map of 17×17.
 TRAINED_AT = {"inception_v3": (299, 299)}
 TRAINED_AT_ELSE = (64, 64)
 
-# Another size than the published one, and an odd one: where a map is halved, it matters how halves are rounded.
+# A size other than the published one, and odd, so that rounding matters where maps are halved.
 OTHER_SIZE = (161, 135)
 
 
 def members(names: Iterable[str] = NAMES, *, computed: bool = False) -> list[Any]:
-    """Parameters for a test, which computes with them or not: those that the ordinary suite leaves out have a mark."""
+    """Test parameters, marked if the default suite skips them. `computed`: whether the test runs the network."""
     ordinary = SMALL if computed else SMALL | UNCOMPUTED
     return [pytest.param(name, marks=() if name in ordinary else pytest.mark.zoo) for name in names]
 
@@ -71,7 +71,7 @@ def original(name: str) -> nn.Module:
 
 
 def published_size(name: str) -> int:
-    """The size of image for which the best weights are published."""
+    """The image size of the best published weights."""
     if name in OTHERS:
         return 224
     size: int = get_model_weights(name).DEFAULT.transforms.keywords["crop_size"]
@@ -79,13 +79,13 @@ def published_size(name: str) -> int:
 
 
 def published_error(name: str) -> float:
-    """The share of ImageNet's images that the best published weights tell wrong, in percent."""
+    """The ImageNet top-1 error of the best published weights, in percent."""
     accuracy: float = get_model_weights(name).DEFAULT.meta["_metrics"]["ImageNet-1K"]["acc@1"]
     return round(100 - accuracy, 3)
 
 
 class _Unfilled(TorchFunctionMode):
-    """Tensors are made without memory: their shapes are known, their numbers are not."""
+    """Creates tensors without memory: shapes are known, values are not."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         words = {**(kwargs or {}), "device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else kwargs or {}
@@ -94,6 +94,6 @@ class _Unfilled(TorchFunctionMode):
 
 @contextmanager
 def unfilled() -> Iterator[None]:
-    """Make networks without numbers: the largest takes a moment and next to no memory."""
+    """Create networks without weights, quickly and in little memory."""
     with _Unfilled():
         yield

@@ -1,6 +1,6 @@
-"""A numeric probe: two implementations of one network, filled with the same weights, give the same numbers.
+"""A numeric probe: two implementations of a network with the same weights compute the same logits.
 
-Every entry of a state_dict is filled by its key and shape alone, so that an independent implementation with the same
+Every entry of a state_dict is filled as a function of its key and shape, so that an implementation with the same
 keys, in whatever framework, computes the same logits for the one fixed input.
 """
 
@@ -17,7 +17,7 @@ from torch import nn
 
 
 def values(key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """What stands in the entry of that key: matrices and kernels scaled by fan-in, scales near 1, the rest small."""
+    """The values for a key: matrices and kernels scaled by fan-in, scales near 1, everything else small."""
     normal = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
     if len(shape) >= 2:
         return normal * math.sqrt(2.0 / math.prod(shape[1:]))
@@ -29,7 +29,7 @@ def values(key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
 def probe(model: nn.Module, keys: Mapping[str, str], shape: tuple[int, ...], batch: int) -> list[list[float]]:
     """The first six logits of each image in eval mode and double precision.
 
-    `keys` gives for each key of the model's state_dict the key whose values it takes.
+    `keys` maps each key of the model's state_dict to the key whose values it gets.
     """
     model = model.double().eval()
     with torch.no_grad():

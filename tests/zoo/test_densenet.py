@@ -1,4 +1,4 @@
-"""DenseNet's published files have other names for the parts of a layer, and its dropout is off by default."""
+"""DenseNet: published files use other names for the modules of a layer, and dropout is off by default."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.zoo.test_originals import difference, disturb
 from tests.zoo.traces import operations
 
 
-def test_published_files_fit(tmp_path: Path) -> None:
+def test_keys_of_published_files_are_renamed(tmp_path: Path) -> None:
     theirs = densenet121(weights=None).eval()
     disturb(theirs)
     published = {
-        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): each
-        for key, each in theirs.state_dict().items()
-        if not key.endswith("num_batches_tracked")  # the files are older than it
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): tensor
+        for key, tensor in theirs.state_dict().items()
+        if not key.endswith("num_batches_tracked")  # the files are older than this buffer
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in published
     torch.save(published, tmp_path / "densenet121.pth")
@@ -34,7 +34,7 @@ def test_published_files_fit(tmp_path: Path) -> None:
         assert torch.equal(ours(images), theirs(images))
 
 
-def test_dropout_stands_where_it_does_there() -> None:
+def test_dropout_is_where_torchvision_has_it() -> None:
     with unfilled():
         ours, theirs = cnngraph.build(SPECS["densenet121"], dropout=0.2), densenet121(weights=None, drop_rate=0.2)
     shape = (2, 3, 64, 64)

@@ -1,4 +1,4 @@
-"""Dilated Residual Networks without their pooling: the classifier gives scores at every place of the map."""
+"""Dilated residual networks without pooling: the classifier gives scores at every position of the map."""
 
 from __future__ import annotations
 

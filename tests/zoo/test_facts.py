@@ -1,8 +1,8 @@
-"""Each network that torchvision lacks agrees with an independent implementation: counts, shapes and numbers.
+"""Networks that torchvision lacks, compared with an independent implementation: counts, shapes and logits.
 
-`tests/data/architectures.json` has the facts. Its "state" lists what has weights, in the order of the state_dict, as
-`container: name shape, …`: a name stands for its weight, `norm` for the five entries of a batch norm. Where the other
-implementation has another name for it, that follows after `as`, because the probe's values hang on the key.
+`tests/data/architectures.json` has the facts. Its "state" lists modules with weights in state_dict order, as
+`container: name shape, …`: a name means its weight, `norm` the five entries of a batch norm. A different name in the
+other implementation follows after `as`, because the values of the probe depend on the key.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from tests.zoo.probe import probe
 
 FACTS: dict[str, dict[str, Any]] = json.loads((DATA / "architectures.json").read_text())
 NORM = ("weight", "bias", "running_mean", "running_var")
-MUCH = 2_000_000_000  # multiply-accumulates of an image from which on a network is left to `pytest -m zoo`
+LARGE_MACS = 2_000_000_000  # per image; networks above it run with `pytest -m zoo` only
 
 each_network = pytest.mark.parametrize("name", FACTS)
 each_built_network = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.zoo] * (facts["macs"] > MUCH)) for name, facts in FACTS.items()]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.zoo] * (facts["macs"] > LARGE_MACS)) for name, facts in FACTS.items()],
 )
 
 
 def entries(state: list[str]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """For each entry of the state_dict its key, the other implementation's key, and its shape."""
+    """The key, the key in the other implementation and the shape of each entry of the state_dict."""
     for line in state:
         container, _, modules = line.rpartition(": ")
         for module in modules.split(", "):
-            said, _, other = module.partition(" as ")
-            name, *sizes = said.split()
+            expected, _, other = module.partition(" as ")
+            name, *sizes = expected.split()
             path = f"{container}.{name}" if container else name
             other = other or path
             if sizes[0] == "norm":
@@ -56,7 +57,7 @@ def test_counts_and_shapes_without_pytorch(name: str) -> None:
 
 
 @each_network
-def test_the_last_map_before_the_head(name: str) -> None:
+def test_the_shape_before_the_head(name: str) -> None:
     shapes = [node.shape for node in cnngraph.load(network(name)).nodes if not node.unused]
     maps = [shape for shape in shapes if isinstance(shape, tuple) and len(shape) == 3 and shape[1:] != (1, 1)]
     assert maps[-1] == tuple(FACTS[name]["feature"])
@@ -71,9 +72,9 @@ def test_dilations(name: str) -> None:
 
 
 @each_built_network
-def test_built_module(name: str) -> None:
+def test_logits(name: str) -> None:
     model, facts = cnngraph.build(network(name)), FACTS[name]
-    assert sum(each.numel() for each in model.parameters()) == facts["params"]
+    assert sum(parameter.numel() for parameter in model.parameters()) == facts["params"]
     state = [(key, tuple(entry.shape)) for key, entry in model.state_dict().items()]
     assert state == [(key, shape) for key, _, shape in entries(facts["state"])]
     if "probe" in facts:

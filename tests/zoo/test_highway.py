@@ -1,4 +1,4 @@
-"""The convolutional highway network has the parameters that its paper prints, and computes what it says."""
+"""The convolutional highway network has the parameter count and computes the formula of its paper."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import cnngraph
 from tests.zoo.originals import SPECS
 
 
-def test_it_has_the_parameters_of_the_paper() -> None:
-    # 39 K and 151 K in table 1 of Srivastava et al. 2015: 9 convolutions 3x3, 8 of them gated by another, and a linear
-    # layer over a map of 3x3.
+def test_the_parameter_count_of_the_paper() -> None:
+    # 39 K and 151 K in table 1 of Srivastava et al. 2015: nine 3x3 convolutions, eight of them gated by another one,
+    # and a linear layer over a 3x3 map.
     for width, printed in ((16, 39), (32, 151)):
         graph = cnngraph.load(SPECS[f"highway_10_{width}"])
         gated = 2 * (width * width * 9 + width)
@@ -21,13 +21,13 @@ def test_it_has_the_parameters_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize("depth", [4, 5, 6, 10, 20, 51])
-def test_depth_counts_layers(depth: int) -> None:
+def test_depth_is_the_number_of_layers(depth: int) -> None:
     graph = cnngraph.load(SPECS["highway"], depth=depth)
     assert sum(node.op in ("conv", "linear") for node in graph.nodes) == depth
     assert sum(node.op == "gate" for node in graph.nodes) == depth - 2
 
 
-def test_a_layer_follows_its_formula() -> None:
+def test_a_layer_computes_its_formula() -> None:
     model = cnngraph.build(SPECS["highway"], bias=-3)
     layer = model.get_submodule("stage1.0")
     state = layer.state_dict()

@@ -1,4 +1,4 @@
-"""What the Inception networks have beside their defaults: heads that can be taken off, images of another range."""
+"""Params of the Inception networks: removable heads and another range of input values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def original(name: str, **arguments: Any) -> nn.Module:
 
 
 def same_network(name: str, **arguments: Any) -> tuple[nn.Module, nn.Module]:
-    """Ours and theirs with these words and with equal weights."""
+    """Our network and torchvision's with these arguments and equal weights."""
     theirs = original(name, **arguments)
     ours = cnngraph.build(SPECS[name], **arguments)
     disturb(theirs)
@@ -47,7 +47,7 @@ def test_without_auxiliary_classifiers(name: str) -> None:
 
 @members
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_images_as_the_published_weights_expect_them(name: str, dtype: torch.dtype) -> None:
+def test_transform_input_equals_torchvision(name: str, dtype: torch.dtype) -> None:
     ours, theirs = same_network(name, transform_input=True)
     evaluate(ours.to(dtype), theirs.to(dtype), torch.randn(2, 3, 96, 96, dtype=dtype))
     assert not any("transform_input" in key for key in ours.state_dict())
@@ -64,8 +64,8 @@ def test_classes_and_rates(name: str) -> None:
     assert difference(operations(ours.train(), shape), operations(theirs.train(), shape)) == ""
 
 
-# Table 1 of Szegedy et al. 2015: each module's size of the map and widths (1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5,
-# pool projection), its parameters in 1024s and its operations in millions, both as printed.
+# Table 1 of Szegedy et al. 2015: map size and widths of each module (1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5,
+# pool projection), its parameters in units of 1024 and its operations in millions, both as printed.
 TABLE_1 = {
     "inception3a": (28, (64, 96, 128, 16, 32, 32), 159, 128),
     "inception3b": (28, (128, 128, 192, 32, 96, 64), 380, 304),
@@ -90,11 +90,11 @@ OTHER_MAPS = {
 
 
 def weights_and_biases(*convolutions: tuple[int, int, int]) -> tuple[int, int]:
-    """How many numbers convolutions of (channels in, out, kernel) hold."""
+    """The number of weights and biases of convolutions given as (input channels, output channels, kernel)."""
     return sum(a * b * k * k for a, b, k in convolutions), sum(b for _, b, _ in convolutions)
 
 
-def test_the_papers_googlenet_is_table_1() -> None:
+def test_the_googlenet_of_the_paper_matches_its_table_1() -> None:
     graph = cnngraph.load(SPECS["googlenet_lrn"])
     maps = {node.path: node.types[0].sizes for node in graph.nodes}
     assert {name: maps.get(name) or maps[f"{name}.relu"] for name in OTHER_MAPS} == OTHER_MAPS
@@ -109,7 +109,7 @@ def test_the_papers_googlenet_is_table_1() -> None:
         assert maps[f"{name}.concat"] == (channels, size, size)
         state = {key: shape for key, shape in graph.state.items() if key.startswith(f"{name}.")}
         assert sum(map(math.prod, state.values())) == count + offsets
-        assert count / 1024 == pytest.approx(printed, rel=0.08)  # the paper's own sums are a little off
+        assert count / 1024 == pytest.approx(printed, rel=0.08)  # the sums in the paper are slightly off
         assert count * size * size / 1e6 == pytest.approx(operations_printed, rel=0.06)
         weights, biases, macs = weights + count, biases + offsets, macs + count * size * size
     assert graph.macs == macs
@@ -119,7 +119,7 @@ def test_the_papers_googlenet_is_table_1() -> None:
 
 
 class Paper:
-    """GoogLeNet as the paper has it, from its words, over the weights of ours; without dropout."""
+    """GoogLeNet implemented from the text of the paper, with our weights and without dropout."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         self.state = state
@@ -158,19 +158,19 @@ class Paper:
         return {"logits": logits, "aux_logits2": heads["inception4d"], "aux_logits1": heads["inception4a"]}
 
 
-def test_the_papers_googlenet_computes_what_the_paper_says() -> None:
+def test_the_googlenet_of_the_paper_computes_what_the_paper_describes() -> None:
     torch.manual_seed(0)
     model = cnngraph.build(SPECS["googlenet_lrn"]).train()
-    rates = [each.p for each in model.modules() if isinstance(each, nn.Dropout)]
+    rates = [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
     assert sorted(rates) == [0.4, 0.7, 0.7]
-    for each in model.modules():
-        if isinstance(each, nn.Dropout):
-            each.p = 0.0
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     model = model.double()
     images = torch.randn(2, 3, 224, 224, dtype=torch.float64)
     with torch.no_grad():
         ours, expected = model(images)._asdict(), Paper(model.state_dict())(images)
     assert list(ours) == list(expected)
     for name, value in expected.items():
-        assert value.std() > 0.01  # the signal reaches every head with the first weights
+        assert value.std() > 0.01  # with initial weights, the signal reaches every head
         torch.testing.assert_close(ours[name], value, rtol=1e-10, atol=1e-12)

@@ -1,4 +1,4 @@
-"""The params of the networks for telephones mean what the originals' words mean."""
+"""The params of mobile networks mean what the arguments of torchvision's builders mean."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[], nn.Module]]] = {
     "narrow large v3": ("mobilenet_v3_large", {"width": 0.75}, lambda: mobilenet_v3_large(width_mult=0.75)),
     "wide small v3": ("mobilenet_v3_small", {"width": 1.3}, lambda: mobilenet_v3_small(width_mult=1.3)),
     "narrow mnasnet": ("mnasnet", {"width": 0.35}, lambda: MNASNet(0.35)),
-    # the last layer's first weights hang on the number of classes
+    # the initial weights of the last layer depend on the number of classes
     "ten classes": ("efficientnet_b0", {"classes": 10}, lambda: efficientnet_b0(num_classes=10)),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_param_does_what_the_originals_word_does(case: str) -> None:
+def test_a_param_equals_the_argument_of_the_original(case: str) -> None:
     name, params, original = CASES[case]
     torch.manual_seed(0)
     theirs = original().eval()

@@ -1,4 +1,4 @@
-"""Every published classifier is the original: names, shapes, settings, first weights and numbers, bit for bit."""
+"""Every published classifier equals torchvision's bit for bit: keys, shapes, settings, initial weights, logits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.zoo.originals import (
 from tests.zoo.traces import Operation, multiply_accumulates, operations
 
 
-def test_there_is_a_spec_for_every_original() -> None:
+def test_every_original_has_a_spec() -> None:
     assert len(BUILDERS) >= 68
     assert [name for name in NAMES if name not in SPECS] == []
 
@@ -38,8 +38,8 @@ def test_keys_shapes_and_counts(name: str) -> None:
         theirs = original(name)
     shape = (3, published_size(name), published_size(name))
     assert list(graph.input_shapes.values()) == [shape]
-    assert list(graph.state.items()) == [(key, tuple(each.shape)) for key, each in theirs.state_dict().items()]
-    assert graph.num_params == sum(each.numel() for each in theirs.parameters())
+    assert list(graph.state.items()) == [(key, tuple(tensor.shape)) for key, tensor in theirs.state_dict().items()]
+    assert graph.num_params == sum(parameter.numel() for parameter in theirs.parameters())
     assert graph.macs == multiply_accumulates(theirs, shape)
 
 
@@ -51,7 +51,7 @@ def test_paper_and_published_error(name: str) -> None:
 
 
 def settings(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module that say what it does: not that it works in place, or how it was initialised."""
+    """The attributes of a module that determine what it computes, without `inplace` and initialisation."""
     plain = (bool, int, float, str, tuple, type(None))
     return {
         key: value
@@ -61,17 +61,17 @@ def settings(module: nn.Module) -> dict[str, Any]:
 
 
 def with_weights(model: nn.Module) -> dict[str, nn.Module]:
-    """The modules that have parameters of their own, but for those that hold others."""
+    """The modules with parameters of their own and without submodules."""
     return {
-        path: each
-        for path, each in model.named_modules()
-        if not list(each.children()) and list(each.parameters(recurse=False))
+        path: module
+        for path, module in model.named_modules()
+        if not list(module.children()) and list(module.parameters(recurse=False))
     }
 
 
 def kind(module: nn.Module) -> type:
-    """PyTorch's class, of which the module's own may be a variant."""
-    return next(each for each in type(module).__mro__ if each.__module__.startswith("torch.nn."))
+    """The class of torch.nn that the module's class is, or derives from."""
+    return next(base for base in type(module).__mro__ if base.__module__.startswith("torch.nn."))
 
 
 @pytest.mark.parametrize("name", members())
@@ -83,25 +83,25 @@ def test_settings(name: str) -> None:
     for path, other in others.items():
         assert kind(mine[path]) == kind(other), path
         assert settings(mine[path]) == settings(other), path
-    # Poolings, dropouts and activations, which may have other paths or be functions there.
+    # Pooling, dropout and activations may have other paths in torchvision, or be functions.
     shape = (2, 3, *TRAINED_AT.get(name, TRAINED_AT_ELSE))
     assert difference(operations(ours.train(), shape), operations(theirs.train(), shape)) == ""
 
 
 def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
-    """The operations that run on one side only, the first few."""
-    signed = [*((f"+ {each}", count) for each, count in (ran - expected).items())]
-    signed += [(f"- {each}", count) for each, count in (expected - ran).items()]
+    """The first few operations that only one of the two networks runs."""
+    signed = [*((f"+ {call}", count) for call, count in (ran - expected).items())]
+    signed += [(f"- {call}", count) for call, count in (expected - ran).items()]
     return "\n".join(f"{text} ({count} times)" for text, count in signed[:12])
 
 
 @pytest.mark.parametrize("name", members(computed=True))
-def test_numbers(name: str) -> None:
+def test_weights_logits_and_gradients(name: str) -> None:
     torch.manual_seed(0)
     theirs = original(name)
     torch.manual_seed(0)
     ours = cnngraph.build(SPECS[name])
-    assert unequal(ours, theirs) == [], "first weights"
+    assert unequal(ours, theirs) == [], "initial weights"
 
     disturb(theirs)
     ours.load_state_dict(theirs.state_dict())
@@ -116,21 +116,21 @@ def test_numbers(name: str) -> None:
 def unequal(ours: nn.Module, theirs: nn.Module) -> list[str]:
     """The keys whose entries differ."""
     others = theirs.state_dict()
-    return [key for key, each in ours.state_dict().items() if not torch.equal(each, others[key])]
+    return [key for key, tensor in ours.state_dict().items() if not torch.equal(tensor, others[key])]
 
 
 def disturb(model: nn.Module) -> None:
-    """Make numbers out of the zeros and ones that networks begin with, so that each of them counts."""
+    """Replace initial zeros and ones by random values, so that every parameter matters."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
-        for key, each in model.state_dict().items():
-            if each.is_floating_point() and each.ndim > 0 and each.numel() == len(each):
-                noise = 0.1 * torch.randn(each.shape, generator=generator).clamp(-3, 3)
-                each.copy_(noise if key.endswith(("bias", "mean")) else 1 + noise)
+        for key, tensor in model.state_dict().items():
+            if tensor.is_floating_point() and tensor.ndim > 0 and tensor.numel() == len(tensor):
+                noise = 0.1 * torch.randn(tensor.shape, generator=generator).clamp(-3, 3)
+                tensor.copy_(noise if key.endswith(("bias", "mean")) else 1 + noise)
 
 
 def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
-    """The logits are the same, and they hang on the images."""
+    """Assert that the logits are equal and depend on the images."""
     with torch.no_grad():
         logits, expected = ours.eval()(images), theirs.eval()(images)
     assert expected.isfinite().all()
@@ -139,7 +139,7 @@ def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
 
 
 def train(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
-    """A training step gives the same outputs, gradients and running values."""
+    """Assert that a training step gives the same outputs, gradients and running statistics."""
     values, expected = step(ours, images), step(theirs, images)
     assert list(values) == list(expected)
     assert [key for key, value in values.items() if not torch.equal(value, expected[key])] == []
@@ -147,10 +147,12 @@ def train(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
 
 
 def step(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The outputs by name, and the gradient of each parameter that has one."""
+    """The outputs by name and the gradients of the parameters."""
     torch.manual_seed(3)
     outputs = model.train()(images)
     logits: dict[str, Tensor] = {"logits": outputs} if isinstance(outputs, Tensor) else outputs._asdict()
-    torch.stack([each.square().sum() for each in logits.values()]).sum().backward()
-    gradients = {f"gradient of {key}": each.grad for key, each in model.named_parameters() if each.grad is not None}
+    torch.stack([tensor.square().sum() for tensor in logits.values()]).sum().backward()
+    gradients = {
+        f"gradient of {key}": tensor.grad for key, tensor in model.named_parameters() if tensor.grad is not None
+    }
     return {**logits, **gradients}

@@ -1,4 +1,4 @@
-"""What a network computes, as a list of PyTorch's basic operations with all their settings, found without computing."""
+"""What a network computes, as a list of basic PyTorch operations with their settings, traced without computing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# They lay numbers out and change none; two networks may do that differently and be one.
+# These operations only change the layout; equal networks may use different ones.
 LAYOUT = {
     *(
         "alias",
@@ -33,7 +33,7 @@ Operation = tuple[str, tuple[Any, ...]]
 
 
 def operations(model: nn.Module, shape: tuple[int, ...]) -> Counter[Operation]:
-    """How often each basic operation, with its settings and the shapes it reads, runs in a pass of the model."""
+    """The number of calls of each basic operation, with settings and input shapes, in one forward pass."""
     recorder = _Recorder()
     with torch.no_grad(), recorder:
         model(torch.empty(shape, device="meta"))
@@ -47,41 +47,43 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__.removesuffix("_")
-        words = [*args, *(value for _, value in sorted((kwargs or {}).items()))]
-        if name not in LAYOUT and not (name == "cat" and len(words[0]) == 1):
-            if name == "mean":  # over the same axes, whether counted from the end or not, and kept or not
-                words = [words[0], tuple(sorted(axis % words[0].ndim for axis in words[1]))]
-            shapes = sorted(_shapes(words))  # sorted, since a·b is b·a
-            self.operations[name, (tuple(shapes), *_settings(words))] += 1
+        arguments = [*args, *(value for _, value in sorted((kwargs or {}).items()))]
+        if name not in LAYOUT and not (name == "cat" and len(arguments[0]) == 1):
+            if name == "mean":  # the same axes, whether negative or not and kept or not
+                arguments = [arguments[0], tuple(sorted(axis % arguments[0].ndim for axis in arguments[1]))]
+            shapes = sorted(_shapes(arguments))  # sorted, because a·b is b·a
+            self.operations[name, (tuple(shapes), *_settings(arguments))] += 1
         return func(*args, **(kwargs or {}))
 
 
-def _shapes(words: Iterable[Any]) -> Iterator[tuple[int, ...]]:
-    for word in words:
-        if isinstance(word, Tensor):
-            yield tuple(word.shape)
-        elif isinstance(word, (list, tuple)):
-            yield from _shapes(word)
+def _shapes(arguments: Iterable[Any]) -> Iterator[tuple[int, ...]]:
+    for argument in arguments:
+        if isinstance(argument, Tensor):
+            yield tuple(argument.shape)
+        elif isinstance(argument, (list, tuple)):
+            yield from _shapes(argument)
 
 
-def _settings(words: Iterable[Any]) -> Iterator[Any]:
-    for word in words:
-        if isinstance(word, (list, tuple)):
-            yield tuple(_settings(word))
-        elif not isinstance(word, Tensor):
-            yield word
+def _settings(arguments: Iterable[Any]) -> Iterator[Any]:
+    for argument in arguments:
+        if isinstance(argument, (list, tuple)):
+            yield tuple(_settings(argument))
+        elif not isinstance(argument, Tensor):
+            yield argument
 
 
 def multiply_accumulates(model: nn.Module, shape: tuple[int, ...]) -> int:
-    """Those of the convolutions and linear layers that run for one image in eval mode."""
+    """The multiply-accumulates of convolutions and linear layers for one image in eval mode."""
     counts: list[int] = []
 
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
         weight = module.weight
         assert isinstance(weight, Tensor)
-        counts.append(output.numel() // len(weight) * weight.numel())  # at each position, all of the weight
+        counts.append(output.numel() // len(weight) * weight.numel())  # every weight, at each position
 
-    hooks = [each.register_forward_hook(count) for each in model.modules() if isinstance(each, (nn.Conv2d, nn.Linear))]
+    hooks = [
+        module.register_forward_hook(count) for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))
+    ]
     with torch.no_grad():
         model.eval()(torch.empty((1, *shape), device="meta"))
     for hook in hooks:

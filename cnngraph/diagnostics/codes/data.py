@@ -103,7 +103,7 @@ DATA = Group(
             Use fewer workers, `--set train.workers=1`, or none with 0, and continue the run with `--resume`.
             """,
             without_example="The system has to end a process.",
-            test="tests/train/test_streaming.py::test_a_worker_that_dies_has_a_message",
+            test="tests/train/test_streaming.py::test_a_crashed_worker_is_an_error",
         ),
         code(
             "E624",

@@ -207,7 +207,7 @@ BOUNDS = Group(
             Fix the first ones and check again.
             """,
             without_example="It comes with a hundred other errors.",
-            test="tests/experiment/test_plan.py::test_many_mistakes_are_a_hundred",
+            test="tests/experiment/test_plan.py::test_the_number_of_errors_is_limited_to_100",
         ),
     ),
 )

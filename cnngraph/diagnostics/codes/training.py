@@ -96,7 +96,7 @@ TRAINING = Group(
             Look for the error of the other process, which is the cause; it is usually printed just before.
             """,
             without_example="It takes several processes, one of which fails.",
-            test="tests/train/test_processes.py::test_the_end_of_another_process_is_reported",
+            test="tests/train/test_processes.py::test_the_loss_of_another_process_is_reported",
         ),
         code(
             "E636",
@@ -120,7 +120,7 @@ TRAINING = Group(
             that holds it, even if it was killed.
             """,
             without_example="It takes two processes at the same time.",
-            test="tests/train/test_run.py::test_one_process_at_a_time_writes_into_a_folder",
+            test="tests/train/test_run.py::test_a_run_folder_is_locked",
         ),
         code(
             "E640",
@@ -148,7 +148,7 @@ TRAINING = Group(
             Use `precision: bf16`, which has the exponents of fp32 and needs no loss scaling, or fp32.
             """,
             without_example="It depends on the machine.",
-            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
+            test="tests/train/test_features.py::test_unsupported_precision_and_compile",
         ),
         code(
             "E642",
@@ -160,7 +160,7 @@ TRAINING = Group(
             Install them, or train without: `--set train.compile=false`. The result is the same, only slower.
             """,
             without_example="It depends on the compilers that are installed.",
-            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
+            test="tests/train/test_features.py::test_unsupported_precision_and_compile",
         ),
         code(
             "E643",
@@ -173,7 +173,7 @@ TRAINING = Group(
             it would log is also in the run's folder.
             """,
             without_example="It depends on servers and accounts.",
-            test="tests/train/test_loggers.py::test_a_logger_that_fails_is_named",
+            test="tests/train/test_loggers.py::test_a_failing_logger_is_named",
         ),
         code(
             "E649",

@@ -1,4 +1,4 @@
-"""A small run in a process of its own that is killed at any moment, and then goes on."""
+"""A small run in its own process that is killed at any moment and then resumed."""
 
 from __future__ import annotations
 
@@ -52,39 +52,39 @@ save_every: 1e-9 # seconds: after every step
 keep_every: 2
 device: cpu
 """
-TIMES = {"seconds", "images_per_second", "sha256"}  # the checksum covers the times
+TIMES = {"seconds", "images_per_second", "sha256"}  # the checksum depends on the times
 
 
 def _recipe() -> Recipe:
     table, _ = parse(Source("recipe.yaml", LEARNING))
     assert isinstance(table, Table)
-    recipe, mistakes = read_recipe(table, name="mortal")
-    assert recipe, mistakes
+    recipe, errors = read_recipe(table, name="mortal")
+    assert recipe, errors
     return recipe
 
 
 RECIPE = _recipe()
-PROCESSES = multiprocessing.get_context("forkserver")  # where each begins with PyTorch loaded, and with no thread
-PROCESSES.set_forkserver_preload(["tests.train.mortal"])
+PROCESSES = multiprocessing.get_context("forkserver")  # processes start with PyTorch imported and without threads
+PROCESSES.set_forkserver_preload(["tests.train.killable"])
 
 
 @dataclass(frozen=True)
 class Death:
-    """A process kills itself at a write of that number: within it, or right after it."""
+    """Kill the process at the n-th write: during or right after it."""
 
     write: int
     within: bool
 
     def prepare(self) -> None:
-        """Make this process mortal."""
+        """Install the death in this process."""
         count = 0
 
-        def dies(call: Callable[..., None], here: bool) -> Callable[..., None]:
+        def dies(call: Callable[..., None], is_dying_call: bool) -> Callable[..., None]:
             def counting(path: Path, *rest: Path) -> None:
                 nonlocal count
-                count += not here or not self.within
-                if here and count == self.write - self.within:
-                    if self.within:  # half of the file was written
+                count += not is_dying_call or not self.within
+                if is_dying_call and count == self.write - self.within:
+                    if self.within:  # with half of the file written
                         os.truncate(path, path.stat().st_size // 2)
                     else:
                         call(path, *rest)
@@ -100,19 +100,21 @@ class Death:
             os.replace = dies(os.replace, True)
 
 
-def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()) -> None:
-    """Train into a folder, from where the last process there died."""
+def train_in_folder(
+    folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()
+) -> None:
+    """Train into a folder, resuming where the last process died."""
     torch.set_num_threads(1)
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
-    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
-    begun = (folder / "spec.yaml").is_file()
+    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # drawing would dominate the run time
+    started = (folder / "spec.yaml").is_file()
     tools = Tools(load_images=lambda *arguments: stripe_splits())
-    run_training(Request(graph, recipe, spec, out=folder, resume=begun, handlers=handlers), tools=tools)
+    run_training(Request(graph, recipe, spec, out=folder, resume=started, handlers=handlers), tools=tools)
 
 
-def _live_and_die(
+def _train_until_killed(
     folder: Path,
     recipe: Recipe,
     death: Death | None,
@@ -124,7 +126,7 @@ def _live_and_die(
     if death:
         death.prepare()
     try:
-        live(folder, recipe, spec, handlers)
+        train_in_folder(folder, recipe, spec, handlers)
     except SpecError as error:
         sys.exit(error.diagnostics[0].code)
 
@@ -137,8 +139,10 @@ def start(
     variables: dict[str, str] | None = None,
     handlers: tuple[Handler, ...] = (),
 ) -> Any:
-    """A process that trains."""
-    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}, handlers))
+    """Start a process that trains."""
+    process = PROCESSES.Process(
+        target=_train_until_killed, args=(folder, recipe, death, spec, variables or {}, handlers)
+    )
     process.start()
     return process
 
@@ -151,34 +155,34 @@ def start_together(
     spec: str = SPEC,
     handlers: tuple[Handler, ...] = (),
 ) -> list[Any]:
-    """Processes that train one network; the first is the one that dies."""
+    """Start processes that train one network; the first one dies."""
     return [
-        start(folder, recipe, None if number else death, spec, each, handlers)
-        for number, each in enumerate(surroundings(size))
+        start(folder, recipe, None if number else death, spec, environment, handlers)
+        for number, environment in enumerate(torchrun_environments(size))
     ]
 
 
-def surroundings(size: int) -> list[dict[str, str]]:
-    """What torchrun puts into the environment of each process."""
+def torchrun_environments(size: int) -> list[dict[str, str]]:
+    """The environment variables that torchrun sets for each process."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return [shared | {"RANK": each, "LOCAL_RANK": each} for each in map(str, range(size))]
+    return [shared | {"RANK": rank, "LOCAL_RANK": rank} for rank in map(str, range(size))]
 
 
 def finished(folder: Path) -> bool:
-    """Whether nothing is left to do."""
+    """Whether the run is finished."""
     return run_folders.RunFolder(folder).finished
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All that a run leaves but times, and the lock of one that died: metrics, weights, and what is said of them."""
+    """Everything a run writes except times and locks: metrics, files, weights and their metadata."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    metrics["epochs"] = [_timeless(each) for each in metrics["epochs"]]
+    metrics["epochs"] = [_timeless(epoch) for epoch in metrics["epochs"]]
     found = {
         "metrics": _timeless(metrics),
-        "files": sorted(each.name for each in folder.iterdir() if each.name != LOCK),
+        "files": sorted(path.name for path in folder.iterdir() if path.name != LOCK),
     }
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as file:
@@ -188,4 +192,4 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in facts.items() if key not in TIMES}
+    return {key: fact for key, fact in facts.items() if key not in TIMES}
