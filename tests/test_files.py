@@ -15,7 +15,7 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError, clean, write, write_text
 from cnngraph.render import render
-from cnngraph.train.record.files import write_json, write_state
+from cnngraph.train.record.run_file_formats import write_json, write_state
 
 
 def render_graph(path: Path) -> None:

@@ -217,13 +217,13 @@ class EvaluationResult(Readable):
         file = Path(path)
         if file.suffix.lower() not in PICTURE_ENDINGS:
             raise ValueError(f"{file} must end in {', '.join(PICTURE_ENDINGS)}")
-        from cnngraph.train.record import files
+        from cnngraph.train.record import run_file_formats
         from cnngraph.train.record.plots import confusion_figure
         from cnngraph.train.record.scores import Report
 
         report = Report(tuple(row.name for row in self.classes), self.confusion, self.loss, self.top5)
         title = f"{self.network}, {self.weights} weights, {self.split} images"
-        files.write_figure(file, confusion_figure(title, report))
+        run_file_formats.write_figure(file, confusion_figure(title, report))
         return file
 
     def __str__(self) -> str:

@@ -124,7 +124,7 @@ class Parameter(Op):
         return {"": self.shape}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """`parameter` of backend/modules/layers.py, which returns a torch.nn.Parameter rather than a module."""
+        """`parameter` of backend/modules/own_layers.py, which returns a torch.nn.Parameter rather than a module."""
         if isinstance(self.init, InitCall):
             return layer("parameter", self.shape, self.init.function, **self.init.kwargs)
         return layer("parameter", self.shape, self.init)

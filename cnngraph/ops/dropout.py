@@ -89,7 +89,7 @@ class DropPath(Op):
     )
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """DropPath of backend/modules/layers.py."""
+        """DropPath of backend/modules/own_layers.py."""
         return layer("DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
 
 
@@ -128,7 +128,7 @@ class DropBlock(Op):
         return image
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """DropBlock of backend/modules/layers.py."""
+        """DropBlock of backend/modules/own_layers.py."""
         return layer("DropBlock", p=self.p, block=self.block)
 
 

@@ -330,7 +330,7 @@ class Gate(Op):
         return inputs[1].count * inputs[1].channels * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """Gate of backend/modules/layers.py."""
+        """Gate of backend/modules/own_layers.py."""
         return layer(
             "Gate",
             inputs[1].channels,

@@ -197,7 +197,7 @@ class LayerNorm(Op):
         return _affine(inputs[0].channels, self.elementwise_affine, self.bias)
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.LayerNorm if the channels are last, otherwise ChannelLayerNorm of backend/modules/layers.py."""
+        """torch.nn.LayerNorm if the channels are last, otherwise ChannelLayerNorm of backend/modules/own_layers.py."""
         last = inputs[0].axes[-1] == CHANNELS
         return layer(
             "LayerNorm" if last else "ChannelLayerNorm",

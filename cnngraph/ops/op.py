@@ -36,8 +36,8 @@ class OpError(Exception):
 class Layer(Frozen):
     """A constructor call as data, which the backend executes or prints as source.
 
-    `kind` names the class. A bare name is a class of torch.nn or backend/modules/layers.py; the op of a plugin gives
-    the full path of a class in its own package, `package.module.Class`.
+    `kind` names the class. A bare name is a class of torch.nn or of backend/modules/own_layers.py; the op of a plugin
+    gives the full path of a class in its own package, `package.module.Class`.
     """
 
     kind: str

@@ -10,10 +10,11 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
+from cnngraph.render.folding import fold_tree, stem
 from cnngraph.render.label import clean, op_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
-from cnngraph.render.stack import MAX_ROWS, is_one_stack, stacks
-from cnngraph.render.tree import Group, Tree, grow, stem
+from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
+from cnngraph.render.tree import Group, Tree, build_tree
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -34,7 +35,7 @@ def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None)
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}")
     if depth is not None:
-        return _Drawing(grow(graph, fold=fold is not False), depth, MAX_BOXES).picture()
+        return _Drawing(_tree(graph, fold), depth, MAX_BOXES).picture()
     for tree, level, most in _choices(graph, fold):
         try:
             return _Drawing(tree, level, most, opens_inline=True).picture()
@@ -44,12 +45,17 @@ def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None)
     raise AssertionError("the last choice either returns or raises")
 
 
+def _tree(graph: Graph, fold: bool | None) -> Tree:
+    tree = build_tree(graph)
+    return tree if fold is False else fold_tree(tree)
+
+
 def _choices(graph: Graph, fold: bool | None) -> Iterator[tuple[Tree, int, int]]:
     """Candidates of tree, depth and maximum number of boxes, from full detail down to the top level."""
     if fold is None and len(graph.nodes) <= UNROLLED * MAX_ROWS:
-        tree = grow(graph, fold=False)
+        tree = build_tree(graph)
         yield tree, tree.height + 2, UNROLLED
-    tree = grow(graph, fold=fold is not False)
+    tree = _tree(graph, fold)
     full = tree.height + 2
     yield tree, full, READABLE
     for level in range(full - 1, 0, -1):

@@ -22,7 +22,7 @@ from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
 from cnngraph.train.loop.precision import autocast
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
 from cnngraph.train.run import data_title
@@ -61,7 +61,7 @@ class Evaluation:
     def draw(self, path: Path) -> None:
         """Draw the confusion matrix as PNG, SVG or PDF, depending on the file's ending."""
         title = f"{self.run.graph.name}, {self.weights} weights, {self.split} images"
-        files.write_figure(path, confusion_figure(title, self.report))
+        run_file_formats.write_figure(path, confusion_figure(title, self.report))
 
 
 def evaluate_run(

@@ -21,7 +21,7 @@ from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents
 from cnngraph.train.run import data_title
@@ -115,8 +115,8 @@ class TrainedRun:
         since the weights were written.
         """
         file = self.weights_file(which)
-        weights = files.read_weights(file, require_checksum=not self.old)
-        check_documents(files.read_metadata(file), self.folder.path, self.recipe, RESTORE)
+        weights = run_file_formats.read_weights(file, require_checksum=not self.old)
+        check_documents(run_file_formats.read_metadata(file), self.folder.path, self.recipe, RESTORE)
         model = lower(replace(self.graph, init=()))  # no initialisation: the weights are overwritten
         try:
             model.load_state_dict(weights)

@@ -14,7 +14,7 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.records import Epoch, stopped_early
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents, check_recipe, check_structure
@@ -38,7 +38,7 @@ def open_run(out: Path | None, network: str, recipe: Recipe, locks: ExitStack) -
     identity = folder.identity()
     if not folder.state.exists() and not folder.last.exists():  # the state is written before any weights
         return ResumedRun(folder, folder.data_dir, folder.weights, None, identity)
-    state = files.read_state(folder.state)
+    state = run_file_formats.read_state(folder.state)
     check_structure(state, folder.state)
     check_recipe(state, recipe)
     if state["data"] != (identity.sha256 if identity else None):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnngraph.backend.modules.compile import make
+from cnngraph.backend.modules.build_layer import build_layer
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
@@ -28,7 +28,7 @@ def make_function(op: Op, types: Sequence[TensorType]) -> Any:
     """A callable on tensors: the op's module, the getter of a free parameter, or a function of the op's code."""
     layer = op.layer(*types)
     if layer is not None:
-        module = make(layer)
+        module = build_layer(layer)
         return (lambda: module) if isinstance(module, nn.Parameter) else module
     names = tuple(f"x{index}" for index in range(len(types)))
     return eval(f"lambda {', '.join(names)}: {op.code(names, *types)}", {"torch": torch, "F": F})

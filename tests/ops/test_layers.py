@@ -15,8 +15,8 @@ from torch import nn
 from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import DropBlock2d, StochasticDepth
 
-from cnngraph.backend.modules import layers
-from cnngraph.backend.modules.layers import ChannelLayerNorm, DropBlock, DropPath, Gate, parameter
+from cnngraph.backend.modules import own_layers
+from cnngraph.backend.modules.own_layers import ChannelLayerNorm, DropBlock, DropPath, Gate, parameter
 from cnngraph.ops.op import infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
@@ -159,7 +159,7 @@ def test_the_source_of_a_layer_is_self_contained(index: int) -> None:
     name, make, count = MODULES[index]
     module = make()
     names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "__name__": "generated"}
-    exec(inspect.getsource(getattr(layers, name.split()[0])), names)
+    exec(inspect.getsource(getattr(own_layers, name.split()[0])), names)
     alone = copy.copy(module)
     alone.__class__ = names[name.split()[0]]
     inputs = images(count)

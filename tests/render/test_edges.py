@@ -17,7 +17,7 @@ from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.picture import Picture
-from cnngraph.render.tree import grow
+from cnngraph.render.tree import build_tree
 from tests.library import CHOSEN
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\nnodes:\n"
@@ -81,7 +81,7 @@ def test_show_lists_every_input(nodes: str, reads: int) -> None:
 @pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
 def test_every_edge_of_bundled_networks_is_drawn(path: Path) -> None:
     graph = load(path)
-    tree = grow(graph, fold=False)
+    tree = build_tree(graph)
     try:
         picture = compose(graph, depth=tree.height + 1, fold=False)
     except SpecError:

@@ -13,7 +13,7 @@ import torch
 from cnngraph import SpecError, load
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train import Request, run_training
-from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
+from cnngraph.train.record.run_file_formats import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
 from tests.runs.conftest import load_tenth

@@ -24,7 +24,7 @@ from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.schemas import document_schema
 from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
-from cnngraph.train.record.files import read_state
+from cnngraph.train.record.run_file_formats import read_state
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.record.state import TENSOR_KEYS
 from tests.cli.conftest import Cli

@@ -12,7 +12,7 @@ from PIL import Image
 from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.features import Features, features, features_figure
 from cnngraph.runs.trained_run import TrainedRun
-from cnngraph.train.record.files import write_figure
+from cnngraph.train.record.run_file_formats import write_figure
 from tests.cli.conftest import Cli
 
 

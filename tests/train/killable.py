@@ -23,7 +23,7 @@ from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
 from cnngraph.run_files import LOCK
 from cnngraph.train import Handler, Request, run_training
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record import run_folder as run_folders
 from cnngraph.train.run import Tools
 from tests.train.support import stripe_splits
@@ -108,7 +108,9 @@ def train_in_folder(
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
-    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # drawing would dominate the run time
+    run_file_formats.write_figure = lambda path, figure: run_file_formats.write_text(
+        path, "a figure"
+    )  # drawing would dominate the run time
     started = (folder / "spec.yaml").is_file()
     tools = Tools(load_images=lambda *arguments: stripe_splits())
     run_training(Request(graph, recipe, spec, out=folder, resume=started, handlers=handlers), tools=tools)

@@ -17,9 +17,9 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Handler, Job, Request, Result, run_training, train
 from cnngraph.train.data.images import InMemory, Split, Splits
-from cnngraph.train.record.files import read_state
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Epoch, Progress, RunSummary
+from cnngraph.train.record.run_file_formats import read_state
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import TOOLS, Tools
 

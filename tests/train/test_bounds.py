@@ -129,7 +129,7 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip pictures and checkpoints, which would dominate the run time."""
     for name in ("save_curves", "save_scores", "save_state", "save_weights", "save_metrics"):
         monkeypatch.setattr(RunFolder, name, lambda *arguments, **options: None)
-    monkeypatch.setattr(import_module("cnngraph.train.record.files"), "read_weights", lambda path: None)
+    monkeypatch.setattr(import_module("cnngraph.train.record.run_file_formats"), "read_weights", lambda path: None)
 
 
 def test_every_mapping_is_found() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 import cnngraph
 from cnngraph import SpecError
 from cnngraph.train.data.images import InMemory, Splits
-from cnngraph.train.record.files import read_weights
+from cnngraph.train.record.run_file_formats import read_weights
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
 from tests.train.support import RECIPE, stripe_splits, train_graph

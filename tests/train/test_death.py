@@ -25,7 +25,7 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
 from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Split, Splits
-from cnngraph.train.record import files, run_folder
+from cnngraph.train.record import run_file_formats, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import ResumedRun, initial_weights_of
 from cnngraph.train.run import Tools
@@ -138,13 +138,13 @@ def test_a_full_disk_at_any_write(
 @pytest.fixture
 def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Train in this process, and restore its state afterwards."""
-    for module, name in ((run_folder, "draw_curves"), (files, "write_figure")):
+    for module, name in ((run_folder, "draw_curves"), (run_file_formats, "write_figure")):
         monkeypatch.setattr(module, name, getattr(module, name))
     return train_in_folder
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
-@pytest.mark.parametrize("write", [files.write_state, lambda path, state: save_tensors(state, path)])
+@pytest.mark.parametrize("write", [run_file_formats.write_state, lambda path, state: save_tensors(state, path)])
 def test_every_writer_reports_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
 ) -> None:

@@ -15,9 +15,9 @@ from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import walking
+from cnngraph.train.data.folder_splits import split_of
 from cnngraph.train.data.formats import EXTENSIONS
 from cnngraph.train.data.images import Splits
-from cnngraph.train.data.layout import split_of
 from cnngraph.train.data.splits import announce, load_splits
 from tests.train.support import RECIPE
 

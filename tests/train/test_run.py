@@ -26,7 +26,7 @@ from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train.data.images import InMemory, Split, Splits
 from cnngraph.train.data.splits import load_splits
 from cnngraph.train.loop.device import available_devices, choose_device
-from cnngraph.train.record.files import read_weights as read_file_weights
+from cnngraph.train.record.run_file_formats import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Tools
 from tests.library import network

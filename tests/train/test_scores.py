@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from cnngraph.train.record import plots
-from cnngraph.train.record.files import write_figure
 from cnngraph.train.record.plots import confusion_figure
+from cnngraph.train.record.run_file_formats import write_figure
 from cnngraph.train.record.scores import Report, Scores
 from tests.train.support import CPU, RECIPE, run, stripe_splits
 

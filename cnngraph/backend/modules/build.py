@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from cnngraph.backend.modules.build_layer import build_layer
 from cnngraph.backend.modules.classes import class_source
-from cnngraph.backend.modules.compile import compile_class, make
+from cnngraph.backend.modules.compile_source import compile_class
 from cnngraph.backend.modules.initialise import init_weights
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, ScopeModule, plan
 from cnngraph.elaborate.elaborate import collector_paused
@@ -29,7 +30,7 @@ def lower(graph: Graph) -> nn.Module:
 
 def _build(group: ScopeModule) -> nn.Module:
     children = {
-        name: _build(child) if isinstance(child, ScopeModule) else make(child.layer)
+        name: _build(child) if isinstance(child, ScopeModule) else build_layer(child.layer)
         for name, child in group.children.items()
     }
     if group.kind == SEQUENTIAL:

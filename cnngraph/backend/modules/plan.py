@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from cnngraph.backend.modules import layers
+from cnngraph.backend.modules import own_layers
 from cnngraph.backend.modules.forward import OUTPUTS, Forward, write_forward
 from cnngraph.backend.modules.frames import Frame, Layout
 from cnngraph.graph.graph import Graph
@@ -15,7 +15,7 @@ from cnngraph.graph.nodes import Node, Scope
 from cnngraph.ops.op import Layer
 
 SEQUENTIAL, MODULE_LIST = "nn.Sequential", "nn.ModuleList"
-NOT_CLASSES = frozenset({*keyword.kwlist, *vars(layers), "Tensor", "NamedTuple", "Numbered", "ValueError", OUTPUTS})
+NOT_CLASSES = frozenset({*keyword.kwlist, *vars(own_layers), "Tensor", "NamedTuple", "Numbered", "ValueError", OUTPUTS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

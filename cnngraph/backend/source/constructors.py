@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from cnngraph.backend.formatting import format_statement, literal, quoted
+from cnngraph.backend.modules.build_layer import layer_class, name_in_source
 from cnngraph.backend.modules.classes import class_source
-from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Leaf, ScopeModule
 from cnngraph.ops.op import Layer
 
@@ -151,7 +151,7 @@ def _name(definitions: list[Definition]) -> None:
 
 def _arguments(layer: Layer) -> tuple[Argument, ...]:
     """All arguments of a layer, including those with default values."""
-    parameters = inspect.signature(find(layer.kind)).parameters
+    parameters = inspect.signature(layer_class(layer.kind)).parameters
     named = [
         name
         for name, parameter in parameters.items()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from cnngraph.backend.formatting import WIDTH, format_statement, literal, quoted
-from cnngraph.backend.modules.compile import find, name_in_source
+from cnngraph.backend.modules.build_layer import layer_class, name_in_source
 from cnngraph.backend.modules.initialise import rules_by_module
 from cnngraph.backend.modules.plan import Leaf, ScopeModule
 from cnngraph.graph.path_patterns import InitRule
@@ -82,11 +82,11 @@ def _condition(
     """
     if rule.match in {leaf.node.op for leaf in selected}:
         kinds = list(dict.fromkeys(leaf.layer.kind for leaf in selected))
-        classes = tuple(map(find, kinds))
+        classes = tuple(map(layer_class, kinds))
         alike = [
             module
             for module in remaining.values()
-            if isinstance(module, Leaf) and issubclass(find(module.layer.kind), classes)  # type: ignore[arg-type]
+            if isinstance(module, Leaf) and issubclass(layer_class(module.layer.kind), classes)  # type: ignore[arg-type]
         ]
         if set(filter(_has_parameters, alike)) == set(selected):
             return f"{CLASS}{' | '.join(map(name_in_source, kinds))})", alike

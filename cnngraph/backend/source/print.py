@@ -9,8 +9,9 @@ import textwrap
 from collections.abc import Iterator
 
 from cnngraph.backend.formatting import format_statement
-from cnngraph.backend.modules import compile as modules
-from cnngraph.backend.modules import layers
+from cnngraph.backend.modules import own_layers
+from cnngraph.backend.modules.build_layer import OWN_LAYERS
+from cnngraph.backend.modules.compile_source import Numbered
 from cnngraph.backend.modules.plan import Leaf, ScopeModule, plan
 from cnngraph.backend.source.constructors import define
 from cnngraph.backend.source.initial_source import init_weights_source
@@ -74,12 +75,12 @@ def _docstring(graph: Graph) -> str:
 
 
 def _layer_sources(kinds: set[str], numbered: bool) -> Iterator[str]:
-    """The source of the layers in layers.py that the network uses, directly or indirectly."""
+    """The source of the layers in own_layers.py that the network uses, directly or indirectly."""
     if numbered:
-        yield _narrow(inspect.getsource(modules.Numbered))
-    source = inspect.getsource(layers)
+        yield _narrow(inspect.getsource(Numbered))
+    source = inspect.getsource(own_layers)
     defined = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    needed = kinds & modules.OWN_LAYERS.keys()
+    needed = kinds & OWN_LAYERS.keys()
     waiting = list(needed)
     while waiting:
         used = _names(defined[waiting.pop()]) & defined.keys() - needed
@@ -106,7 +107,7 @@ def _names(tree: ast.AST) -> set[str]:
 def _imports(body: str, kinds: set[str]) -> str:
     """The import statements that the source needs, sorted as by isort."""
     known = dict(IMPORTS)
-    for node in ast.parse(inspect.getsource(layers)).body:
+    for node in ast.parse(inspect.getsource(own_layers)).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
                 alone = type(node)(**{**vars(node), "names": [alias]})

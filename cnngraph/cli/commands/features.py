@@ -65,7 +65,7 @@ def features(
     from cnngraph.numbers import show_sizes
     from cnngraph.runs.features import features as compute
     from cnngraph.runs.features import features_figure
-    from cnngraph.train.record.files import write_figure
+    from cnngraph.train.record.run_file_formats import write_figure
 
     found = compute(classifier, node, image)
     write_figure(output, features_figure(found, most))

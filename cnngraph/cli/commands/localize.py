@@ -73,7 +73,7 @@ def localize(
     from cnngraph.runs.image_files import find_image_files, output_names
     from cnngraph.runs.localization import Localizer
     from cnngraph.train.data.walking import Ignored
-    from cnngraph.train.record.files import write_figure
+    from cnngraph.train.record.run_file_formats import write_figure
 
     ignored = Ignored()
     localizer = Localizer(classifier, name, threshold)

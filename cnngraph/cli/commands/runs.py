@@ -84,7 +84,7 @@ def _draw(rows: list[RunRow], output: Path) -> None:
         complain("no epoch of any of them is finished: there is nothing to draw")
         raise Exit(1)
     from cnngraph.runs.comparison import comparison_figure
-    from cnngraph.train.record.files import write_figure
+    from cnngraph.train.record.run_file_formats import write_figure
 
     write_figure(output, comparison_figure(rows))
 

@@ -12,8 +12,7 @@ import torch
 from cnngraph.diagnostics import Diagnostic, Question, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.data.images import Split, Splits
-from cnngraph.train.data.layout import (
+from cnngraph.train.data.folder_splits import (
     TEST,
     TRAIN,
     VALIDATION,
@@ -26,6 +25,7 @@ from cnngraph.train.data.layout import (
     some_names,
     split_of,
 )
+from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.loading import ImageLoader, Note
 from cnngraph.train.data.walking import Ignored, image_files, refuse_system_folder
 

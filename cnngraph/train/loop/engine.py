@@ -14,6 +14,7 @@ from torch import Tensor
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.loop.batch_steps import BatchSteps
 from cnngraph.train.loop.checkpoints import Checkpointer, process_seed
 from cnngraph.train.loop.divergence import divergence_error
 from cnngraph.train.loop.evaluation import Evaluator
@@ -25,9 +26,8 @@ from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.loop.memory import keep_freed_memory
 from cnngraph.train.loop.objective import class_weights
-from cnngraph.train.loop.step_schedule import StepSchedule
 from cnngraph.train.loop.training_step import TrainingStep
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, Progress, Result, SplitMetrics, best_of, stopped_early
 from cnngraph.train.record.scores import Scores
@@ -76,7 +76,7 @@ class Run:
             job.world,
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
-        self.schedule = StepSchedule(job, self.training_step, self.loader, self.position)
+        self.batch_steps = BatchSteps(job, self.training_step, self.loader, self.position)
         self.checkpointer = Checkpointer(job, self.training_step, self.position)
         self.batches = Batches(self.loader, self.position)
         self.trainer = Trainer(self.iterate)
@@ -154,7 +154,7 @@ class Run:
     def train_on_batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Start a step, which `end_step` ends. Returns its loss and logits."""
         self.in_step = True
-        return self.schedule.train_on_batch(*batch)
+        return self.batch_steps.train_on_batch(*batch)
 
     def end_iteration(self) -> None:
         """End the iteration's last step. After the epoch's last step, make ignite end the epoch with this iteration."""
@@ -180,7 +180,7 @@ class Run:
         if report:
             self.next_report = now + REPORT_INTERVAL
             self.report_progress(step + 1)
-        if last or not (request or save) or not self.schedule.completes_optimizer_step(step):
+        if last or not (request or save) or not self.batch_steps.completes_optimizer_step(step):
             return True
         self.report_progress(step + 1)  # raises if the loss is NaN, which must not be saved
         if request not in (StopRequest.EPOCH, StopRequest.EPOCH_WITHOUT_EVENT):
@@ -234,7 +234,7 @@ class Run:
         """Load the best weights, or the last ones if no epoch was chosen, and evaluate them on the test images."""
         job, epochs = self.job, self.position.epochs
         best = best_of(epochs)
-        weights = files.read_weights(job.folder.best) if best and self.world.leads else None
+        weights = run_file_formats.read_weights(job.folder.best) if best and self.world.leads else None
         if best:
             self.trainer.state.metrics["best_epoch"] = best.number
         self.training_step.load_final_weights(self.world.broadcast(weights) or self.training_step.evaluated_weights())

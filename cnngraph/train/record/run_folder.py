@@ -27,7 +27,7 @@ from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.stored_documents import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named_splits, read_identity
 from cnngraph.train.data.images import Splits
-from cnngraph.train.record import files
+from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.new_folders import (
     create_numbered_folder,
     numbered_folders,
@@ -113,11 +113,11 @@ class RunFolder:
         except Timeout:
             help = "wait for it, or stop it with Ctrl-C"
             raise SpecError.of("E637", f"another process is training in {self.path}", help=help) from None
-        except (NotImplementedError, OSError):  # no locks, or a full disk, which files.write reports
+        except (NotImplementedError, OSError):  # no locks, or a full disk, which run_file_formats.write reports
             lock = None
         try:
             if self.writes:
-                files.clean(self.path)
+                run_file_formats.clean(self.path)
             yield
         finally:
             if lock:
@@ -225,14 +225,14 @@ class RunFolder:
         """
         folder = str(data_dir.resolve()) if data_dir else None
         facts = {"processes": processes, "data_dir": folder, "weights": weights}
-        files.write_json(self.path / run_files.ENVIRONMENT, environment(device) | facts)
+        run_file_formats.write_json(self.path / run_files.ENVIRONMENT, environment(device) | facts)
         self.save_recipe(recipe)
-        files.write_text(self.path / run_files.SPEC, spec)
+        run_file_formats.write_text(self.path / run_files.SPEC, spec)
 
     @_writer_only
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with all its keys, defaults included."""
-        files.write_text(self.path / run_files.RECIPE, to_yaml(recipe))
+        run_file_formats.write_text(self.path / run_files.RECIPE, to_yaml(recipe))
 
     @_writer_only
     def save_data(
@@ -259,26 +259,26 @@ class RunFolder:
         }
         if identity.files:
             table = identity.to_csv().encode(errors="surrogateescape")
-            files.write(self.path / run_files.IMAGES, lambda temporary: temporary.write_bytes(table))
-        files.write_json(self.path / run_files.DATA, facts)
+            run_file_formats.write(self.path / run_files.IMAGES, lambda temporary: temporary.write_bytes(table))
+        run_file_formats.write_json(self.path / run_files.DATA, facts)
 
     @_writer_only
     def save_broken(self, names: Sequence[str]) -> None:
         """Write the files that were skipped as unreadable, one per line; nothing if there are none."""
         if names:
-            files.write_text(self.path / "skipped.txt", "".join(f"{name}\n" for name in sorted(names)))
+            run_file_formats.write_text(self.path / "skipped.txt", "".join(f"{name}\n" for name in sorted(names)))
 
     @_writer_only
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Write the state from which the run can be resumed."""
-        files.write_state(self.state, state)
+        run_file_formats.write_state(self.state, state)
 
     @_writer_only
     def save_scores(self, network: str, split: str, report: Report) -> None:
         """Write the scores of each class and the confusion matrix."""
-        files.write_text(run_files.classes_file(self.path, split), class_table(report))
+        run_file_formats.write_text(run_files.classes_file(self.path, split), class_table(report))
         picture = confusion_figure(f"{network}, {split} images", report)
-        files.write_figure(run_files.confusion_file(self.path, split), picture)
+        run_file_formats.write_figure(run_files.confusion_file(self.path, split), picture)
 
     @_writer_only
     def save_weights(
@@ -310,19 +310,19 @@ class RunFolder:
             writer.writeheader()
             writer.writerows(rows)
         best = best_of(epochs)
-        files.write_text(self.path / run_files.METRICS_TABLE, table.getvalue())
+        run_file_formats.write_text(self.path / run_files.METRICS_TABLE, table.getvalue())
         metrics: dict[str, Any] = {"finished": finished, "seconds": round(seconds, 3), "epochs": rows}
         if best:
             metrics["best_epoch"] = best.number
         if test:
             metrics["test"] = test._asdict()
-        files.write_json(self.path / run_files.METRICS, metrics)
+        run_file_formats.write_json(self.path / run_files.METRICS, metrics)
 
     @_writer_only
     def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: SplitMetrics | None) -> None:
         """Draw the learning curves."""
         if epochs:
-            files.write(
+            run_file_formats.write(
                 self.path / run_files.CURVES,
                 lambda temporary: draw_curves(temporary, network, epochs, best_of(epochs), test),
             )

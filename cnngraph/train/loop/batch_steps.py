@@ -9,7 +9,7 @@ from cnngraph.train.loop.loader import TrainingLoader
 from cnngraph.train.loop.training_step import TrainingStep
 
 
-class StepSchedule:
+class BatchSteps:
     """Trains on one batch after another: sets the learning rate, weighs the batch, and counts loss and hits."""
 
     def __init__(self, job: Job, training_step: TrainingStep, loader: TrainingLoader, position: Position) -> None:

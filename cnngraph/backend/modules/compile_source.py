@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import linecache
 import sys
 import weakref
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -15,9 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnngraph.backend.modules import layers
 from cnngraph.backend.modules.forward import OUTPUTS
-from cnngraph.ops.op import Layer
 
 
 class Numbered(nn.Module):
@@ -30,31 +26,6 @@ class Numbered(nn.Module):
         if name in self._parameters:
             return self._parameters[name]
         raise IndexError(f"no child is named {name}")
-
-
-def make(layer: Layer) -> Any:
-    """The module, or free parameter, that a layer describes."""
-    return find(layer.kind)(*layer.args, **layer.kwargs)
-
-
-# The classes and functions of layers.py, by name.
-OWN_LAYERS: dict[str, Callable[..., Any]] = {
-    name: value for name, value in vars(layers).items() if getattr(value, "__module__", None) == layers.__name__
-}
-
-
-def find(kind: str) -> Callable[..., Any]:
-    """The class or function named by `Layer.kind`: in layers.py, or else in torch.nn; a dotted name is a full path."""
-    if kind in OWN_LAYERS:
-        return OWN_LAYERS[kind]
-    module, _, name = kind.rpartition(".")
-    found: Callable[..., Any] = getattr(importlib.import_module(module) if module else nn, name)
-    return found
-
-
-def name_in_source(kind: str) -> str:
-    """The class in generated source: `nn.Conv2d`, or a bare name if the source defines or imports it."""
-    return kind.rpartition(".")[2] if "." in kind or kind in OWN_LAYERS else f"nn.{kind}"
 
 
 _compiled: weakref.WeakValueDictionary[str, type[nn.Module]] = weakref.WeakValueDictionary()
