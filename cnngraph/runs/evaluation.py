@@ -47,7 +47,7 @@ class Evaluation:
             "network": self.run.graph.name,
             "weights": self.weights,
             "data": self.data,
-            "part": self.split,
+            "split": self.split,
             "images": self.report.images,
             "loss": self.report.loss,
             "top1": self.report.accuracy,

@@ -84,7 +84,7 @@ def _selected(splits: Splits, split: str) -> list[Split]:
     if split == ALL:
         return list(by_name.values())
     if split not in by_name:
-        help = f"use `--part {' or '.join([*by_name, ALL])}`"
+        help = f"use `--split {' or '.join([*by_name, ALL])}`"
         raise SpecError.of("E622", f"there are no {split} images", help=help)
     return [by_name[split]]
 

@@ -26,7 +26,7 @@ def test_metrics_equal_those_of_the_run(cli: Cli, trained: Path) -> None:
     printed = json.loads(ran.out)
     test = metrics(trained)["test"]
     assert (printed["loss"], printed["top1"]) == (test["loss"], test["accuracy"])  # type: ignore[index]
-    assert (printed["weights"], printed["part"], printed["images"], printed["network"]) == (
+    assert (printed["weights"], printed["split"], printed["images"], printed["network"]) == (
         "best",
         "test",
         200,
@@ -43,7 +43,7 @@ def test_metrics_equal_those_of_the_run(cli: Cli, trained: Path) -> None:
 
 
 def test_last_weights_and_validation_images(cli: Cli, trained: Path) -> None:
-    printed = json.loads(cli("evaluate", trained, "--part", "validation", "--weights", "last", "--format", "json").out)
+    printed = json.loads(cli("evaluate", trained, "--split", "validation", "--weights", "last", "--format", "json").out)
     last = metrics(trained)["epochs"][-1]  # type: ignore[index]
     assert printed["top1"] == last["validation_accuracy"]
     assert printed["images"] == 60
@@ -51,7 +51,7 @@ def test_last_weights_and_validation_images(cli: Cli, trained: Path) -> None:
 
 def test_text_output(cli: Cli, trained: Path) -> None:
     before = (trained / "confusion_test.png").read_bytes()
-    ran = cli("evaluate", trained, "--part", "all", "-o", trained / "all.svg")
+    ran = cli("evaluate", trained, "--split", "all", "-o", trained / "all.svg")
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     assert lines[0] == "spots · best weights · embedded digits · 800 images"
@@ -130,20 +130,20 @@ def test_another_folder_with_the_classes_of_the_run(
     weights = load_file(trained / "best.safetensors")
     weights["fc.weight"], weights["fc.bias"] = torch.zeros(2, 24), torch.tensor([1.0, 0.0])
     save_file(weights, trained / "best.safetensors")
-    ran = cli("evaluate", trained, "--data-dir", place, "--part", "all", "--format", "json")
+    ran = cli("evaluate", trained, "--data-dir", place, "--split", "all", "--format", "json")
     assert ran.code == 0, ran.err
     printed = json.loads(ran.out)
     assert printed["picture"].endswith("confusion_all_photos.png")
     assert [row["class"] for row in printed["classes"]] == list(order)
     (place / "a" / "broken.png").write_bytes(b"")
-    assert "broken.png" in cli("evaluate", trained, "--data-dir", place, "--part", "all").err
+    assert "broken.png" in cli("evaluate", trained, "--data-dir", place, "--split", "all").err
     (trained / "recipe.yaml").write_text(
         "{data: {name: folder, broken: skip}, epochs: 1, optimizer: adam, validation: 0.3}"
     )
-    ran = cli("evaluate", trained, "--data-dir", place, "--part", "all")
+    ran = cli("evaluate", trained, "--data-dir", place, "--split", "all")
     assert ran.code == 0
     assert f"note: {place}: ignored folders that are not a class: 1 (c)\n" in ran.err
     assert f"note: skipped {place / 'a' / 'broken.png'}: it cannot be read as an image\n" in ran.err
     ran = cli("evaluate", trained, "--data-dir", place)
     assert ran.code == 1
-    assert ran.err.endswith("error[E622]: there are no test images\n  help: use `--part train or all`\n")
+    assert ran.err.endswith("error[E622]: there are no test images\n  help: use `--split train or all`\n")

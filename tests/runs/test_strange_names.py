@@ -77,21 +77,21 @@ def test_a_network_whose_file_is_not_utf_8(here: Path, cli: Cli, tmp_path: Path)
     spec, run, picture = tmp_path / "n\udcff.yaml", tmp_path / "run", next((here / "data").rglob("*.png"))
     spec.write_text("".join(line for line in SPEC.splitlines(keepends=True) if not line.startswith("name:")))
     words = ["--recipe", "recipe.yaml", "--data-dir", "data", "--out", run, "--device", "cpu"]
-    for called in (["train", spec, *words], ["evaluate", run, "--part", "validation"], ["predict", run, picture]):
+    for called in (["train", spec, *words], ["evaluate", run, "--split", "validation"], ["predict", run, picture]):
         ran = cli(*called)
         assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
-    assert r"n\xff · " in cli("evaluate", run, "--part", "validation").out
+    assert r"n\xff · " in cli("evaluate", run, "--split", "validation").out
     assert cli("train", "--resume", run, "--set", "train.epochs=3").code == 0
 
 
 def test_names_in_evaluate(here: Path, cli: Cli) -> None:
-    ran = cli("evaluate", "run", "--part", "validation", "-o", "confusion.svg")
+    ran = cli("evaluate", "run", "--split", "validation", "-o", "confusion.svg")
     assert (ran.code, control_characters(ran.out + ran.err)) == (0, set())
     assert r"\x1b[31mred" in ran.out
     assert r"\xff\xfe" in ran.out
     assert "[bold red]markup[" in ran.out
     ElementTree.parse("confusion.svg")
-    ran = cli("evaluate", "run", "--part", "validation", "--format", "json")
+    ran = cli("evaluate", "run", "--split", "validation", "--format", "json")
     assert not control_characters(ran.out)
     assert {row["class"] for row in json.loads(ran.out)["classes"]} == set(STRANGE)
 

@@ -178,7 +178,7 @@ def test_resume_and_evaluate_report_changed_images(
     for text_part in said:
         assert text_part in text
     assert before == {path: path.read_bytes() for path in (place / "run").iterdir()}
-    ran = cli("evaluate", place / "run", "--part", "train", "-o", place / "x.png")
+    ran = cli("evaluate", place / "run", "--split", "train", "-o", place / "x.png")
     assert ran.code == 0, ran.err
     for text_part in EVALUATED.get(change, ["warning[W644]: ", *said]):
         assert text_part in ran.err
@@ -199,7 +199,7 @@ def test_added_images_do_not_change_the_split(cli: Cli, base: dict[str, Path], t
         first, second = (read_weights(folder / "run" / f"{name}.safetensors") for folder in (one, other))
         assert all(torch.equal(first[key], second[key]) for key in first)
     assert (one / "run/images.csv").read_text() == (other / "run/images.csv").read_text()
-    ran = cli("evaluate", other / "run", "--part", "validation", "--format", "json", "-o", tmp_path / "x.png")
+    ran = cli("evaluate", other / "run", "--split", "validation", "--format", "json", "-o", tmp_path / "x.png")
     metrics = json.loads((other / "run/metrics.json").read_text())
     assert json.loads(ran.out)["top1"] == metrics["epochs"][metrics["best_epoch"] - 1]["validation_accuracy"]
     assert "10 images were added" in ran.err
@@ -211,7 +211,7 @@ def test_changed_timestamps_are_not_reported(cli: Cli, base: dict[str, Path], tm
         os.utime(path, (1, 1))
     code, text = resume(cli, place)
     assert (code, "warning" in text) == (0, False)
-    ran = cli("evaluate", place / "run", "--part", "validation", "-o", place / "x.png")
+    ran = cli("evaluate", place / "run", "--split", "validation", "-o", place / "x.png")
     assert (ran.code, ran.err) == (0, "")
 
 
@@ -230,7 +230,7 @@ def test_a_folder_with_other_images(cli: Cli, base: dict[str, Path], tmp_path: P
     assert code == 1
     assert "18 images have changed content" in text
     shutil.copy(place / "data/ant/0.png", place / "others/bee/copy.png")
-    ran = cli("evaluate", place / "run", "--data-dir", place / "others", "--part", "all", "-o", place / "x.png")
+    ran = cli("evaluate", place / "run", "--data-dir", place / "others", "--split", "all", "-o", place / "x.png")
     record = (place / "run/images.csv").read_text()
     assert ran.code == 0
     assert ("W648" in ran.err) == ("train,ant,ant/0.png" in record)
@@ -253,17 +253,17 @@ def test_images_that_change_during_an_experiment(cli: Cli, tmp_path: Path) -> No
     assert ran.err.count("W644") == 1
 
 
-@pytest.mark.parametrize("part", ["all", "train", "validation"])
+@pytest.mark.parametrize("split", ["all", "train", "validation"])
 @pytest.mark.parametrize("present", [["ant"], ["bee", "cat"], ["cat", "emu", "gnu"], ["ant", "bee", "cat", "emu"]])
 def test_evaluate_uses_the_classes_that_exist(
-    cli: Cli, base: dict[str, Path], tmp_path: Path, present: list[str], part: str
+    cli: Cli, base: dict[str, Path], tmp_path: Path, present: list[str], split: str
 ) -> None:
     for number, name in enumerate(present):
         for image in range(4):
             draw(tmp_path / "new" / name / f"{image}.png", 9000 + 10 * number + image)
     run = base["plain"] / "run"
     ran = cli(
-        "evaluate", run, "--data-dir", tmp_path / "new", "--part", part, "--format", "json", "-o", tmp_path / "x.png"
+        "evaluate", run, "--data-dir", tmp_path / "new", "--split", split, "--format", "json", "-o", tmp_path / "x.png"
     )
     assert ran.code == 0, ran.err
     counts = {row["class"]: row["images"] for row in json.loads(ran.out)["classes"]}
@@ -282,7 +282,7 @@ def test_evaluate_uses_the_classes_that_exist(
 def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
     draw(tmp_path / "new" / "emu" / "0.png", 1)
     ran = cli(
-        "evaluate", base["plain"] / "run", "--data-dir", tmp_path / "new", "--part", "all", "-o", tmp_path / "x.png"
+        "evaluate", base["plain"] / "run", "--data-dir", tmp_path / "new", "--split", "all", "-o", tmp_path / "x.png"
     )
     assert ran.code == 1
     assert f"{tmp_path / 'new'} has no images in folders of the classes ant, bee, cat" in ran.err

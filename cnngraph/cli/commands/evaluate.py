@@ -26,13 +26,13 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 
 @command(
     ("cnngraph evaluate runs/net-1", "evaluate the best weights on the test images"),
-    ("cnngraph evaluate runs/net-1 --part validation --weights last", "other images and weights"),
-    ("cnngraph evaluate runs/net-1 --data-dir new_photos --part all", "all images of another folder"),
+    ("cnngraph evaluate runs/net-1 --split validation --weights last", "other images and weights"),
+    ("cnngraph evaluate runs/net-1 --data-dir new_photos --split all", "all images of another folder"),
     ("cnngraph evaluate runs/net-1 --format json -o confusion.svg", "print JSON, draw an SVG"),
 )
 @run_argument
 @click.option(
-    "--part",
+    "--split",
     type=click.Choice(["test", "validation", "train", "all"]),
     default="test",
     help="The split to evaluate.",
@@ -64,7 +64,7 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 @max_nodes_option
 def evaluate(
     run: Path,
-    part: str,
+    split: str,
     weights: str | None,
     data_dir: Path | None,
     output: Path | None,
@@ -88,7 +88,7 @@ def evaluate(
 
     result = evaluate_run(
         opened,
-        split=part,
+        split=split,
         weights=weights,
         data_dir=data_dir,
         device=device,

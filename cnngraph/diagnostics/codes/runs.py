@@ -42,8 +42,8 @@ RUNS = Group(
 
             Restore the images, or read the metrics with the listed changes in mind.
             """,
-            wrong=photos(ANIMALS, PHOTOS, "rm photos/cat/0.png", f"{EVALUATE} --part all"),
-            right=photos(ANIMALS, PHOTOS, f"{EVALUATE} --part all"),
+            wrong=photos(ANIMALS, PHOTOS, "rm photos/cat/0.png", f"{EVALUATE} --split all"),
+            right=photos(ANIMALS, PHOTOS, f"{EVALUATE} --split all"),
         ),
         code(
             "E645",
@@ -108,12 +108,12 @@ RUNS = Group(
                 {**ANIMALS, **pictures("more", 4, "cat", "dog", first=1000)},
                 PHOTOS,
                 "cp photos/cat/*.png more/cat",
-                f"{EVALUATE} --data-dir more --part all",
+                f"{EVALUATE} --data-dir more --split all",
             ),
             right=photos(
                 {**ANIMALS, **pictures("more", 4, "cat", "dog", first=1000)},
                 PHOTOS,
-                f"{EVALUATE} --data-dir more --part all",
+                f"{EVALUATE} --data-dir more --split all",
             ),
         ),
         code(
