@@ -97,17 +97,20 @@ def fix_spec(
     *,
     max_nodes: int = MAX_NODES,
     plugins: Iterable[str] = (),
+    lint: Callable[[Compilation], Compilation] | None = None,
 ) -> Fixed:
     """Search verified fixes for a spec or a library of blocks, and for the author's files that it reads.
 
-    Nothing is written: see `Fixed.write` and `Fixed.diff`. A file of the library is never changed.
+    With `lint`, which adds warnings, also for these. Nothing is written: see `Fixed.write` and `Fixed.diff`. A file of
+    the library is never changed.
     """
     from cnngraph.fixes.apply import fixed
 
     changes, names = tuple(overrides), tuple(plugins)
 
     def check(texts: Mapping[str, str]) -> tuple[Diagnostic, ...]:
-        return compile_spec(spec, changes, input, max_nodes=max_nodes, plugins=names, texts=texts).diagnostics
+        compilation = compile_spec(spec, changes, input, max_nodes=max_nodes, plugins=names, texts=texts)
+        return (lint(compilation) if lint else compilation).diagnostics
 
     return fixed(check)
 

@@ -14,19 +14,21 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.document import Table, parse, read_file
 from cnngraph.file_kinds import SPEC, kind_of
 from cnngraph.fixes.apply import Fixed
+from cnngraph.lint.run import Lint
+from cnngraph.lint.selection import Selection
 from cnngraph.text import one_line, visible
 
 
-def apply_fixes(specs: Iterable[str], reading: Reading, *, to_stderr: bool) -> None:
+def apply_fixes(specs: Iterable[str], reading: Reading, selection: Selection, *, to_stderr: bool) -> None:
     """Apply the fixes to the files and print each one. Raises WriteError."""
     for spec in specs:
-        if (found := _fixed(spec, reading)) is not None:
+        if (found := _fixed(spec, reading, selection)) is not None:
             found.write()
             for fix in found.applied:
                 print(one_line(f"fixed {fix}"), file=sys.stderr if to_stderr else sys.stdout)
 
 
-def show_fixes(specs: Iterable[str], reading: Reading) -> bool:
+def show_fixes(specs: Iterable[str], reading: Reading, selection: Selection) -> bool:
     """Print the fixes as a unified diff, and the remaining diagnostics to stderr. Raises WriteError.
 
     Returns whether there is no error and nothing to fix.
@@ -34,7 +36,7 @@ def show_fixes(specs: Iterable[str], reading: Reading) -> bool:
     shown: set[str] = set()
     ok = True
     for spec in specs:
-        found = _fixed(spec, reading)
+        found = _fixed(spec, reading, selection)
         if found is None:
             continue
         diffs = [file.diff() for file in found.files.values()]
@@ -46,7 +48,7 @@ def show_fixes(specs: Iterable[str], reading: Reading) -> bool:
     return ok
 
 
-def _fixed(spec: str, reading: Reading) -> Fixed | None:
+def _fixed(spec: str, reading: Reading, selection: Selection) -> Fixed | None:
     """The fixes of a spec; None for a recipe or an experiment."""
     find_plugins(reading.plugins)
     try:
@@ -56,4 +58,7 @@ def _fixed(spec: str, reading: Reading) -> Fixed | None:
     kind = kind_of(document) if isinstance(document, Table) else None
     if kind is not None and kind[0] != SPEC:
         return None
-    return fix_spec(spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins)
+    lint = Lint(own=True, changes=reading.train, selection=selection)
+    return fix_spec(
+        spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins, lint=lint.run
+    )

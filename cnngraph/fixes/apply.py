@@ -129,7 +129,7 @@ def fixed(check: Check) -> Fixed:
 
 
 def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | None:
-    """The result with more fixes applied; None if one of them does not remove its error. Others may be revealed."""
+    """The result with more fixes applied; None if one of them does not remove what it is for."""
     fixes = [diagnostic.fixes[0] for diagnostic in fixable]
     files = dict(result.files)
     applied = list(result.applied)
@@ -142,12 +142,12 @@ def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | 
         files[name] = FileFix(old.source, compose_edits(old.source, old.edits, edits))
     found = Fixed(result.diagnostics, applied, files)
     found.diagnostics = check(found.texts)
-    left = _errors(result) - Counter(map(key_of, fixable))
-    return found if all(_errors(found)[error] <= left[error] for error in map(key_of, fixable)) else None
+    left = _reported(result) - Counter(map(key_of, fixable))
+    return found if all(_reported(found)[error] <= left[error] for error in map(key_of, fixable)) else None
 
 
-def _errors(result: Fixed) -> Counter[tuple[str, str]]:
-    return Counter(key_of(diagnostic) for diagnostic in result.diagnostics if diagnostic.is_error)
+def _reported(result: Fixed) -> Counter[tuple[str, str]]:
+    return Counter(map(key_of, result.diagnostics))
 
 
 def _compatible(fixable: Iterable[Diagnostic]) -> list[Diagnostic]:

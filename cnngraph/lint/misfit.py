@@ -27,6 +27,7 @@ class Misfit(Rule):
         """Report, as warnings, the errors that have the number of the rule."""
         if network.recipe is None or network.graph is None or network.chosen:
             return
-        for error in misfits(network.recipe, network.graph):
+        place = network.spec.input.span if network.spec.input else None
+        for error in misfits(network.recipe, network.graph, input_span=place):
             if error.code[1:] == self.code[1:]:
                 yield replace(error, code=self.code, severity=Severity.WARNING, notes=(*error.notes, NOTE))

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 def misfits(
-    recipe: Recipe, graph: Graph, span: Span | None = None, *, images: ImageFacts | None = None
+    recipe: Recipe,
+    graph: Graph,
+    span: Span | None = None,
+    *,
+    input_span: Span | None = None,
+    images: ImageFacts | None = None,
 ) -> list[Diagnostic]:
     """The errors that prevent training a network with a recipe, on `images` if these were read.
 
-    Errors are reported at `span`, or else at the network and its outputs.
+    Errors are reported at `span`, or else at the input, where `input_span` is known, and at the outputs.
     """
     from cnngraph.lint.patterns import check_patterns
     from cnngraph.recipe import check_fit
@@ -25,7 +30,7 @@ def misfits(
 
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
-    place = span or graph.root.span
+    place = span or input_span or graph.root.span
     norms = (
         Norm(node.path, graph.type_of(node.reads[0]), node.span)
         for node in graph.nodes

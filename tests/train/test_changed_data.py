@@ -267,7 +267,7 @@ def test_evaluate_uses_the_classes_that_exist(
     )
     assert ran.code == 0, ran.err
     counts = {row["class"]: row["images"] for row in json.loads(ran.out)["classes"]}
-    images = {"all": 4, "train": 3, "validation": 1}[part]
+    images = {"all": 4, "train": 3, "validation": 1}[split]
     assert counts == {name: images if name in present else 0 for name in CLASSES}
     strangers, absent = (
         [name for name in present if name not in CLASSES],

@@ -85,8 +85,9 @@ def check(
     Checks structure, names, expressions, shapes and training recipes, and whether recipes fit the networks, without
     PyTorch. For an experiment, every combination is checked. Other files in a folder are skipped.
 
-    A line `fix: ...` in a message is a verified fix: it removes the error and causes no other. --fix applies such fixes
-    until none is left, also to the files that a spec imports, but never to bundled ones.
+    A line `fix: ...` in a message is a verified fix: it removes the error or warning and causes no other, but may
+    reveal one that was hidden. --fix applies such fixes until none is left, also to the files that a spec imports, but
+    never to bundled ones.
 
     The exit code is 1 if there is an error, and with --diff also if there is a fix. Run cnngraph explain CODE for an
     explanation of an error code.
@@ -111,11 +112,11 @@ def check(
     if diff:
         from cnngraph.cli.fixing import show_fixes
 
-        raise Exit(0 if show_fixes(expanded(files, options), reading) else 1)
+        raise Exit(0 if show_fixes(expanded(files, options), reading, selection) else 1)
     if fix:
         from cnngraph.cli.fixing import apply_fixes
 
-        apply_fixes(expanded(files, options), reading, to_stderr=format != "text")
+        apply_fixes(expanded(files, options), reading, selection, to_stderr=format != "text")
     text = read_stream(sys.stdin.buffer, stdin_name, options.limits) if "-" in files else None
     report = check_paths(files, options, text)
     _print(report, format)
