@@ -115,7 +115,7 @@ def test_invalid_arguments_of_render(spec: str) -> None:
             cnngraph.render(spec, **more)
     with pytest.raises(ValueError, match="must end in"):
         cnngraph.render(spec, "net.gif")
-    with pytest.raises(ValueError, match=r"format is 'png', but the ending of .* is for 'svg'"):
+    with pytest.raises(ValueError, match=r"format 'png' contradicts the extension of .*\.svg"):
         cnngraph.render(spec, "net.svg", format="png")
     assert not list(Path().glob("net*"))
 
