@@ -48,7 +48,7 @@ def test_a_graph_takes_no_params(spec: str) -> None:
     assert cnngraph.build(graph)(torch.zeros(1, 1, 28, 28)).shape == (1, 3)
     more: dict[str, Any]
     for more in ({"classes": 4}, {"input": (1, 28, 28)}, {"plugins": "mine"}):
-        with pytest.raises(TypeError, match="need a spec"):
+        with pytest.raises(TypeError, match="only be passed with a spec"):
             cnngraph.build(graph, **more)
 
 

@@ -96,7 +96,7 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
             cnngraph.train(spec, **more)
     for more, message in (
         ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
-        ({"resume": "run", "out": "other"}, "a resumed run has its own"),
+        ({"resume": "run", "out": "other"}, "a resumed run keeps its"),
         ({"epochs": 3}, "epochs"),
     ):
         with pytest.raises(TypeError, match=message):
