@@ -86,7 +86,7 @@ def network_of(compilation: Compilation, name: str) -> Graph:
     if not compilation.ok:
         raise SpecError(compilation.diagnostics)
     if compilation.graph is None:
-        raise SpecError.of("E107", f"{name} is a library of blocks: there is no network in it")
+        raise SpecError.of("E107", f"{name} is a library of blocks, not a network")
     return compilation.graph
 
 

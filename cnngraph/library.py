@@ -74,7 +74,7 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
         meant = f"did you mean `blocks/{name}`, the block library?"
         raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
-    help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
+    help = help or "`cnngraph list` prints the networks; the name of a file needs its extension"
     raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=help)
 
 
@@ -96,7 +96,7 @@ def find_file(text: str) -> Path:
         if found := blocks.get(name) or blocks.get(f"{name}.yaml"):
             return found
     if not os.path.lexists(path) and path.stem in network_files():
-        help = Question(f"`{path.stem}`, the network of the library")
+        help = Question(f"`{path.stem}`, the bundled network")
         raise SpecError.of("E101", f"cannot read {text}: file not found", help=help)
     return path
 

@@ -97,7 +97,9 @@ def damaged(path: Path, problem: str, help: str | None = None) -> SpecError:
 def newer(path: Path, version: int, known: int) -> SpecError:
     """The error (E646) for a stored file of a version that this cnngraph does not know."""
     number = str(version) if version < 10**6 else "too large to be a version"
-    message = f"{path} was written by a newer cnngraph: its format version is {number}, this one reads up to {known}"
+    message = (
+        f"{path} was written by a newer cnngraph: its format version is {number}, but this cnngraph reads up to {known}"
+    )
     return SpecError.of("E646", message, help="upgrade cnngraph: pip install --upgrade cnngraph")
 
 

@@ -223,7 +223,7 @@ def _unfinished(source: Source, context: str, problem: str, start: Span, span: S
     if "quoted scalar" in context and "escape" not in problem:
         return "this quote is never closed", start, "add the closing quote at the end of the string"
     if "simple key" in context:
-        return "missing colon", start, "write each entry as a name, a colon, a space and a value"
+        return "missing colon", start, "write each entry as `name: value`"
     if "flow" in context:
         opened = source.line(start.line)[start.column - 1 :][:1]
         if start.line < span.line:

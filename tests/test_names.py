@@ -21,7 +21,7 @@ from cnngraph.library import is_family, is_name, network_files, shown
 from tests.library import BLOCKS, LIBRARY, NETWORKS, ROOT
 
 NAME = "googlenet_mnist"
-POINTER = "run `cnngraph list` for the networks; write the name of a file with its ending"
+POINTER = "`cnngraph list` prints the networks; the name of a file needs its extension"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_file_is_suggested_for_an_unknown_name(folder: Path, file: str) -> Non
 def test_a_network_is_suggested_for_a_missing_file(folder: Path, file: str) -> None:
     error = error_of(lambda: cnngraph.load(file), "E101")
     assert error.message == f"cannot read {file}: file not found"
-    assert error.help == f"did you mean `{NAME}`, the network of the library?"
+    assert error.help == f"did you mean `{NAME}`, the bundled network?"
     assert error_of(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 

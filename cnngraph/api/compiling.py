@@ -143,7 +143,7 @@ def graph_of(
         compilation = _compile(spec_or_graph, input, plugins, max_nodes, params, more_params)
         return network_of(compilation, str(spec_or_graph))
     if params or more_params or plugins or input is not None:
-        raise TypeError("params, input and plugins need a spec; the values of a graph are fixed")
+        raise TypeError("`params`, `input` and `plugins` can only be passed with a spec, not with a graph")
     return spec_or_graph
 
 

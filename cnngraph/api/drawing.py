@@ -62,5 +62,5 @@ def _format(file: Path | None, format: str | None) -> str:
     if ending is None:
         raise ValueError(f"{file} must end in {', '.join(FORMATS)}")
     if format not in (None, ending):
-        raise ValueError(f"format is {format!r}, but the ending of {file} is for {ending!r}")
+        raise ValueError(f"format {format!r} contradicts the extension of {file}")
     return ending

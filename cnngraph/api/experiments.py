@@ -38,7 +38,7 @@ def experiment(
     experiment file; PackageError, an ImportError, if a package is missing.
     """
     if is_launched():
-        raise RuntimeError("torchrun trains one network in several processes: call cnngraph.train in them")
+        raise RuntimeError("torchrun can only run cnngraph.train, which trains one network in several processes")
     require_extra("train")  # all of it now, although the report needs some of it only at the end
     from cnngraph.api.experiment_reporting import ExperimentCallbackReporter
     from cnngraph.experiment.conducting import conduct
@@ -82,5 +82,5 @@ def _load_experiment(
     if not isinstance(file_or_specs, str | Path):
         return experiment_of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)
     if recipes:
-        raise TypeError("an experiment file has its own recipes; pass recipes only with a sequence of specs")
+        raise TypeError("an experiment file has its own recipes; pass `recipes` only with a sequence of specs")
     return load_experiment(str(file_or_specs))

@@ -53,7 +53,7 @@ def resumed_job(
     """The job of the run in a folder, from its own spec and recipe. Raises SpecError (E631 if there is no run)."""
     for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
-            raise SpecError.of("E631", f"{run} is not the folder of a run: there is no {name} in it")
+            raise SpecError.of("E631", f"{run} is not a run folder: it contains no {name}")
     spec = str(run / run_files.SPEC)
     compilation = compile_spec(spec, plugins=plugins, max_nodes=max_nodes)
     return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
@@ -62,4 +62,4 @@ def resumed_job(
 def same_network(job: TrainingJob, compilation: Compilation, name: str, run: Path) -> None:
     """Raise SpecError (E631) if the spec passed with a run to resume is not the run's network."""
     if network_of(compilation, name).state != job.graph.state:
-        raise SpecError.of("E631", f"the run in {run} trains another network than {name}")
+        raise SpecError.of("E631", f"the run in {run} trains a different network than {name}")

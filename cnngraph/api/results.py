@@ -89,7 +89,7 @@ class Drawing:
 
     def __str__(self) -> str:
         if self.format in ("png", "pdf"):
-            raise TypeError(f"a {self.format} drawing is not text; use its bytes in `data`")
+            raise TypeError(f"a {self.format} drawing is not text; use the bytes in `data`")
         return self.data.decode()
 
     def _repr_svg_(self) -> str | None:

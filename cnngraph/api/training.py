@@ -87,7 +87,7 @@ def train(
         max_nodes=max_nodes,
     )
     if resume is not None and (recipe is not None or out is not None or weights is not None):
-        raise TypeError("a resumed run has its own recipe, folder and weights: do not pass recipe, out or weights")
+        raise TypeError("a resumed run keeps its recipe, folder and weights: do not pass `recipe`, `out` or `weights`")
     folder = resume if resume is not None else out
     return run_job(
         arguments.new_job() if resume is None else arguments.resumed_job(Path(resume)),
@@ -118,13 +118,13 @@ class _TrainArguments:
     def new_job(self) -> TrainingJob:
         """The job of a new run. Raises SpecError, or TypeError without a spec."""
         if self.spec is None:
-            raise TypeError("train needs a spec, or resume= with the folder of a run")
+            raise TypeError("train needs a spec, or `resume` with a run folder")
         return new_job(self._compilation(self.spec), self.spec, self.recipe, self.changes)
 
     def resumed_job(self, run: Path) -> TrainingJob:
         """The job of the run in a folder. Raises SpecError, or TypeError for params or an input without a spec."""
         if self.spec is None and (self.params or self.input):
-            raise TypeError("a resumed run has its own network: pass params and input only with a spec")
+            raise TypeError("a resumed run keeps its network: pass `params` and `input` only with a spec")
         job = resumed_job(run, self.changes, plugins=self.plugins, max_nodes=self.max_nodes)
         if self.spec is not None:
             same_network(job, self._compilation(self.spec), self.spec, run)

@@ -60,7 +60,7 @@ def _block_lines(block: Block) -> Iterator[Styled]:
         value, style = (REQUIRED, "yellow") if default is None else (default, "")
         yield [("           " if number else "  params   ", "dim"), (f"{name:<{longest}}   ", ""), (value, style)]
     if block.op:
-        yield [("  is       ", "dim"), (f"{block.op}, with its other parameters", "")]
+        yield [("  is       ", "dim"), (f"{block.op}; its other parameters can also be set", "")]
     if block.example:
         yield [("  example  ", "dim"), (block.example.node, "cyan")]
         yield [("           ", ""), (_outcome(block.example), "dim")]

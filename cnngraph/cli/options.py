@@ -75,14 +75,14 @@ _set_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     shell_complete=complete_parameters,
-    help="Set a param to a value in YAML; train.NAME sets a key of the recipe. Repeatable.",
+    help="Set a param to a YAML value; train.NAME sets a key of the recipe. Repeatable.",
 )
 _input_option = click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="CxHxW",
-    help="Set the input's shape: 3x320x320, or by name left=3x32x32. Repeatable.",
+    help="Set the input's shape, such as 3x320x320, or that of one of several inputs: left=3x32x32. Repeatable.",
 )
 
 

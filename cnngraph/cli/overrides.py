@@ -23,9 +23,9 @@ def override(text: str) -> Override:
 
     name, equals, written = text.partition("=")
     if not equals:
-        raise _bad("--set", f"{text} is not NAME=VALUE, for example --set classes=4")
+        raise _bad("--set", f"{text} must have the form NAME=VALUE, such as classes=4")
     if not NAME.fullmatch(name) or name == "train":
-        raise _bad("--set", f"{text} does not start with the name of a param, for example --set classes=4")
+        raise _bad("--set", f"{text} must start with the name of a param, such as classes=4")
     shown = f"--set {text}"
     value, errors = parse(Source(COMMAND_LINE, " " * (len(shown) - len(written)) + written))
     if errors:
@@ -41,12 +41,12 @@ def shape(texts: Sequence[str]) -> Value:
     for text in texts:
         found = INPUT.fullmatch(text)
         if not found or not all(map(int, re.split("[x×]", found[2]))):
-            raise _bad("--input", f"{text} is not a shape, for example --input 3x224x224 (channels, height, width)")
+            raise _bad("--input", f"{text} is not a shape such as 3x224x224 (channels, height, width)")
         name, sizes = found[1], _sizes(text, found)
         if not name and len(texts) == 1:
             return sizes
         if not name:
-            raise _bad("--input", f"name each of several inputs, for example --input left={text}")
+            raise _bad("--input", f"several inputs need names, such as --input left={text}")
         if name in (entry.key for entry in entries):
             raise _bad("--input", f"{name} is set twice")
         entries.append(Entry(name, _span(sizes.span.source, len("--input "), len("--input ") + len(name)), sizes))

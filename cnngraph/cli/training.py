@@ -25,6 +25,6 @@ device_option = click.option(
 dry_run_option = click.option(
     "--dry-run",
     is_flag=True,
-    help="Compile the network, read the data, check device and folder, and print a summary, without training.",
+    help="Compile the network, read the data, check the device and the folder, and print a summary, without training.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print only errors.")

@@ -25,7 +25,7 @@ def different_images(plan: Plan, root: Path) -> list[Diagnostic]:
         path, other = first.setdefault(json.dumps(to_dict(trial.recipe)["data"]), (folder.path, identity))
         changes = changed_files(other.files, identity.files)
         if changes.lines:
-            message = f"{folder.path} was trained on other images than {path}, so their metrics cannot be compared"
+            message = f"{folder.path} was trained on different images than {path}, so their metrics cannot be compared"
             help = f"remove {path} or {folder.path}, and run the experiment again"
             notes = changes.lines
             found.append(Diagnostic("W644", message, severity=Severity.WARNING, notes=notes, help=help))

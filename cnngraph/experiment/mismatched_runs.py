@@ -20,7 +20,7 @@ def mismatched_runs(plan: Plan, root: Path) -> list[Diagnostic]:
         folder = root / trial.folder
         if (folder / run_files.SPEC).is_file() and not _is_run_of(folder, trial):
             help = "remove the folder, or use another one with `--out`"
-            message = f"the run in {folder} has another network or recipe than the experiment"
+            message = f"the run in {folder} has a different network or recipe than the experiment"
             found.append(Diagnostic("E662", message, help=help))
     return found
 

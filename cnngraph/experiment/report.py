@@ -82,7 +82,7 @@ def notes(variants: Sequence[Variant]) -> str:
     if not _chooses_epoch(variants):
         what = (
             "Accuracy is measured on the test images after the last epoch; no epoch is chosen. The highest epoch is "
-            "chosen on the test images themselves, as papers often report it."
+            "the one with the highest accuracy on these test images, which papers often report."
         )
     elif test:
         what = (
@@ -90,9 +90,9 @@ def notes(variants: Sequence[Variant]) -> str:
             "the validation images."
         )
     else:
-        what = "Accuracy is the best epoch's on the validation images; there are no test images."
+        what = "Accuracy is that of the best epoch on the validation images, since there are no test images."
     return (
-        f"{what} Values are mean ± sample standard deviation over the seeds; bands in the plot are their range. "
+        f"{what} Values are mean ± sample standard deviation over the seeds; bands in the plot show their range. "
         "Time includes training and evaluation."
     )
 

@@ -26,15 +26,15 @@ class ValuesByName(Kind):
         return {"type": "object", "additionalProperties": {"type": "array", "minItems": 1} if self.lists else True}
 
     def describe(self) -> str:
-        return "a mapping of lists by name" if self.lists else "a mapping of values by name"
+        return "a mapping from names to lists" if self.lists else "a mapping from names to values"
 
 
 class NetworkEntry(Frozen):
     """A network of the experiment. A string is short for a mapping with only `spec`."""
 
-    spec: str = field(Text(), "a bundled network by name, or a file relative to the experiment's folder")
+    spec: str = field(Text(), "the name of a bundled network, or a file relative to the experiment's folder")
     params: Mapping[str, Any] | None = field(
-        Optional(ValuesByName()), "values of the spec's params, as for `--set`", None
+        Optional(ValuesByName()), "values of the spec's params, as with `--set`", None
     )
     label: str | None = field(Optional(Text()), "its name in the report; by default the spec and its params", None)
 

@@ -131,7 +131,7 @@ def _over_bounds(loaded: LoadedExperiment) -> Iterator[Diagnostic]:
             found = table.get(largest)
             factors = tuple(f"{counts[key]:,} from `{key}`" for key in keys if counts[key] > 1)
             message = f"an experiment can have at most {limit:,} {what}, but this one has {_large(number)}"
-            help = f"remove some {largest}, or split it into several experiments"
+            help = f"remove some {largest}, or split the experiment into several"
             yield Diagnostic("E505", message, found.key_span if found else table.span, notes=factors, help=help)
             return
 
@@ -316,7 +316,7 @@ class _Planner:
         own = params.value.entries if params and isinstance(params.value, Table) else ()
         compilation = compile_spec(name, [*(Override(param.key, param.value) for param in own), *changes])
         if compilation.ok and compilation.graph is None:
-            message = f"{name} is a library of blocks: there is no network in it"
+            message = f"{name} is a library of blocks, not a network"
             raise SpecError.of("E107", message, entry.value.span)
         return compilation
 

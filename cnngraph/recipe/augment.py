@@ -32,9 +32,9 @@ class RandomResizedCrop(Frozen):
 class ColorJitter(Frozen):
     """Random changes of colour, in random order for each batch. A strength of 0.4 means a factor from 0.6 to 1.4."""
 
-    brightness: float = field(STRENGTH, "strength of the change of brightness", 0.0)
-    contrast: float = field(STRENGTH, "strength of the change of contrast", 0.0)
-    saturation: float = field(STRENGTH, "strength of the change of saturation", 0.0)
+    brightness: float = field(STRENGTH, "strength of the brightness change", 0.0)
+    contrast: float = field(STRENGTH, "strength of the contrast change", 0.0)
+    saturation: float = field(STRENGTH, "strength of the saturation change", 0.0)
     hue: float = field(Float(0, 0.5), "maximum rotation of the hue; 0.5 is half a turn", 0.0)
 
 
@@ -79,7 +79,7 @@ class Augment(Frozen):
     )
     pad: int = field(Int(0, MAX_SIDE), "pixels to add on each side", 0)
     padding_mode: str = field(
-        Choice(PADDING_MODES), "what fills the padding: black, the image mirrored, or its border pixels", "zeros"
+        Choice(PADDING_MODES), "what fills the padding: black, the mirrored image, or its border pixels", "zeros"
     )
     crop: Size | None = field(Optional(Pair(1, MAX_SIDE)), "height and width of a crop at a random position", None)
     flip: bool = field(Bool(), "mirror horizontally with probability 0.5", False)
@@ -93,7 +93,7 @@ class Augment(Frozen):
     )
     mixup: float = field(ALPHA, "blend pairs of images (Zhang et al. 2018); α of the Beta distribution, 0 is off", 0.0)
     cutmix: float = field(
-        ALPHA, "paste a rectangle of another image (Yun et al. 2019); α of the Beta distribution, 0 is off", 0.0
+        ALPHA, "paste a rectangle from another image (Yun et al. 2019); α of the Beta distribution, 0 is off", 0.0
     )
 
 

@@ -74,7 +74,9 @@ def _check_augment(augment: Augment) -> list[Problem]:
     if (
         augment.crop and augment.pad >= min(augment.crop) and augment.padding_mode != "reflect"
     ):  # which is bounded by the image
-        message = f"`augment.pad` {augment.pad} is as large as `augment.crop`, so some crops would be only padding"
+        message = (
+            f"`augment.pad` {augment.pad} is at least as large as `augment.crop`, so some crops would be only padding"
+        )
         return [("pad", message)]
     if augment.padding_mode != "zeros" and not augment.pad:
         return [("padding_mode", "`augment.padding_mode` has no effect without `augment.pad`")]
@@ -131,9 +133,9 @@ def _check_training(recipe: Recipe) -> list[Problem]:
     """Check the options of the training loop against each other."""
     problems = []
     if isinstance(recipe.schedule, Plateau) and recipe.validation is None:
-        problems.append(("schedule", "the schedule `plateau` needs a validation split, but `validation` is none"))
+        problems.append(("schedule", "the schedule `plateau` needs a validation split, but `validation` is `none`"))
     if recipe.early_stopping and recipe.validation is None:
-        problems.append(("early_stopping", "`early_stopping` needs a validation split, but `validation` is none"))
+        problems.append(("early_stopping", "`early_stopping` needs a validation split, but `validation` is `none`"))
     if recipe.compile and recipe.checkpoint:
         message = "`checkpoint` cannot be combined with `compile`, which decides by itself what to recompute"
         problems.append(("checkpoint", message))

@@ -10,5 +10,5 @@ from cnngraph.recipe.kinds import Positive
 class Clip(Frozen):
     """Gradient clipping, by the norm of all gradients together or by value."""
 
-    norm: float | None = field(Optional(Positive()), "maximum norm of all gradients together", None)
+    norm: float | None = field(Optional(Positive()), "maximum norm of all gradients combined", None)
     value: float | None = field(Optional(Positive()), "maximum absolute value of each gradient", None)

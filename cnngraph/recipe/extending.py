@@ -41,9 +41,7 @@ def _bases(table: Table) -> Iterator[Table]:
             raise SpecError.of("E603", message, name.span)
         path = str(find_recipe(name.value, name.span).resolve())
         if path in seen or len(seen) == MAX_BASES:
-            what = (
-                "extends itself" if path in seen else f"is in a chain of more than {MAX_BASES} that extend each other"
-            )
+            what = "extends itself" if path in seen else f"is in a chain of more than {MAX_BASES} `extends`"
             raise SpecError.of("E615", f"the recipe `{name.value}` {what}", name.span, notes=tuple(notes))
         seen.append(path)
         notes.append(f"extended at {name.span}: `{name.value}`")

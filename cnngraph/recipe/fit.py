@@ -155,7 +155,7 @@ def _check_outputs(
         first = next(iter(shapeless.values()))
         numbers = f"{classes} numbers, one" if classes else "one number"
         message = (
-            f"an image classifier needs a vector with {numbers} per class as output, but "
+            f"an image classifier must output a vector with {numbers} per class, but "
             f"{_sizes({**shapeless, **wrong})}{', a map' if first.is_map else ''}"
         )
         return [Diagnostic("E611", message, at, help=_vector_help(first, classes, params))]

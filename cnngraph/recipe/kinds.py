@@ -104,7 +104,7 @@ class Two(Kind):
         return {"type": "array", "items": self.item.schema(), "minItems": 2, "maxItems": 2}
 
     def describe(self) -> str:
-        return f"a list of two, each {self.item.describe()}"
+        return f"a list of two items, each {self.item.describe()}"
 
 
 class Label(Kind):

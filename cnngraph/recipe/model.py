@@ -35,7 +35,9 @@ class Loss(Frozen):
         None,
     )
     auxiliary: float | Mapping[str, float] = field(
-        Either((WEIGHT, ByName(WEIGHT))), "weight of the outputs after the first: one number for all, or by name", 0.3
+        Either((WEIGHT, ByName(WEIGHT))),
+        "weight of all outputs after the first, or a mapping from their names to weights",
+        0.3,
     )
 
 
@@ -56,7 +58,7 @@ class Recipe(Frozen):
     schedule: Schedule = field(Named(SCHEDULES), "the learning-rate schedule", Constant())
     warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller learning rate at the beginning", None)
     accumulate: int = field(
-        COUNT, "batches whose gradients are accumulated in one step; batch norm sees one batch at a time", 1
+        COUNT, "number of batches whose gradients are accumulated for each step; batch norm sees one batch at a time", 1
     )
     clip: Clip | None = field(OrNone(Record(Clip)), "gradient clipping", None)
     ema: float | None = field(
@@ -70,7 +72,7 @@ class Recipe(Frozen):
     )
     normalize: str | Normalize | None = field(
         OrNone(Either((Choice(("data", *MEAN_AND_STD)), Record(Normalize)))),
-        "mean and standard deviation: `data` for those of the data set, the name of a set, or numbers",
+        "mean and standard deviation: `data` for those of this data set, the name of another one, or numbers",
         "data",
     )
     augment: Augment = field(Record(Augment), "random transformations of training images", Augment())
@@ -86,7 +88,7 @@ class Recipe(Frozen):
     )
     strategy: str = field(
         Choice(("ddp", "fsdp")),
-        "what is distributed over several processes (torchrun): `ddp` the images of each batch; `fsdp` also the "
+        "what is distributed over several processes (torchrun); `ddp`: the images of each batch; `fsdp`: also the "
         "weights of each block, for networks that do not fit into the memory of one GPU",
         "ddp",
     )
@@ -95,8 +97,8 @@ class Recipe(Frozen):
     )
     checkpoint: str | tuple[str, ...] | None = field(
         OrNone(Either((Text(), ListOf(Text(), 1, 100)))),
-        "paths of blocks, with * and ** as in groups, whose activations are recomputed in the backward pass instead of "
-        "stored: less memory, the same results",
+        "paths of blocks whose activations are recomputed in the backward pass instead of stored (less memory, same "
+        "results); * and ** work as in `groups`",
         None,
     )
     deterministic: bool = field(
@@ -113,7 +115,7 @@ class Recipe(Frozen):
     keep_every: int | None = field(OrNone(COUNT), "also keep the weights of every n-th epoch", None)
     workers: int | None = field(
         Optional(Int(0, MAX_WORKERS)),
-        "processes that decode images that do not fit into memory; by default one per core, up to 16",
+        "number of processes that decode images if they do not all fit into memory; by default one per core, up to 16",
         None,
     )
     seed: int = field(Int(0), "seed of the initial weights, the order of images and augmentation", 0)

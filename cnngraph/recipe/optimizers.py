@@ -12,7 +12,7 @@ RATE = Positive(1e-30, 1e30)
 EPS = Positive(1e-30, 1e6)  # anything smaller is 0 in single precision, and 0/0 is NaN
 DECAY = Float(0, 1e6)
 MAX_GROUPS = 100
-GRADIENT_DECAY = "weight decay (L2 penalty): this times the weight is added to its gradient"
+GRADIENT_DECAY = "weight decay (L2 penalty): this fraction of each weight is added to its gradient"
 
 
 class ParameterGroup(Frozen):
@@ -26,7 +26,7 @@ class ParameterGroup(Frozen):
 
     match: str | tuple[str, ...] = field(
         Either((Text(), ListOf(Text(), 1, MAX_GROUPS))),
-        "an op, `norm`, the last component of a parameter's name, or a path; or a list of them",
+        "an op, `norm` for all normalization ops, the last component of a parameter's name, a path, or a list of these",
     )
     lr: float | None = field(Optional(ZeroOr(RATE)), "peak learning rate; 0 freezes the parameters", None)
     weight_decay: float | None = field(Optional(DECAY), "weight decay", None)
@@ -82,7 +82,7 @@ class AdamW(Frozen):
     eps: float = field(EPS, "added to the denominator for numerical stability", 1e-8)
     amsgrad: bool = field(Bool(), "use the AMSGrad variant (Reddi et al. 2018)", False)
     weight_decay: float = field(
-        DECAY, "weight decay: learning rate times this fraction of each weight is subtracted in every step", 0.01
+        DECAY, "weight decay: every step subtracts this fraction of each weight, times the learning rate", 0.01
     )
     groups: tuple[ParameterGroup, ...] = _groups()
 

@@ -107,7 +107,9 @@ class Plateau(Frozen):
     """Divides the learning rate when the validation loss has stopped decreasing."""
 
     by_epochs: ClassVar[bool] = True
-    name: str = field(Choice(("plateau",)), "divide when the validation loss has stopped decreasing", "plateau")
+    name: str = field(
+        Choice(("plateau",)), "divide the learning rate when the validation loss has stopped decreasing", "plateau"
+    )
     patience: int = field(Int(0, MAX_COUNT), "number of epochs without improvement before the division", 10)
     divide: float = field(DIVISOR, "divisor of the learning rate", 10.0)
     threshold: float = field(Float(0, 1), "minimum relative decrease of the loss that counts as an improvement", 1e-4)

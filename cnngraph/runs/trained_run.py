@@ -58,7 +58,7 @@ class TrainedRun:
         """
         for name in (run_files.SPEC, run_files.RECIPE):
             if not (path / name).is_file():
-                raise SpecError.of("E650", f"{path} is not the folder of a run: there is no {name} in it")
+                raise SpecError.of("E650", f"{path} is not a run folder: it contains no {name}")
         compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
         notices = warnings_of(Lint(verify=False).run(compilation).diagnostics)
         if compilation.graph is None:

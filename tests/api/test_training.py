@@ -96,14 +96,14 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
             cnngraph.train(spec, **more)
     for more, message in (
         ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
-        ({"resume": "run", "out": "other"}, "a resumed run has its own"),
+        ({"resume": "run", "out": "other"}, "a resumed run keeps its"),
         ({"epochs": 3}, "epochs"),
     ):
         with pytest.raises(TypeError, match=message):
             cnngraph.train(spec, **more)
     with pytest.raises(TypeError, match="needs a spec"):
         cnngraph.train()
-    with pytest.raises(TypeError, match="a resumed run has its own network"):
+    with pytest.raises(TypeError, match="a resumed run keeps its network"):
         cnngraph.train(resume="run", params={"classes": 3})
     assert [path.name for path in Path().iterdir()] == [spec]
 
@@ -111,7 +111,7 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
 def test_a_run_is_resumed(result: cnngraph.TrainResult, spec: str) -> None:
     with pytest.raises(cnngraph.SpecError, match="is finished"):
         cnngraph.train(resume="run")
-    with pytest.raises(cnngraph.SpecError, match="trains another network"):
+    with pytest.raises(cnngraph.SpecError, match="trains a different network"):
         cnngraph.train(spec, resume="run", params={"input": 3})
     more = cnngraph.train(spec, resume=result.folder, changes={"epochs": 3})
     assert [row.epoch for row in more.epochs] == [1, 2, 3]

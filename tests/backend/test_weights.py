@@ -318,7 +318,7 @@ def test_load_weights_is_strict_by_default(published: Path) -> None:
     assert report.fresh_layers == ["aux.3", "fc"]
     other: Any = cnngraph.build(published / "net.yaml", width=6)
     before = {key: tensor.clone() for key, tensor in other.state_dict().items()}
-    with pytest.raises(SpecError, match=r"does not fit net: 11 of 15 weights, 4 with another shape") as caught:
+    with pytest.raises(SpecError, match=r"does not fit net: 11 of 15 weights, 4 with a different shape") as caught:
         cnngraph.load_weights(other, published / "net.safetensors")
     assert caught.value.diagnostics[0].code == "E706"
     assert all(torch.equal(tensor, before[key]) for key, tensor in other.state_dict().items())

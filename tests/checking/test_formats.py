@@ -211,7 +211,7 @@ def test_sarif_names_files_as_uris() -> None:
                 "artifactLocation": {"uri": uri},
                 "region": {"startLine": 2, "startColumn": 7, "endLine": 2, "endColumn": 8},
             },
-            "message": {"text": "because of more: y, which would have to be z"},
+            "message": {"text": "because of more: y, which should be z"},
         }
     ]
 

@@ -71,7 +71,7 @@ def test_every_key_that_does_not_fit_is_printed(cli: Cli, one: str, folder: Path
         "theirs.safetensors: 1 of 4 weights loaded\n"
         "  missing in the file     conv.bias\n"
         "  missing in the file     head.1.weight\n"
-        "  with another shape      head.1.bias: 7 in the file, 10 in the network\n"
+        "  with a different shape  head.1.bias: 7 in the file, 10 in the network\n"
         "  only in the file        fc.weight\n"
     )
     assert not (folder / "one.safetensors").exists()

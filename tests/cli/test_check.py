@@ -145,7 +145,7 @@ def test_name_of_the_only_input(cli: Cli, one: str) -> None:
 def test_invalid_input_shape_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
     ran = cli("check", one, "--input", text)
     assert ran.code == 2
-    assert "is not a shape, for example --input 3x224x224" in ran.err
+    assert "is not a shape such as 3x224x224" in ran.err
 
 
 @pytest.mark.parametrize("inputs", [["3x8x8", "3x8x8"], ["a=3x8x8", "3x8x8"], ["a=3x8x8", "a=3x8x8"]])

@@ -109,7 +109,7 @@ def test_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
 def test_block_library(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
+    assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks, not a network\n"
 
 
 def test_a_narrow_terminal_truncates_operations(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
@@ -127,7 +127,7 @@ def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
 def test_depth_is_only_for_text_output(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
     assert (ran.code, ran.out) == (2, "")
-    assert "--depth is only for text output" in ran.err
+    assert "--depth applies only to text output" in ran.err
 
 
 def test_no_table_if_an_option_is_invalid(cli: Cli) -> None:

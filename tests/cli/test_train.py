@@ -194,14 +194,14 @@ def test_run_and_resume_with_more_epochs(cli: Cli, tiny: str, folder: Path) -> N
 
 def test_resuming_a_folder_without_a_run(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
-    assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: run is not a run folder: it contains no spec.yaml\n")
     (folder / "run").mkdir()
     (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
     assert cli("train", "--resume", "run").code == 0
     assert (requested["resume"], requested["out"], requested["recipe"].optimizer.name) == (True, Path("run"), "adam")
     ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
-    assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains another network than tiny.yaml\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains a different network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
     assert cli("train", "--resume", "run", "--out", "other").code == 2
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2

@@ -68,4 +68,4 @@ def test_dry_run_prints_steps_and_folder(cli: Cli, tiny: str, folder: Path) -> N
 def test_dry_run_needs_a_new_run(cli: Cli) -> None:
     ran = cli("train", "--resume", "runs/x", "--dry-run")
     assert ran.code == 2
-    assert "a dry run needs a new run" in ran.err
+    assert "a dry run cannot be combined with --resume" in ran.err

@@ -62,7 +62,7 @@ def test_failing_handler(cli: Cli, tiny: str, folder: Path, fresh_modules: None)
         ),
         (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
         (["--log", "tensorbord"], 2, "error: "),
-        (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
+        (["--log-every", "10"], 2, "error: --log-every needs a logger, such as --log tensorboard"),
     ],
 )
 def test_wrong_handlers_and_loggers(

@@ -50,13 +50,13 @@ def test_weights_that_do_not_fit(cli: Cli, one: str) -> None:
         "\n"
         "1 missing in the file:\n"
         "  conv.bias\n"
-        "1 with another shape:\n"
+        "1 with a different shape:\n"
         "  head.1.bias: 7 in the file, 10 in the network\n"
         "1 only in the file:\n"
         "  old.weight\n"
         "\n"
         "The file has the weights under state_dict.\n"
-        "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 with another shape, 1 only in the file\n"
+        "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 with a different shape, 1 only in the file\n"
     )
 
 

@@ -91,7 +91,7 @@ def test_a_network_with_its_own_recipe(folder: Path) -> None:
     ("text", "code", "line", "message", "help"),
     [
         ("seeds: 3", "E604", 1, "an experiment needs `specs`: ", None),
-        ("specs: [net.yaml]\nsettings: 3", "E603", 2, "`settings` must be a mapping of lists by name", None),
+        ("specs: [net.yaml]\nsettings: 3", "E603", 2, "`settings` must be a mapping from names to lists", None),
         ("specs: []", "E603", 1, "`specs` needs at least one network", None),
         ("specs: [net.yaml]\nseeds: []", "E603", 2, "`seeds` needs at least one seed", None),
         ("specs: [net.yaml]\nrecipes: []", "E603", 2, "`recipes` needs at least one recipe", None),

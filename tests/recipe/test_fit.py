@@ -127,7 +127,7 @@ def test_maps_are_rejected_even_if_the_classes_are_unknown() -> None:
     (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)})
     assert (found.code, found.help) == ("E611", POOL + UNSUPPORTED)
     assert found.message == (
-        "an image classifier needs a vector with one number per class as output, but the network's output "
+        "an image classifier must output a vector with one number per class, but the network's output "
         "`mask` is 3×28×28, a map"
     )
     (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)}, classes=4)

@@ -129,7 +129,13 @@ def test_mean_and_std_per_channel() -> None:
             "",
         ),
         ("optimizer: {name: sgd, lr: .inf}", "E603", (1, 28), "`optimizer.lr` must be a number above 0", ""),
-        ("optimizer: {name: adam, betas: [0.9]}", "E603", (1, 32), "`optimizer.betas` must be a list of two, each", ""),
+        (
+            "optimizer: {name: adam, betas: [0.9]}",
+            "E603",
+            (1, 32),
+            "`optimizer.betas` must be a list of two items, each",
+            "",
+        ),
         ("optimizer: {name: sgd, lr: 1, nesterov: true}", "E605", (1, 41), "`nesterov` needs a `momentum` above 0", ""),
         (
             "optimizer: {name: rmsprop, alpha: 1}",
@@ -247,7 +253,13 @@ def test_mean_and_std_per_channel() -> None:
             "",
         ),
         ("augment: {crop: 32}", "E605", (1, 10), "`augment.crop` 32×32 is larger than the image 28×28", ""),
-        ("augment: {crop: 20, pad: 20}", "E605", (1, 26), "`augment.pad` 20 is as large as `augment.crop`", ""),
+        (
+            "augment: {crop: 20, pad: 20}",
+            "E605",
+            (1, 26),
+            "`augment.pad` 20 is at least as large as `augment.crop`",
+            "",
+        ),
         ("evaluation: {crop: 28, resize: 113}", "E605", (1, 32), "`evaluation.resize` 113 is more than 4 times", ""),
         ("schedule: {name: exponential, gamma: 100}\nepochs: 9", "E605", (1, 11), "learning rate by 10^16", ""),
         ("augment: flip", "E603", (1, 10), "`augment` must be a mapping, got `flip`", ""),
@@ -316,7 +328,7 @@ def test_plateau_needs_a_validation_split() -> None:
     _, (diagnostic,) = read(LEAST + "validation: none\nschedule: plateau\n")
     assert diagnostic.code == "E605"
     assert diagnostic.line == 5
-    assert "`plateau` needs a validation split, but `validation` is none" in diagnostic.message
+    assert "`plateau` needs a validation split, but `validation` is `none`" in diagnostic.message
 
 
 def test_early_stopping_needs_a_validation_split() -> None:

@@ -97,7 +97,7 @@ def test_a_state_of_a_newer_version_is_an_error(trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(content.replace(b"cnngraph-state 0004", b"cnngraph-state 0012"))
     with pytest.raises(
-        SpecError, match="written by a newer cnngraph: its format version is 12, this one reads up to 4"
+        SpecError, match="written by a newer cnngraph: its format version is 12, but this cnngraph reads up to 4"
     ):
         read_state(trained / "state.pt")
 

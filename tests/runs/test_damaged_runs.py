@@ -165,7 +165,7 @@ def test_a_document_of_a_newer_version_is_an_error(cli: Cli, trained: Path, name
     (trained / name).write_text(json.dumps({**document, "version": 2, "epochs": "of another form"}))
     ran = cli("runs", trained)
     assert ran.code == 1
-    message = "was written by a newer cnngraph: its format version is 2, this one reads up to 1"
+    message = "was written by a newer cnngraph: its format version is 2, but this cnngraph reads up to 1"
     assert ran.err.startswith(f"error[E646]: {trained / name} {message}\n  help: upgrade cnngraph")
 
 

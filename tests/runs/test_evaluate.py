@@ -74,7 +74,7 @@ def test_missing_files_are_errors(cli: Cli, trained: Path, tmp_path: Path) -> No
     ran = cli("evaluate", tmp_path)
     assert (ran.code, ran.err) == (
         1,
-        f"error[E650]: {tmp_path} is not the folder of a run: there is no spec.yaml in it\n",
+        f"error[E650]: {tmp_path} is not a run folder: it contains no spec.yaml\n",
     )
     (trained / "best.safetensors").write_bytes(b"broken")
     ran = cli("evaluate", trained)

@@ -121,7 +121,7 @@ def test_values_of_damaged_files_are_left_out(cli: Cli, three: Path) -> None:
     assert "recipe.yaml:2" in ran.err
     ran = cli("runs", place, "-o", "none.png")
     assert ran.code == 1
-    assert ran.err.endswith("error: no epoch of any of them is finished: there is nothing to draw\n")
+    assert ran.err.endswith("error: no run has finished an epoch: there is nothing to draw\n")
 
 
 @pytest.mark.usefixtures("folder")

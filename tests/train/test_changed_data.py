@@ -248,7 +248,7 @@ def test_images_that_change_during_an_experiment(cli: Cli, tmp_path: Path) -> No
     ran = cli("experiment", *arguments)
     assert ran.code == 0
     assert ran.err.startswith("warning[W644]: ")
-    assert "seed2 was trained on other images than" in ran.err
+    assert "seed2 was trained on different images than" in ran.err
     assert "1 image was added: ant/new.png" in ran.err
     assert ran.err.count("W644") == 1
 

@@ -60,14 +60,14 @@ class WeightsReport:
         """The keys that do not fit, by what is wrong with them."""
         kinds: dict[str, tuple[object, ...]] = {
             "missing": self.missing,
-            "with another shape": self.misshapen,
+            "with a different shape": self.misshapen,
             "only in the file": self.unexpected,
         }
         return {kind: keys for kind, keys in kinds.items() if keys}
 
     @property
     def counted(self) -> str:
-        """How many weights fit and how many do not: `11 of 15 weights, 4 with another shape`."""
+        """How many weights fit and how many do not: `11 of 15 weights, 4 with a different shape`."""
         weights = "weight" if self.expected == 1 else "weights"
         misfits = [f"{len(keys):,} {kind}" for kind, keys in self.misfits.items()]
         return ", ".join([f"{len(self.loaded):,} of {self.expected:,} {weights}", *misfits])
@@ -84,7 +84,7 @@ class WeightsReport:
     def details(self, shown: int = SHOWN) -> Iterator[str]:
         """The keys that were not loaded, grouped by the reason; at most `shown` of each group."""
         yield from _listed("missing in the file", self.missing, shown)
-        yield from _listed("with another shape", self.misshapen, shown)
+        yield from _listed("with a different shape", self.misshapen, shown)
         yield from _listed("only in the file", self.unexpected, shown)
         yield from _listed("initialised, because the number of outputs differs", self.fresh, shown)
         yield from _listed("not loaded, because the network has no auxiliary heads", self.left_out, shown)

@@ -73,7 +73,7 @@ def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
 def _related(cause: Cause) -> Json:
     """A possible cause (3.27.22)."""
     what = cause.span.text if not cause.key else f"{cause.key}: {cause.span.text}"
-    expected = f", which would have to be {' or '.join(cause.values)}" if cause.values else ""
+    expected = f", which should be {' or '.join(cause.values)}" if cause.values else ""
     return {"physicalLocation": _physical(cause.span), "message": {"text": f"because of {what}{expected}"}}
 
 

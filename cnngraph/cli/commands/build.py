@@ -103,7 +103,7 @@ def _report_lines(report: WeightsReport) -> list[str]:
     """The number of loaded weights, and one line for each key that was not loaded."""
     lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
     lines += [f"  missing in the file     {key}" for key in report.missing]
-    lines += [f"  with another shape      {mismatch}" for mismatch in report.misshapen]
+    lines += [f"  with a different shape  {mismatch}" for mismatch in report.misshapen]
     lines += [f"  only in the file        {key}" for key in report.unexpected]
     lines += [f"  freshly initialised     {mismatch}" for mismatch in report.fresh]
     lines += [f"  not a tensor            {key}" for key in report.left_out]

@@ -47,7 +47,7 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     "--format",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    help="Output format: text, JSON, annotations on GitHub, or SARIF 2.1.0.",
+    help="Output format: text, JSON, GitHub annotations, or SARIF 2.1.0.",
 )
 @click.option(
     "--recipe",
@@ -108,7 +108,7 @@ def check(
         selection=selection,
     )
     if (fix or diff) and "-" in files:
-        raise click.BadParameter("standard input cannot be fixed", param_hint="--fix" if fix else "--diff")
+        raise click.BadParameter("cannot fix standard input: pass a file", param_hint="--fix" if fix else "--diff")
     if diff:
         from cnngraph.cli.fixing import show_fixes
 

@@ -10,7 +10,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @command(
-    ('eval "$(cnngraph completion bash)"', "for this shell; add it to ~/.bashrc for all"),
+    ('eval "$(cnngraph completion bash)"', "for this shell; add it to ~/.bashrc for every shell"),
     ('eval "$(cnngraph completion zsh)"', "the same for zsh and ~/.zshrc"),
     ("cnngraph completion fish > ~/.config/fish/completions/cnngraph.fish", "for fish"),
 )

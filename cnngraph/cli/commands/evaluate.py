@@ -40,7 +40,7 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 @click.option(
     "--weights",
     metavar="best|last|epoch-N",
-    help="The weights to use. Default: the best, if the run has chosen them.",
+    help="The weights to use. Default: best, or last if no best epoch was chosen.",
     shell_complete=complete_weights,
 )
 @click.option(
@@ -49,14 +49,14 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="The folder of the data. Default: the one that the run was trained on.",
+    help="The data folder. Default: the one that the run was trained on.",
 )
 @click.option(
     "-o",
     "--output",
     type=Path,
     metavar="FILE",
-    help="Picture of the confusion matrix: .png, .svg or .pdf. Default: in RUN.",
+    help="Picture of the confusion matrix: .png, .svg or .pdf. Default: a .png file in RUN.",
 )
 @device_option
 @format_option
@@ -120,7 +120,7 @@ def _print(result: Evaluation, picture: Path) -> None:
     note = ""
     if len(rows) > MAX_ROWS:
         rows = sorted(rows, key=lambda row: (row.recall is None, row.recall or 0.0))[:MAX_ROWS]
-        note = f"… the {MAX_ROWS} of {len(report.classes):,} classes with the lowest recall"
+        note = f"… {MAX_ROWS} of {len(report.classes):,} classes: those with the lowest recall"
     top5 = [] if report.top5 is None else [f"top-5 {percent(report.top5)}"]
     columns = [Column("class", cut="end"), *(Column(title, right=True) for title in ("images", "precision", "recall"))]
     lines: list[Styled] = [

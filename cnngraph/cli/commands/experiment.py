@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph experiment shortcuts_digits", "a bundled experiment: six shortcuts, in two minutes"),
+    ("cnngraph experiment shortcuts_digits", "a bundled experiment: six kinds of shortcuts, in two minutes"),
     ("cnngraph experiment mine.yaml", "your own experiment"),
     ("cnngraph experiment mine.yaml --dry-run", "print a summary without training"),
     ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "compare two networks with one recipe"),
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     help="Train the specs with this recipe. Repeatable.",
     shell_complete=complete_recipes,
 )
-@click.option("--seeds", type=number(1), default=3, metavar="N", help="Number of seeds, if specs are compared.")
+@click.option("--seeds", type=number(1), default=3, metavar="N", help="Number of seeds when comparing specs.")
 @click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder. Default: runs/NAME.")
 @data_dir_option
 @device_option

@@ -22,7 +22,7 @@ WIDEST = 100
 
 @command(
     ("cnngraph explain E203", "explain one code"),
-    ("cnngraph explain e203 w320", "explain several; case does not matter"),
+    ("cnngraph explain e203 w320", "explain several codes; case is ignored"),
     ("cnngraph explain", "list all codes"),
     ("cnngraph explain E203 --format json", "as JSON"),
 )
@@ -30,7 +30,7 @@ WIDEST = 100
     "codes",
     nargs=-1,
     metavar="[CODE...]",
-    help="Codes in brackets in errors and warnings. Default: list all codes.",
+    help="Codes, shown in brackets in errors and warnings. Default: list all codes.",
     shell_complete=complete_codes,
 )
 @format_option

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @command(
     ("cnngraph list", "all networks"),
-    ("cnngraph list densenet", "networks whose name contains this"),
-    ("cnngraph list 'resnet*' 'vgg*_bn'", "networks whose name matches one of these"),
+    ("cnngraph list densenet", "networks whose name contains densenet"),
+    ("cnngraph list 'resnet*' 'vgg*_bn'", "networks whose name matches one of these patterns"),
     ("cnngraph list --format json", "as JSON"),
     ("cnngraph list --blocks", "the blocks that a spec can import"),
 )
@@ -91,7 +91,8 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _nothing(what: str, patterns: Sequence[str], names: Iterable[str]) -> str:
     from cnngraph.diagnostics import did_you_mean
 
-    help = next((help for pattern in patterns if (help := did_you_mean(pattern, names))), "run cnngraph list for all")
+    everything = f"run cnngraph list{' --blocks' if what == 'block' else ''} for all"
+    help = next((help for pattern in patterns if (help := did_you_mean(pattern, names))), everything)
     return f"no {what} matches {' or '.join(patterns)}: {help}"
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     type=Path,
     default=Path("localized"),
     metavar="FOLDER",
-    help="The folder of the pictures; created if missing.",
+    help="Folder for the pictures; created if missing.",
 )
 @classifier_options
 @format_option

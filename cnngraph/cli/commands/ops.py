@@ -72,7 +72,7 @@ def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
             line: Styled = [(f"  {member.name:<{longest}}   ", "cyan"), (summary(member), "")]
             yield cut(line, width)
         yield []
-    yield [(count(len(known), "op"), "bold"), (" · run cnngraph ops NAME for the manual of one", "dim")]
+    yield [(count(len(known), "op"), "bold"), (" · run cnngraph ops NAME for its manual", "dim")]
 
 
 def _manual(op: type[Op], width: int) -> Iterator[Styled]:

@@ -29,7 +29,7 @@ from cnngraph.cli.options import Reading, number, reading_options, spec_argument
     "--depth",
     type=number(1),
     metavar="N",
-    help="Draw N levels of nesting; deeper blocks become one box, and equal iterations one box ×N.",
+    help="Draw N levels of nesting; each deeper block becomes one box, and equal iterations one box (×3).",
 )
 @reading_options
 def render(spec: str, output: Path, depth: int | None, reading: Reading) -> None:

@@ -25,32 +25,32 @@ RUNS = Path("runs")
 
 @command(
     ("cnngraph runs", "all in the folder runs"),
-    ("cnngraph runs --sort test", "the best on the test images first"),
-    ("cnngraph runs runs/net-1 runs/net-4 -o both.svg", "two of them, and their curves in one picture"),
-    ("cnngraph runs --format json", "for a program"),
+    ("cnngraph runs --sort test", "best test accuracy first"),
+    ("cnngraph runs runs/net-1 runs/net-4 -o both.svg", "compare two runs, and draw their curves in one picture"),
+    ("cnngraph runs --format json", "as JSON"),
 )
 @argument(
     "folders",
     type=Path,
     nargs=-1,
     metavar="[FOLDER...]",
-    help="Runs, or folders with runs in them and below; by default runs.",
+    help="Runs, or folders that contain runs at any depth. Default: runs.",
     shell_complete=complete_runs,
 )
 @click.option(
     "--sort",
     type=click.Choice(["name", "test", "best", "seconds", "parameters", "began"]),
     default="name",
-    help="By what: the best first, the least first.",
+    help="Sort key: accuracies best first, others ascending.",
 )
 @click.option("-o", "--output", type=Path, metavar="FILE", help="Draw all curves into one picture: .png, .svg or .pdf.")
 @format_option
 def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Format) -> None:
     """List runs and compare them.
 
-    Each with its network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of
-    the kept weights on the test images, seconds and state; of the recipes what is not the same in all of them. A run
-    with a damaged file is listed without what the file says, the file is named, and the exit code is 1.
+    Prints network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of the kept
+    weights on the test images, seconds and state, and the keys of the recipes that differ between the runs. A run with
+    a damaged file is listed without the contents of that file, the file is reported, and the exit code is 1.
     """
     from cnngraph.runs.overview import SORTS, differences, find_runs, read_run
 
@@ -81,7 +81,7 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
 
 def _draw(rows: list[RunRow], output: Path) -> None:
     if not any(each.epochs for each in rows):
-        complain("no epoch of any of them is finished: there is nothing to draw")
+        complain("no run has finished an epoch: there is nothing to draw")
         raise Exit(1)
     from cnngraph.runs.comparison import comparison_figure
     from cnngraph.train.record.run_file_formats import write_figure

@@ -41,7 +41,7 @@ def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None
     from cnngraph.cli.reading import compile_file
 
     if format == "json" and depth is not None:
-        raise click.BadParameter("--depth is only for text output: JSON has all nodes")
+        raise click.BadParameter("--depth applies only to text output: JSON contains all nodes")
     compilation = compile_file(spec, reading)
     graph = compilation.graph
     if any(error.span and error.span.file == COMMAND_LINE for error in compilation.diagnostics):
@@ -52,7 +52,7 @@ def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None
         _print_table(graph, depth, complete=compilation.ok)
     elif compilation.ok and compilation.spec:
         if depth is not None:
-            raise click.BadParameter("--depth is only for networks, and this is a library of blocks")
+            raise click.BadParameter("--depth applies only to networks, but this is a library of blocks")
         _print_blocks(compilation.spec, format)
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)

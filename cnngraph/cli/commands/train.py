@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph train googlenet_mnist --recipe digits", "train on the bundled digits, half a minute"),
+    ("cnngraph train googlenet_mnist --recipe digits", "train on the bundled digits (half a minute)"),
     ("cnngraph train net.yaml", "use the recipe of the spec"),
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "change keys of the recipe"),
     ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "your own images, one folder per class"),
@@ -95,10 +95,10 @@ def train(
     Ctrl-C stops the run with a checkpoint, and --resume continues from there with the run's spec and recipe.
     """
     if dry_run and (resume is not None or is_launched()):
-        raise click.BadParameter("a dry run needs a new run in one process", param_hint="--dry-run")
+        raise click.BadParameter("a dry run cannot be combined with --resume or torchrun", param_hint="--dry-run")
     job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
     if log_every and not log:
-        raise click.UsageError("--log-every needs a logger: --log tensorboard")
+        raise click.UsageError("--log-every needs a logger, such as --log tensorboard")
 
     if job.warnings:
         print_diagnostics(job.warnings, to_stderr=True)
@@ -171,7 +171,7 @@ def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | 
     """The new run, or the one to resume, which must not be `changed` except by `--set train.…`."""
     if resume is not None:
         if changed:
-            message = "a run is resumed with its own recipe, folder and weights"
+            message = "a resumed run keeps its recipe, folder and weights"
             raise click.BadParameter(message, param_hint="--resume")
         return _resumed(resume, spec, reading)
     if spec is None:
@@ -193,7 +193,7 @@ def _resumed(run: Path, spec: str | None, how: Reading) -> TrainingJob:
     from cnngraph.cli.reading import compile_unlinted, find_plugins
 
     if (how.params or how.input) and spec is None:
-        raise click.BadParameter("a run is resumed with its own network; only set train.NAME", param_hint="--set")
+        raise click.BadParameter("a resumed run keeps its network; only set train.NAME", param_hint="--set")
     find_plugins(how.plugins)
     job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:

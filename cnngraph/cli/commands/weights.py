@@ -258,7 +258,8 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
 
     lacking = [*report.missing, *(mismatch.key for mismatch in (*report.misshapen, *report.fresh))]
     if lacking:
-        fresh = f", because {' and '.join(report.fresh_layers)} is freshly initialised" if report.fresh else ""
+        verb = "is" if len(report.fresh_layers) == 1 else "are"
+        fresh = f", because {' and '.join(report.fresh_layers)} {verb} freshly initialised" if report.fresh else ""
         complain(f"cannot write {save}: {count(len(lacking), 'weight')} would be missing{fresh}")
         raise Exit(1)
     convert_weights(opened, graph, save)
