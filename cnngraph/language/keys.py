@@ -194,7 +194,7 @@ def keys_manual() -> str:
             "",
             *_rows(OWN_BLOCK_KEYS.values()),
             "",
-            f"A param cannot be named like a key of a node or block, or be named {_listed(VARIABLES, 'or')}.",
+            f"A param cannot have the same name as a key of a node or block, or be named {_listed(VARIABLES, 'or')}.",
             "",
         ]
     )
