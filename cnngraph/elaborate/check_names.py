@@ -29,7 +29,7 @@ def no_such_op(op: LocatedText, library: Library, registry: Registry) -> Problem
     """The error for an unknown op or block."""
     other = registry.equivalent_op(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
-    help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
+    help: str = near or Known("docs/ops.md lists the ops; to use a block from another file, add `import`")
     if op.text in NODE_KEYS:
         help = f"`{op}` is a key of a node, not an op: write `{op}: …`"
     return ProblemError("E313", f"there is no op or block `{op.text}`", op.span, help=help)
@@ -40,7 +40,7 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
     options = list(known)
     if key in NODE_KEYS:
         return ProblemError(
-            "E207", f"`{key}` cannot be set in a row, `first` or `last`", span, help="set it on the node"
+            "E207", f"`{key}` cannot be set in `first`, `last` or a row of `repeat`", span, help="set it on the node"
         )
     takes = Known.listed("its parameters are", options) if options else f"{owner} has no parameters"
     near = _intended(key, options)

@@ -141,9 +141,7 @@ def _bind_params(spec: Spec, env: Env) -> None:
     for param in spec.library.params.values():
         if param.default is None:
             message = f"the param `{param.name}` has neither a value nor a default"
-            raise ProblemError(
-                "E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or write a default"
-            )
+            raise ProblemError("E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or add a default")
         argument: Argument = env.argument(param.name.span, param.default)
         env.params[param.name.text] = argument
 
@@ -181,10 +179,10 @@ def _input_help(value: object) -> str:
         case [batch, channels, height, width] if sizes is value:
             if type(batch) is not int or batch < 2 or channels in (1, 3, 4):
                 return f"leave out the batch size: `input: {show_value([channels, height, width])}`"
-            return "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"
+            return "3-D inputs are not supported; leave out the batch size, as in `input: [3, 224, 224]`"
         case int():
             return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
-    return "write for example `input: [3, 224, 224]` (channels, height, width)"
+    return "write, for example, `input: [3, 224, 224]` (channels, height, width)"
 
 
 def _input_type(value: object, span: Span) -> TensorType:

@@ -29,7 +29,7 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
         or not sizes
         or any(size != "_" and (type(size) is not int or size < 1) for size in sizes)
     ):
-        form = "`expect` must be a list of sizes such as [64, 28, 28], with _ for any size"
+        form = "`expect` must be a list of sizes such as `[64, 28, 28]`, with `_` for any size"
         raise ProblemError("E205", f"{form}, got `{show_value(sizes)}`", span)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes

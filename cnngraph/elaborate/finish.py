@@ -123,7 +123,9 @@ def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
         message = f"an output must be a single tensor, but `{what}` is a list of {len(refs)}"
         raise ProblemError("E322", message, span, help=f"select one (`{what}.0`), or concatenate them with `concat`")
     if not env.type_of(refs[0]).batched:
-        raise ProblemError("E212", f"`{what}` is a free parameter, which has no batch, so it cannot be an output", span)
+        raise ProblemError(
+            "E212", f"`{what}` is a free parameter, which has no batch axis, so it cannot be an output", span
+        )
     return refs[0]
 
 
@@ -183,9 +185,9 @@ def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs
 
 
 PASSED_OVER_HELP = (
-    "an absent node passes its first input through: list this node first in its `from`, or name it in its `else`"
+    "an absent node passes its first input through: there, list this node first in `from`, or name it in `else`"
 )
-UNREAD_HELP = "read it with `from`, remove it, or mark it `unused: true` (built for the keys of its weights, never run)"
+UNREAD_HELP = "read it with `from`, remove it, or mark it `unused: true` to keep its weights without running it"
 
 
 def _all_scopes(root: Scope) -> Iterable[Scope]:

@@ -69,7 +69,7 @@ class UnknownError(Exception):
 def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
     """An expression's error as a ProblemError; `names` are the available nodes."""
     hyphened = next((name for name in names if "-" in name and f"${name}" in text), None)
-    help = f"a hyphen means minus here: list `{hyphened}` in `from` and write `$from`" if hyphened else error.help
+    help = f"`-` means minus here: list `{hyphened}` in `from` and write `$from`" if hyphened else error.help
     return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
 
 
@@ -99,7 +99,7 @@ def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:
 def ambiguous_shape(reference: Reference) -> ExpressionError:
     """The error for a path in an expression that refers to tensors of different shapes."""
     message = f"`{reference}` is ambiguous: it refers to tensors of different shapes"
-    help = "index a tensor of a list with `[0]`, as in `$x[0].channels`, or rename one of the nodes"
+    help = "select a tensor of a list with `[0]`, as in `$x[0].channels`, or rename one of the nodes"
     return ExpressionError(message, reference.start, reference.end, help, "E319")
 
 
@@ -111,7 +111,7 @@ def unknown_name(reference: Reference, known: list[str], in_repeat: bool = False
         message = f"`${name}` is only defined inside a repeat"
         help = (
             "`repeat`, `when`, `name` and the carried input are evaluated once, before the first iteration; "
-            "the op's parameters in every iteration"
+            "the op's parameters are evaluated in every iteration"
         )
         return ExpressionError(message, start, end, help=help, code="E402")
     near = nearest(name, [*known, *(("i", "item") if in_repeat else ())])

@@ -110,7 +110,7 @@ class _Search:
             self.unknown = True
             return
         elif not bound.names:
-            problem = ProblemError("E301", f"`{reached}` is a single operation, it contains no `{part}`", span)
+            problem = ProblemError("E301", f"`{reached}` is a single operation and contains no `{part}`", span)
         else:
             help = did_you_mean(part, bound.names)
             problem = ProblemError(
@@ -119,7 +119,9 @@ class _Search:
         self.problems.append(problem)
 
     def out_of_range(self, count: int, reached: str) -> ProblemError:
-        tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(count, f"{count} tensors, 0 to {count - 1}")
+        tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(
+            count, f"{count} tensors, numbered 0 to {count - 1}"
+        )
         return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.path.span)
 
     def no_node(self) -> ProblemError:

@@ -24,13 +24,15 @@ def shareable(path: LocatedText, owner: Bound, nodes: list[Node], unused: set[in
         raise ProblemError("E312", message, path.span, notes=notes, help="remove `unused` there")
     if owner.flat:
         message = f"`{path}` is `flat`, so it has no module to share"
-        raise ProblemError("E307", message, path.span, notes=notes, help="share its nodes one by one, or remove `flat`")
+        raise ProblemError(
+            "E307", message, path.span, notes=notes, help="share its nodes individually, or remove `flat`"
+        )
     if owner.shares:
         message = f"`{path}` shares the module of `{owner.shares}` and has none of its own"
         raise ProblemError("E307", message, path.span, notes=notes, help=f"write `share: {owner.shares}`")
     inside = next((node for node in nodes[owner.start : owner.stop] if node.shares), None)
     if inside is not None:
-        message = f"`{path}` cannot be shared: inside it, `{inside.path}` shares `{inside.shares}`"
+        message = f"`{path}` cannot be shared: it contains `{inside.path}`, which shares `{inside.shares}`"
         raise ProblemError("E307", message, path.span, notes=notes)
     if owner.absent or owner.again is None:
         raise ProblemError("E307", f"`{path}` has no module to share", path.span)
@@ -44,22 +46,22 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
     for a, b in zip(mine, theirs, strict=False):
         if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
             return (
-                "other operations",
+                "different operations",
                 f"`{a.path}` would be `{a.op}`, but `{owner.path}` has `{b.path}`, which is `{b.op}`",
             )
         if a.operation != b.operation:
-            return "other parameters", f"the parameters of `{b.path}` would be different"
+            return "different parameters", f"the parameters of `{b.path}` would be different"
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
                 expected, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
-                return "other weights", f"`{name}` would be {expected}, but `{b.path}.{name}` is {found}"
+                return "different weights", f"`{name}` would be {expected}, but `{b.path}.{name}` is {found}"
         here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
         if not (fits_in_scope(a.operation, there, here) if is_scope else a.operation.fits(there, here)):
             made, expected = (_written(a.operation, types)[0] for types in (there, here))
-            return "another module", f"`{b.path}` is `{made}`, but would be `{expected}`"
+            return "a different module", f"`{b.path}` is `{made}`, but would be `{expected}`"
     if len(mine) != len(theirs):
-        return "other operations", f"it would have {len(mine)} operations, but `{owner.path}` has {len(theirs)}"
+        return "different operations", f"it would have {len(mine)} operations, but `{owner.path}` has {len(theirs)}"
     return None
 
 

@@ -142,7 +142,7 @@ class Walker:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
                 several = in_backticks(env.inputs, " and ")
-                message = f"node `{child.name}` must name its input: there are several, {several}"
+                message = f"node `{child.name}` must name its input, since there are several: {several}"
                 help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
                 raise ProblemError("E321", message, child.span, help=help)
             if bound.unused:
@@ -176,7 +176,7 @@ class Walker:
         left = set(reads.refs).difference(value.refs)
         if left:
             passed = "its `else`" if child.otherwise is not None else f"`{reads.names[0]}`"
-            fact = f"`{child.name}`, which would read it, is absent here and passes {passed} through ({child.span})"
+            fact = f"`{child.name}` at {child.span}, which would read it, is absent and passes {passed} through"
             self.passed_over.update((ref.node, fact) for ref in left if ref.node not in self.passed_over)
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
@@ -270,7 +270,7 @@ class Walker:
         if cls is None:
             raise no_such_op(op, library, self.registry)
         if child.flat and child.repeat is None:
-            message = f"`flat` has no effect on the op `{op}`, which contains no names"
+            message = f"`flat` has no effect on the op `{op}`, which contains no nodes"
             raise ProblemError("E109", message, child.span, help="remove `flat`")
         bound = self.leaf(cls, arguments, reads, place, child)
         bound.again = lambda reads, place: self.leaf(cls, arguments, reads, place, child)
@@ -356,7 +356,7 @@ class Walker:
 def _own_name(name: str, span: Span, env: Env) -> str:
     """A node's name. Raises ProblemError if it is the name of an input, which would hide the node."""
     if name in env.inputs and name != "in":
-        message = f"`{name}` is the name of an input here, so a node cannot use it"
+        message = f"`{name}` is already the name of an input here"
         raise ProblemError("E305", message, span, help="rename the node")
     return name
 

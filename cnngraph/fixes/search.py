@@ -191,7 +191,7 @@ def _position(diagnostics: tuple[Diagnostic, ...], error: Diagnostic) -> int:
 def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
     """The error with a note that lists several changes that would each fix it."""
     shown = [candidate.change for candidate in either[:3]]
-    return replace(error, notes=(*error.notes, f"each of these changes alone fixes the error: {' · '.join(shown)}"))
+    return replace(error, notes=(*error.notes, f"any one of these changes fixes the error: {' · '.join(shown)}"))
 
 
 def _with_fix(error: Diagnostic, fix: Fix) -> Diagnostic:

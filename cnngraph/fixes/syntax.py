@@ -89,7 +89,7 @@ def _brackets(line: str) -> Iterator[Change]:
             match.start(),
             match.end(),
             "]" if match[0] == "}" else "}",
-            "replace the bracket with the one that matches",
+            "replace it with the matching bracket",
         )
 
 

@@ -21,8 +21,8 @@ def _keys(*keys: Key) -> dict[str, Key]:
 
 
 FILE_KEYS = _keys(
-    Key("cnngraph", "The language's version, always `1`. Every file needs it.", "guide/nodes.md#the-file"),
-    Key("name", "The network's name; by default the file's.", "guide/nodes.md#the-file"),
+    Key("cnngraph", "The language version, always `1`. Required in every file.", "guide/nodes.md#the-file"),
+    Key("name", "The network's name; defaults to the file's.", "guide/nodes.md#the-file"),
     Key("about", "What the network is, and what is special about it.", "guide/nodes.md#the-file"),
     Key("paper", "Where it comes from: authors, year, title.", "guide/nodes.md#where-it-comes-from"),
     Key(
@@ -38,12 +38,12 @@ FILE_KEYS = _keys(
     ),
     Key(
         "params",
-        "Named values, which `--set` overrides; a default may be an expression of earlier params.",
+        "Named values that `--set` can override; a default may be an expression that uses earlier params.",
         "guide/blocks.md#params-and-expressions",
     ),
     Key(
         "import",
-        "Files whose blocks are used here; looked up beside this file, then in the library.",
+        "Files whose blocks are used here; searched for next to this file, then in the library.",
         "guide/blocks.md#blocks-from-another-file",
     ),
     Key(
@@ -53,25 +53,25 @@ FILE_KEYS = _keys(
     ),
     Key(
         "blocks",
-        "Reusable nodes with parameters, by name; each can be used as an op.",
+        "Reusable nodes with params, by name; each can be used as an op.",
         "guide/blocks.md#a-block-with-params",
     ),
-    Key("nodes", "The network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
+    Key("nodes", "The nodes of the network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
     Key(
         "outputs",
-        "What the network returns, by name: `{logits: fc}`. By default its last node.",
+        "What the network returns, by name: `{logits: fc}`. Defaults to its last node.",
         "guide/tensors.md#outputs",
         True,
     ),
     Key(
         "training_only",
-        "Outputs that are computed in training mode only, with the nodes that only they need.",
+        "Outputs that are computed in training mode only, together with the nodes that only they use.",
         "guide/tensors.md#outputs",
         True,
     ),
     Key(
         "init",
-        "How weights are initialised; the last rule that matches a module sets it.",
+        "How weights are initialised; if several rules match a module, the last one applies.",
         "guide/weights.md#initial-weights",
         True,
     ),
@@ -84,77 +84,77 @@ FILE_KEYS = _keys(
     Key("train", "The training recipe, or the name of one.", "guide/weights.md#the-recipe", True),
     Key(
         "ignore",
-        "Warnings that are not reported, each with the reason: `{W401: why it is right}`.",
+        "Warnings not to report, each with a reason: `{W401: why it is right}`.",
         "guide/messages.md#warnings",
     ),
 )
 
 NODE_KEYS = _keys(
-    Key("op", "An op, a block, or an expression for the name of one.", "guide/nodes.md#ops-and-their-parameters"),
+    Key("op", "The name of an op or block, or an expression for it.", "guide/nodes.md#ops-and-their-parameters"),
     Key(
         "from",
-        "What it reads: a path or a list of paths. By default the node above, or `in`.",
+        "What it reads: a path or a list of paths. Defaults to the node above, or `in` for the first node.",
         "guide/nodes.md#what-a-node-reads",
     ),
     Key(
         "when",
-        "An expression; where it is false the node is absent, and its first input is passed through.",
+        "An expression; if it is false, the node is absent and its first input is passed through.",
         "guide/repeats.md#when-and-else",
     ),
     Key(
         "else",
-        "What replaces the node where it is absent: paths, or `[]` for nothing.",
+        "What replaces the node if it is absent: paths, or `[]` for nothing.",
         "guide/repeats.md#when-and-else",
     ),
     Key(
         "nodes",
-        "A nested scope, a mapping or a list; its value is that of its last node.",
+        "A mapping or list of nested nodes; the value is that of the last one.",
         "guide/nodes.md#nodes-in-nodes",
     ),
     Key(
         "repeat",
-        "A number of iterations, or a list with an element for each. `$i` is the index from 0, `$item` the element.",
+        "A number of iterations, or a list with one element for each. `$i` is the index from 0, `$item` the element.",
         "guide/repeats.md#repeat",
     ),
     Key("first", "Keys of the first iteration.", "guide/repeats.md#first-and-last"),
     Key("last", "Keys of the last iteration.", "guide/repeats.md#first-and-last"),
     Key(
         "carry",
-        "What the next iteration reads: `last`, the iteration before; `concat`, the concatenation of all so far; "
+        "What the next iteration reads: `last`, the previous iteration; `concat`, the concatenation of all so far; "
         "`none`, the repeat's own input.",
         "guide/repeats.md#what-the-next-iteration-reads",
     ),
     Key(
         "name",
-        "The first iteration's name; the number at its end is incremented.",
+        "The name of the first iteration; the number at its end increases with each iteration.",
         "guide/repeats.md#names-of-iterations",
     ),
-    Key("flat", "`true` drops one level of names.", "guide/repeats.md#flat"),
+    Key("flat", "`true` leaves the node's own name out of the paths of its nodes.", "guide/repeats.md#flat"),
     Key(
         "expect",
-        "The expected output shape, `[channels, height, width]`; `_` for any size.",
+        "The expected output shape, `[channels, height, width]`; `_` matches any size.",
         "guide/nodes.md#a-check-in-the-spec",
     ),
     Key(
         "share",
-        "The path of a node whose module is run again with the same weights.",
+        "The path of a node whose module runs again here, with the same weights.",
         "guide/tensors.md#weights-used-twice",
     ),
     Key(
         "unused",
-        "`true` builds the node for the keys of its weights, but never runs it.",
+        "`true` builds the node so that its weights exist, but never runs it.",
         "guide/tensors.md#weights-never-used",
     ),
-    Key("ignore", "Warnings that are not reported about the node, each with the reason.", "guide/messages.md#warnings"),
+    Key("ignore", "Warnings not to report for the node, each with a reason.", "guide/messages.md#warnings"),
 )
 
 OWN_BLOCK_KEYS = _keys(
     Key(
         "params",
-        "Parameters of the block and their defaults; one without a default is required.",
+        "Params of the block and their defaults; one without a default is required.",
         "guide/blocks.md#a-block-with-params",
     ),
-    Key("inputs", "The names of its inputs, where it has several.", "guide/blocks.md#blocks-with-several-inputs"),
+    Key("inputs", "The names of its inputs, if it has several.", "guide/blocks.md#blocks-with-several-inputs"),
 )
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
@@ -172,8 +172,8 @@ def keys_manual() -> str:
             "# Keys of a spec",
             "",
             "The keys of the language. This page is generated from the definitions "
-            "(`python -m cnngraph.generate`). A node's other keys are parameters of its [op](ops.md) or of its block; "
-            "the keys of a recipe are in [recipes.md](recipes.md).",
+            "(`python -m cnngraph.generate`). A node's other keys are parameters of its [op](ops.md) or params of "
+            "its block; the keys of a recipe are in [recipes.md](recipes.md).",
             "",
             "## A file",
             "",
@@ -194,7 +194,7 @@ def keys_manual() -> str:
             "",
             *_rows(OWN_BLOCK_KEYS.values()),
             "",
-            f"A param cannot have the name of a key of a node or block, nor {_listed(VARIABLES, 'or')}.",
+            f"A param cannot have the same name as a key of a node or block, or be named {_listed(VARIABLES, 'or')}.",
             "",
         ]
     )

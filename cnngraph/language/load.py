@@ -194,7 +194,7 @@ class _Loader:
         for name in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
             help = did_you_mean(name.text, known)
             if help:
-                message = f"the {what} `{name}` replaces nothing and is never used"
+                message = f"the {what} `{name}` overrides nothing and is never used"
                 note = f"`{file.extends}` has no {what} of that name"
                 self.diagnostics.append(
                     Diagnostic("W318", message, name.span, Severity.WARNING, notes=(note,), help=help)
@@ -219,7 +219,9 @@ class _Loader:
         value, errors = parse(source)
         self.diagnostics.extend(errors)
         if not isinstance(value, Table) and not errors:
-            self.diagnostics.append(Diagnostic("E601", f"`{train}` is not a recipe: it must be a mapping", train.span))
+            self.diagnostics.append(
+                Diagnostic("E601", f"`{train}` is not a recipe: a recipe must be a mapping", train.span)
+            )
         wrong = other_kind(value, RECIPE, "E601") if isinstance(value, Table) else None
         self.diagnostics.extend([wrong] if wrong else [])
         return value if isinstance(value, Table) and not wrong else None

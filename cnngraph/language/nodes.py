@@ -86,9 +86,7 @@ class NodeReader:
                 self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
                 help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not values else None
-                self.read.error(
-                    "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
-                )
+                self.read.error("E109", f"{what} needs `op`, `nodes` or `share`", node.span, help or "add one of them")
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
         elif rest and not node.op:

@@ -133,7 +133,7 @@ class _Parser:
         if spec.extends and "nodes" in spec.keys:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
-            help = "override `params` or `blocks` instead, or drop `extends`, import the blocks and write the nodes"
+            help = "override `params` or `blocks` instead, or remove `extends`, import the blocks and write the nodes"
             self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
         elif not spec.extends and not {"nodes", "blocks"} & spec.keys and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
@@ -293,7 +293,8 @@ class _Parser:
         for entry in renames or ():
             new = self.read.string(entry.value, f"renames.{entry.key}")
             if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
-                message = f"a rename has at most {MAX_STARS} stars and at most {MAX_OPEN_STARS} times `**`"
+                most = f"at most {MAX_STARS} times and `**` at most {MAX_OPEN_STARS} times"
+                message = f"a pattern in `renames` can contain `*` {most}"
                 self.read.error("E501", message, entry.key_span)
             elif new:
                 found[entry.key] = new.text

@@ -102,7 +102,7 @@ class Reader:
             reason = entry.value.plain()
             if not WARNING.fullmatch(entry.key):
                 errors = entry.key.startswith("E")
-                message = "errors cannot be ignored" if errors else f"`{entry.key}` is not the code of a warning"
+                message = "errors cannot be ignored" if errors else f"`{entry.key}` is not a warning code"
                 self.error("E109", message, entry.key_span, None if errors else HOW_TO_IGNORE)
             elif not isinstance(reason, str) or not reason.strip():
                 message = f"`{entry.key}` needs a reason in `ignore`, got `{show_value(reason)}`"

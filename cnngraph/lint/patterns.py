@@ -53,6 +53,6 @@ def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
 
 
 def _unmatched(recipe: Recipe, key: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
-    help = did_you_mean(match, known) or "in a path, `*` matches any part of one name, and `**` anything"
+    help = did_you_mean(match, known) or "in a path, `*` matches any part of one name, and `**` matches anything"
     message = f"`{key}: {match}` matches no {what} of `{graph.name}`"
     return Diagnostic("E614", message, recipe.places.get(key), help=help)

@@ -83,7 +83,7 @@ class PRelu(Op):
         need_channels_first(self.name, tensor)
         if self.num_parameters != tensor.channels:
             raise OpError(
-                f"`num_parameters` must be 1 or the number of input channels {tensor.channels}, "
+                f"`num_parameters` must be 1 or the number of input channels ({tensor.channels}), "
                 f"got `{self.num_parameters}`",
                 code="E202",
                 parameter="num_parameters",
@@ -108,7 +108,7 @@ class Elu(Op):
     runs_inplace: ClassVar[bool] = True
 
     # PyTorch cannot compute the in-place gradient for an alpha below 0.
-    alpha: float = field(Float(0), "−alpha is the limit for very negative inputs", 1.0)
+    alpha: float = field(Float(0), "the output approaches −alpha for very negative inputs", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (*ANY_SHAPE, Example({"alpha": 0.5}, ((4, 5, 6),), (4, 5, 6)))
 

@@ -26,8 +26,8 @@ class Scale(Op):
     kind: ClassVar[str] = "arithmetic"
     output_is_free: ClassVar[bool] = True
 
-    factor: float | tuple[float, ...] = field(PER_CHANNEL, "the factor, or one per channel")
-    shift: float | tuple[float, ...] = field(PER_CHANNEL, "the constant to add, or one per channel", 0.0)
+    factor: float | tuple[float, ...] = field(PER_CHANNEL, "factor, or a list of one per channel")
+    shift: float | tuple[float, ...] = field(PER_CHANNEL, "constant to add, or a list of one per channel", 0.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"factor": 0.5}, ((4, 5, 6),), (4, 5, 6)),
@@ -102,7 +102,7 @@ class Parameter(Op):
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)
 
     shape: tuple[int, ...] = field(
-        ListOf(Int(1), 0, AXIS_LIMIT - 1), "its shape, without a batch axis; [] is a single number"
+        ListOf(Int(1), 0, AXIS_LIMIT - 1), "shape of the parameter, which has no batch axis; `[]` for a single number"
     )
     init: float | InitCall = field(Init(), "initial value", 1.0)
 

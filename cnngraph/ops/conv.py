@@ -151,13 +151,15 @@ class ConvTranspose(Op):
     out: int = field(Int(1), "output channels")
     kernel: tuple[int, int] = field(Pair(1), "size of the kernel")
     stride: tuple[int, int] = field(
-        Pair(1), "stride of the convolution it is the gradient of: the factor by which the map grows", (1, 1)
+        Pair(1), "factor by which the map grows (the stride of the corresponding convolution)", (1, 1)
     )
     padding: tuple[int, int] | str = field(
         padding_kind("half"), "rows and columns removed on each side; `half` is dilation·(kernel−1)//2", (0, 0)
     )
     output_padding: tuple[int, int] = field(
-        Pair(0), "rows and columns added at the bottom and on the right; smaller than stride or dilation", (0, 0)
+        Pair(0),
+        "rows and columns added at the bottom and on the right; must be smaller than the stride or the dilation",
+        (0, 0),
     )
     groups: int = field(
         Int(1),
@@ -196,7 +198,7 @@ class ConvTranspose(Op):
         )
         out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
         if min(out) < 1:
-            message = f"`padding` {side(self._padding)} leaves nothing of the map: its size would be {out[0]}×{out[1]}"
+            message = f"`padding` {side(self._padding)} removes the whole map: its size would be {out[0]}×{out[1]}"
             raise OpError(message, code="E205", parameter="padding")
         return resized_map(image, out[0], out[1], self.out)
 

@@ -103,8 +103,8 @@ class DropBlock(Op):
     name: ClassVar[str] = "drop_block"
     kind: ClassVar[str] = "dropout"
 
-    p: float = field(Float(0, 1), "fraction of values to drop, approximately")
-    block: int = field(Int(1), "side of the square regions, an odd number")
+    p: float = field(Float(0, 1), "approximate fraction of values to drop")
+    block: int = field(Int(1), "side length of the square regions; must be odd")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"p": 0.1, "block": 3}, ((4, 9, 8),), (4, 9, 8)),
@@ -120,7 +120,7 @@ class DropBlock(Op):
         shorter = min(image.sizes[1:])
         if self.block > shorter and shorter % 2 == 0:
             raise OpError(
-                f"`block` {self.block} shrinks to the shorter side {shorter} of the map, which is not odd",
+                f"`block: {self.block}` shrinks to the shorter side of the map, {shorter}, which is not odd",
                 code="E204",
                 parameter="block",
                 help=f"use `block: {max(1, shorter - 1)}`, which fits the map",

@@ -33,7 +33,7 @@ def _arguments(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-_GAIN = Field("gain", Float(), "factor of the standard deviation", 1.0)
+_GAIN = Field("gain", Float(), "scaling factor of the standard deviation", 1.0)
 _KAIMING = _arguments(
     Field("a", Float(), "negative slope of the leaky_relu that follows", 0.0),
     Field(
@@ -45,7 +45,7 @@ _KAIMING = _arguments(
     Field(
         "nonlinearity",
         Choice(("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu")),
-        "the nonlinearity after the layer",
+        "nonlinearity after the layer",
         "leaky_relu",
     ),
 )

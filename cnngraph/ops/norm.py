@@ -53,7 +53,7 @@ class BatchNorm(Op):
     )
     affine: bool = field(Bool(), AFFINE, True)
     track_running_stats: bool = field(
-        Bool(), "whether to keep running estimates; if not, eval mode uses those of the batch, too", True
+        Bool(), "whether to keep running estimates; if not, eval mode also uses batch statistics", True
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -291,7 +291,7 @@ class LocalResponseNorm(Op):
     size: int = field(Int(1), "number of neighbouring channels in the sum")
     alpha: float = field(Float(), "factor of the sum", 1e-4)
     beta: float = field(Float(), "exponent", 0.75)
-    k: float = field(Float(), "constant that the sum is added to", 1.0)
+    k: float = field(Float(), "constant added to the sum", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"size": 5}, ((8, 5, 6),), (8, 5, 6)),

@@ -181,7 +181,7 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
     result = op.infer(*inputs)
     for output in result if isinstance(result, tuple) else (result,):
         if output.count > MAX_ELEMENTS:
-            raise OpError(f"the output {output} has more than {MAX_ELEMENTS:,} elements for one image", code="E502")
+            raise OpError(f"the output {output} has more than {MAX_ELEMENTS:,} elements per image", code="E502")
     for name, shape in op.parameters(*inputs).items():
         if TensorType.of(shape).count > MAX_ELEMENTS:
             raise OpError(

@@ -14,13 +14,13 @@ from cnngraph.tensor_type import TensorType
 
 KERNEL = "size of the window"
 STRIDE = "stride of the window; null means the kernel size"
-CEIL = "whether to round the output size up, so that the last window may exceed the edge"
+CEIL = "whether to round the output size up, so that the last window may extend past the edge"
 
 
 def _check_padding(padding: tuple[int, int], kernel: tuple[int, int]) -> None:
     if any(2 * added > size for added, size in zip(padding, kernel, strict=True)):
         raise OpError(
-            f"the padding of a pooling can be at most half its kernel, got {side(padding)} for kernel {side(kernel)}",
+            f"the padding of pooling can be at most half the kernel, got {side(padding)} for kernel {side(kernel)}",
             code="E205",
             parameter="padding",
         )
@@ -54,7 +54,7 @@ class MaxPool(Op):
     padding: tuple[int, int] | str = field(
         padding_kind("half"), "rows and columns of −∞ on each side, at most half the kernel; `half` as in conv", (0, 0)
     )
-    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
+    dilation: tuple[int, int] = field(Pair(1), "spacing between the points of the window", (1, 1))
     ceil_mode: bool = field(Bool(), CEIL, False)
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -123,7 +123,7 @@ class AvgPool(Op):
         (0, 0),
     )
     ceil_mode: bool = field(Bool(), CEIL, False)
-    count_include_pad: bool = field(Bool(), "whether the mean includes the zeros of the padding", True)
+    count_include_pad: bool = field(Bool(), "whether the mean includes the zero padding", True)
     divisor_override: int | None = field(
         Optional(Int(1)), "divisor of the sum, instead of the size of the window", None
     )

@@ -87,7 +87,7 @@ class AxisLetters(Kind):
 
     def describe(self) -> str:
         """A few words for the manual."""
-        return "one letter per axis: C, H, W, or _ for an unnamed axis"
+        return "one letter per axis: `C`, `H`, `W`, or `_` for an unnamed axis"
 
 
 class Reshape(Op):
@@ -116,10 +116,12 @@ class Reshape(Op):
         (tensor,) = inputs
         known = math.prod(size for size in self.shape if size != -1)
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
-            message = f"the sizes in `shape` must be at least 1, except for one -1, got `{show_value(self.shape)}`"
+            message = (
+                f"the sizes in `shape` must be at least 1, except that one may be -1, got `{show_value(self.shape)}`"
+            )
             raise OpError(message, code="E205", parameter="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
-            message = f"cannot reshape {describe(tensor)}, {tensor.count:,} elements, to {show_sizes(self.shape)}"
+            message = f"cannot reshape {describe(tensor)} ({tensor.count:,} elements) to {show_sizes(self.shape)}"
             raise OpError(message, code="E203", parameter="shape")
         sizes = tuple(tensor.count // known if size == -1 else size for size in self.shape)
         if self.axes is None:
@@ -147,7 +149,7 @@ class Permute(Op):
     kind: ClassVar[str] = "reshape"
 
     dims: tuple[int, ...] = field(
-        ListOf(Int(0, AXIS_LIMIT), most=AXIS_LIMIT), "for each new axis the index of the old one; 0 comes first"
+        ListOf(Int(0, AXIS_LIMIT), most=AXIS_LIMIT), "for each new axis, the index of the old one; the first must be 0"
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -239,7 +241,7 @@ class Split(Op):
         if isinstance(self.sizes, int):
             count = -(-total // self.sizes)
             if count > MAX_TENSORS:
-                message = f"`split` returns at most {MAX_TENSORS:,} tensors, `sizes: {self.sizes}` would make {count:,}"
+                message = f"`split` returns at most {MAX_TENSORS:,} tensors, but `sizes: {self.sizes}` gives {count:,}"
                 raise OpError(message, code="E502", parameter="sizes")
             sizes = tuple(min(self.sizes, total - start) for start in range(0, total, self.sizes))
         else:

@@ -48,7 +48,7 @@ class PixelShuffle(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("depthtospace",)
     kind: ClassVar[str] = "resize"
 
-    upscale_factor: int = field(Int(1), "r; its square must divide the channels")
+    upscale_factor: int = field(Int(1), "the factor r; r² must divide the channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"upscale_factor": 2}, ((12, 5, 4),), (3, 10, 8)),
@@ -82,7 +82,7 @@ class PixelUnshuffle(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("spacetodepth",)
     kind: ClassVar[str] = "resize"
 
-    downscale_factor: int = field(Int(1), "r; must divide height and width")
+    downscale_factor: int = field(Int(1), "the factor r; must divide height and width")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"downscale_factor": 2}, ((3, 10, 8),), (12, 5, 4)),
@@ -118,7 +118,7 @@ class Pad(Op):
     padding: tuple[int, int, int, int] = field(Sides(), "number of rows and columns on each side")
     mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what fills them", "constant")
     value: float = field(Float(), "fill value in mode constant", 0.0)
-    channels: int = field(Int(0), "number of channels to append, in mode constant", 0)
+    channels: int = field(Int(0), "number of channels to append (mode constant only)", 0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"padding": 1}, ((4, 5, 6),), (4, 7, 8)),
@@ -146,7 +146,7 @@ class Pad(Op):
         if min(before, after) < 0 and self.mode != "constant":
             raise OpError(f"`mode: {self.mode}` cannot remove rows or columns", code="E205", parameter="padding")
         if size + min(before, 0) + min(after, 0) < 0 or size + before + after < 1:
-            message = f"`padding` {before} and {after} leaves nothing of a side of {size}"
+            message = f"`padding` {before} and {after} removes all of a side of {size}"
             raise OpError(message, code="E205", parameter="padding")
         most = {"reflect": size - 1, "circular": size}.get(self.mode)
         if most is not None and max(before, after) > most:
@@ -209,7 +209,7 @@ class Upsample(Op):
             math.floor(min(size * factor, 2.0**62)) for size, factor in zip(image.sizes[1:], factors, strict=True)
         )
         if min(height, width) < 1:
-            message = f"`scale_factor` leaves nothing of the map: its size would be {height}×{width}"
+            message = f"`scale_factor` is too small: the size of the map would be {height}×{width}"
             raise OpError(message, code="E205", parameter="scale_factor")
         return height, width
 

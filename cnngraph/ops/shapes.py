@@ -21,7 +21,7 @@ def need_map(op: str, tensor: TensorType) -> None:
         help = f"insert `{{op: permute, dims: {[0, *order]}}}` before it"
     elif tensor.axes == (CHANNELS,):
         help = f"insert `{{op: reshape, shape: [{tensor.channels}, 1, 1]}}` before it to make the vector a map"
-    raise OpError(f"`{op}` needs a map channels×height×width, got {describe(tensor)}", code="E211", help=help)
+    raise OpError(f"`{op}` needs a channels×height×width map, got {describe(tensor)}", code="E211", help=help)
 
 
 def resized_map(image: TensorType, first: int, second: int, channels: int | None = None) -> TensorType:
@@ -34,7 +34,7 @@ def need_channels_first(op: str, tensor: TensorType, *, least_rank: int = 1) -> 
     if tensor.rank < least_rank:
         raise OpError(f"`{op}` needs at least {least_rank} axes, got {describe(tensor)}", code="E211")
     if not tensor.axes or tensor.axes[0] != CHANNELS:
-        help = "move the channels to the front with `permute` first" if CHANNELS in tensor.axes else None
+        help = "first move the channels to the front with `permute`" if CHANNELS in tensor.axes else None
         raise OpError(f"`{op}` needs the channels as the first axis, got {describe(tensor)}", code="E211", help=help)
 
 
@@ -123,7 +123,7 @@ def axis_index(op: str, tensor: TensorType, dim: str | int, parameter: str = "di
     index = dim - 1 if dim > 0 else tensor.rank + dim
     if not 0 <= index < tensor.rank:
         raise OpError(
-            f"the input has no axis {dim}: besides the batch it has axes 1 to {tensor.rank}",
+            f"the input has no axis {dim}: besides the batch, it has axes 1 to {tensor.rank}",
             code="E211",
             parameter=parameter,
         )

@@ -253,7 +253,7 @@ def test_an_unread_node_names_the_absent_node_that_would_read_it() -> None:
     nodes = "{bn: relu, add: {op: add, from: [in, bn], when: 1 == 2}}"
     (errors,) = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {nodes}"), Path()).diagnostics
     assert (errors.code, errors.node) == ("E316", "bn")
-    assert errors.notes == ("`add`, which would read it, is absent here and passes `in` through (t.yaml:3)",)
+    assert errors.notes == ("`add` at t.yaml:3, which would read it, is absent and passes `in` through",)
 
 
 @pytest.mark.parametrize("rows", ["repeat: [{else: a}, {}]", "repeat: 2, last: {else: a}"])

@@ -34,7 +34,7 @@ STRICTER = (
     Stricter("E208", ("chunk",), "ops.md", "number of chunks; must divide the size of the axis"),
     Stricter("E202", ("scale",), "ops.md", "Either constant may be a list with one number per channel"),
     Stricter("E211", (), "ops.md", "Axes keep their names: after a permute to H×W×C, C is still the\nchannel axis."),
-    Stricter("E204", ("drop_block",), "ops.md", "side of the square regions, an odd number"),
+    Stricter("E204", ("drop_block",), "ops.md", "side length of the square regions; must be odd"),
     Stricter("E210", (), "ops.md", "Reads one tensor."),
     Stricter("E205", (), "ops.md", "An axis (`dim`) is a\nname, or PyTorch's index"),
     Stricter(

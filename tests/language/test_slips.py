@@ -119,7 +119,7 @@ SLIPS = {
     "name_as_a_key": ("nodes: [{name: c, op: relu}]\n", "E109", 3, 16, "`name` requires `repeat`", "write a node's name as its key"),
     "repeat_in_first": (
         "nodes: [{op: conv, repeat: 2, out: 4, kernel: 1, first: {repeat: 3}}]\n",
-        "E207", 3, 58, "cannot be set in a row", "on the node",
+        "E207", 3, 58, "cannot be set in `first`", "on the node",
     ),
 }  # fmt: skip
 
@@ -190,7 +190,7 @@ def test_other_encodings_are_reported(encoding: str, tmp_path: Path) -> None:
         ("(3, 32, 32)", "write `input: [3, 32, 32]`"),
         ("3x32x32", "write `input: [3, 32, 32]`"),
         ("[1, 3, 32, 32]", "leave out the batch size: `input: [3, 32, 32]`"),
-        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"),
+        ("[3, 16, 32, 32]", "3-D inputs are not supported; leave out the batch size, as in `input: [3, 224, 224]`"),
         ("784", "write `input: [784]` for a vector, `input: [3, 224, 224]` for an image"),
     ],
 )

@@ -78,7 +78,7 @@ WRONG = {
     "[W401]": "`ignore` must be a mapping",
     "W401": "`ignore` must be a mapping",
     "{E203: no}": "errors cannot be ignored",
-    "{single-merge: no}": "`single-merge` is not the code of a warning",
+    "{single-merge: no}": "`single-merge` is not a warning code",
 }
 
 

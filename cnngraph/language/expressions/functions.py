@@ -48,7 +48,7 @@ def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., V
     def apply(*values: Value) -> Value:
         if len(values) == 1:
             if not isinstance(values[0], list | tuple):
-                message = f"`{name}` of one argument needs a list, got `{shown(values[0])}`"
+                message = f"`{name}` with one argument needs a list, got `{shown(values[0])}`"
                 raise Fault("E403", message, f"pass a list or several numbers: `{name}(…, …)`")
             values = tuple(values[0])
         if not values:

@@ -126,7 +126,7 @@ def _unreadable(text: str, start: int, end: int) -> NoReturn:
         raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
     if char == ".":
         help = "write `$name.channels` without spaces"
-        raise ExpressionError("a dot must directly follow a name", start, start + 1, help)
+        raise ExpressionError("`.` must follow a name without a space", start, start + 1, help)
     raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _HELPS.get(char))
 
 
@@ -171,7 +171,7 @@ class _Parser:
         self.depth -= 1
 
     def too_deep(self) -> NoReturn:
-        message = f"the expression is nested more than {MAX_DEPTH} deep"
+        message = f"the expression is nested more than {MAX_DEPTH} levels deep"
         raise ExpressionError(message, self.start, self.end, "move parts of it into params", "E503")
 
     def whole(self) -> Node:
@@ -243,7 +243,7 @@ class _Parser:
         node: Node
         if self.is_at("not"):
             if least > _NOT:
-                self.refuse("a value", "write `(not …)` in parentheses")
+                self.refuse("a value", "put it in parentheses: `(not …)`")
             self.next()
             operand = self.binary(_NOT)
             node = Not(self.source, start, self.previous_end, (operand,))

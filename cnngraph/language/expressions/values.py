@@ -164,7 +164,7 @@ def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], tota
     if total > MAX_ELEMENTS:
         raise Fault("E503", f"the list is too long: the maximum is {MAX_ELEMENTS:,} elements in total")
     if depth > MAX_LIST_DEPTH:
-        raise Fault("E503", f"lists are nested more than {MAX_LIST_DEPTH} deep")
+        raise Fault("E503", f"lists are nested more than {MAX_LIST_DEPTH} levels deep")
     inner: Iterable[Value] = elements.values() if isinstance(elements, Mapping) else elements
     for element in inner:
         if isinstance(element, list | tuple | Mapping):
@@ -270,7 +270,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
         raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
         help = next((number_help(value) for value in (left, right) if isinstance(value, str)), None)
-        what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
+        what = f"{kind(left)} with {kind(right)}: `{shown(left)}` and `{shown(right)}`"
         raise Fault("E403", f"cannot compare {what}", help)
     return _same(left, right) == (symbol == "==")
 
@@ -308,14 +308,14 @@ def member(value: Value, name: str, what: str) -> Value:
         return index(value, int(name), what, f".{name}")
     help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
     expected = "a tensor" if name in SHAPE_ATTRIBUTES else "a mapping"
-    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {expected}: it has no `{name}`", help)
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {expected}, so it has no `{name}`", help)
 
 
 def _size(shape: ShapeValue, attribute: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
         help = f"select one of them: `{what}.0.{attribute}`" if attribute in SHAPE_ATTRIBUTES else None
-        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{attribute}`", help)
+        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors, so it has no `{attribute}`", help)
     if attribute in SHAPE_ATTRIBUTES:
         _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and attribute == "features" else attribute)
     match attribute:
@@ -334,7 +334,7 @@ def _size(shape: ShapeValue, attribute: str, what: str) -> int:
                 f"write `{what}.features` for the number of its elements",
             )
     help = did_you_mean(attribute, SHAPE_ATTRIBUTES) or Known.listed("a tensor has", SHAPE_ATTRIBUTES)
-    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{attribute}`", help)
+    raise Fault("E403", f"`{what}` is a tensor of {tensor} and has no `{attribute}`", help)
 
 
 def index(value: Value, position: Value, what: str, index_text: str | None = None) -> Value:
@@ -345,7 +345,7 @@ def index(value: Value, position: Value, what: str, index_text: str | None = Non
         found = index(value.types, position, what, index_text)
         return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}, so it cannot be indexed")
     if type(position) is not int:
         help = USE_FLOOR_DIVISION if isinstance(position, float) else None
         raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", help)
@@ -369,7 +369,7 @@ def _out_of_range(length: int, position: int, what: str, index_text: str) -> Fau
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
     """`value[start:stop:step]` of a list, as in Python; null is an omitted bound."""
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list: it cannot be sliced")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list, so it cannot be sliced")
     for bound in (start, stop, step):
         if bound is not None and type(bound) is not int:
             help = USE_FLOOR_DIVISION if isinstance(bound, float) else None

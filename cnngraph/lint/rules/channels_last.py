@@ -23,7 +23,7 @@ class ChannelsLast(Rule):
     """
 
     code: ClassVar[str] = "W403"
-    title: ClassVar[str] = "input that seems to have its channels last"
+    title: ClassVar[str] = "input whose channels seem to be last"
     smallest: ClassVar[int] = 8
     ratio: ClassVar[int] = 4
     bad: ClassVar[tuple[str, ...]] = (
@@ -72,7 +72,7 @@ class ChannelsLast(Rule):
             yield self.warning(
                 f"the input {tensor} has {height} channels of {width}×{channels} pixels",
                 value.span if value else None,
-                notes=["the order is [channels, height, width]"],
+                notes=["the order must be `[channels, height, width]`"],
                 help=f"write `{right}` if it is an image of {height}×{width} pixels",
                 fixes=[Fix(Question(f"`{right}`"), (edit,))] if edit else [],
             )

@@ -17,7 +17,7 @@ class ClassCount(Misfit):
     """
 
     code: ClassVar[str] = "W611"
-    title: ClassVar[str] = "output without one number for each class of the spec's recipe"
+    title: ClassVar[str] = "output that is not one number per class of the spec's recipe"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

@@ -56,6 +56,6 @@ class IdleInitRule(Rule):
             help = (
                 fixes[0].title
                 if fixes
-                else "`match` takes the name of an op, or a path with `*` (any text without a dot) and `**` (any text)"
+                else "`match` takes the name of an op, or a path with `*` (any text without a dot) or `**` (any text)"
             )
             yield self.warning(f"this `init` rule matches no module: `{rule.match}`", span, help=help, fixes=fixes)

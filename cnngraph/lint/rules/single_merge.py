@@ -75,7 +75,7 @@ class SingleMerge(Rule):
                 continue
             node, *others = nodes
             notes = [f"it reads only `{node.inputs[0]}`"] if node.inputs else []
-            notes += [f"the same is true of {len(others)} more uses of it"] if others else []
+            notes += [f"the same is true of {len(others)} more use{'s' * (len(others) > 1)}"] if others else []
             message = f"`{written.op}` merges a single tensor"
             help = "list all inputs in `from: [...]`"
             fixes = self._fixes(network, node)

@@ -12,7 +12,7 @@ from cnngraph.lint.edits import input_path, remove_node
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
-EFFECT = "the loss of a perfect prediction is far from 0 and gradients are small, so the network learns slowly"
+EFFECT = "even a perfect prediction has a loss far from 0, and gradients are small, so the network learns slowly"
 
 
 @dataclass(frozen=True)
