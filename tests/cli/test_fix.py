@@ -112,3 +112,17 @@ def test_files_in_a_folder_are_fixed(cli: Cli, folder: Path) -> None:
 def test_standard_input_is_not_fixed(cli: Cli) -> None:
     assert cli("check", "-", "--fix").code == 2
     assert cli("check", "-", "--diff").code == 2
+
+
+LINTED = HEAD.replace("[3, 32, 32]", "[32, 32, 3]") + "nodes: [global_avg_pool, {op: linear, out: 10}, softmax]\ntrain: digits\n"
+
+
+def test_fixes_of_warnings_are_applied_unless_these_are_not_selected(cli: Cli, folder: Path) -> None:
+    (folder / "net.yaml").write_text(LINTED)
+    ran = cli("check", "net.yaml", "--fix", "--ignore", "W402")
+    assert ran.out.startswith("fixed net.yaml:2: ")
+    assert (folder / "net.yaml").read_text() == LINTED.replace("[32, 32, 3]", "[3, 32, 32]")
+    assert "W402" not in ran.out
+    ran = cli("check", "net.yaml", "--fix")
+    assert ran.code == 0
+    assert "softmax" not in (folder / "net.yaml").read_text()

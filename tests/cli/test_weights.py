@@ -64,7 +64,7 @@ def test_no_module_is_built(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch)
     def fail(*arguments: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("cnngraph.backend.modules.build.make", fail)
+    monkeypatch.setattr("cnngraph.backend.modules.build.build_layer", fail)
     save_file(weights(), "theirs.safetensors")
     assert cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors").code == 0
 
