@@ -193,7 +193,7 @@ def test_added_images_do_not_change_the_split(cli: Cli, base: dict[str, Path], t
         draw(train / "ant" / f"-{number}.png", 500 + number)
     code, text = resume(cli, other)
     assert code == 0
-    assert "warning: 10 images were added: " in text
+    assert "started, 10 images were added: " in text
     assert "the run continues without them" in text
     for name in ("last", "best"):
         first, second = (read_weights(folder / "run" / f"{name}.safetensors") for folder in (one, other))

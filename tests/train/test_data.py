@@ -277,7 +277,7 @@ def test_a_class_that_train_lacks_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test" / ".cache").mkdir()
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
-    no_class = f"is not a class of {tmp_path / 'train'}: circle, square, triangle"
+    no_class = f"is not one of the classes in {tmp_path / 'train'}: circle, square, triangle"
     assert [(diagnostic.code, diagnostic.message) for diagnostic in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
@@ -303,7 +303,10 @@ def test_a_class_that_other_splits_lack_is_noted(tmp_path: Path) -> None:
         (lambda root: root.mkdir(), "needs at least two class folders of images, but has 0"),
         (lambda root: lay_images(root, {"a": 1, "b": 0}), "no images of the class b"),
         (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in the class folders a, b"),
-        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image can be held out for validation: 2 in 2 classes"),
+        (
+            lambda root: lay_images(root, {"a": 1, "b": 1}),
+            "no image can be held out for validation: 2 images in 2 classes",
+        ),
         (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
     ],
 )
@@ -337,7 +340,7 @@ def test_one_image_of_each_class(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"a": 1, "b": 1})
     assert refused(tmp_path)[1] == "add a second image of a class"
     lay_images(tmp_path / "test", {"a": 1, "b": 1})
-    assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
+    assert (refused(tmp_path)[1] or "").startswith("`--set train.validation=none` ")
 
 
 def test_files_that_are_not_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -302,7 +302,7 @@ class Stranger:
         ("meta.bin", Stranger(), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", [1, 2, 3], "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", ("ab", "cd"), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
-        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels of 1 images, but {}/val"),
+        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels for 1 images, but {}/val"),
         ("LOC_synset_mapping.txt", b"\xff\xfe", "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("LOC_val_solution.csv", b"\xff\xfe", "LOC_val_solution.csv in {} cannot be read: "),
         ("LOC_val_solution.csv", b"PredictionString\nn01440764\n", "LOC_val_solution.csv in {} cannot be read: "),
