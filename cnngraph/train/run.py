@@ -185,7 +185,7 @@ class RunSetup:
         model = self.tools.build(self.request.graph)
         if weights and report:
             load_weights(model, weights)
-            fresh = f", {', '.join(report.fresh_layers)} initialised" if report.fresh else ""
+            fresh = f", {', '.join(report.fresh_layers)} freshly initialised" if report.fresh else ""
             self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights loaded{fresh}")
         return model
 
