@@ -129,7 +129,7 @@ def open_classifier(
     if weights and is_published(weights):
         if is_folder:
             message = f"{run_or_network} is a folder, but {weights} weights need the name of a network"
-            raise SpecError.of("E650", message, help="omit the weights: a run has its own")
+            raise SpecError.of("E650", message, help="omit `weights`: a run has its own")
         return classifier_from_torchvision(run_or_network, weights, device)
     is_network = run_or_network.endswith(ENDINGS) or (is_name(run_or_network) and run_or_network in network_files())
     if not is_folder and is_network:

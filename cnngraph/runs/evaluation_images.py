@@ -49,7 +49,7 @@ def find_images(run: TrainedRun, split: str, data_dir: Path | None, note: Note) 
         return EvaluationImages(splits, _selected(splits, split), () if data_dir else _unrecorded(run, split))
     if not record.files:
         lines = find_changes(record, splits, root).lines
-        warnings = _changed(run, lines, "the evaluated images may be different ones")
+        warnings = _changed(run, lines, "the evaluated images may differ")
         return EvaluationImages(splits, _selected(splits, split), warnings)
     files = fingerprint_files(splits, root)
     if data_dir and not _is_the_same_folder(record, files, root):

@@ -36,15 +36,15 @@ def _from_tensor(tensor: Tensor) -> Iterator[Image.Image]:
     """The images in a tensor C×H×W or N×C×H×W, either of dtype uint8 or of floats from 0 to 1."""
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3) or not tensor.numel():
         shape = "×".join(map(str, tensor.shape))
-        raise ValueError(f"a tensor of images must be C×H×W or N×C×H×W with 1 or 3 channels, not {shape or 'a scalar'}")
+        raise ValueError(f"an image tensor must be C×H×W or N×C×H×W with 1 or 3 channels, got {shape or 'a scalar'}")
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
         low, high = float(tensor.min()), float(tensor.max())
         if not 0 <= low <= high <= 1:  # also false for NaN
-            message = f"a tensor of floats must range from 0 to 1, not from {low:g} to {high:g}"
+            message = f"a float tensor must have values from 0 to 1, got {low:g} to {high:g}"
             raise ValueError(f"{message}: pass the image before normalisation, or as torch.uint8")
         tensor = (tensor.float() * 255).round().to(torch.uint8)
     if tensor.dtype != torch.uint8:
-        raise ValueError(f"a tensor of images must be torch.uint8, or floats from 0 to 1, not {tensor.dtype}")
+        raise ValueError(f"an image tensor must be torch.uint8, or float from 0 to 1, got {tensor.dtype}")
     for image in tensor.reshape(-1, *tensor.shape[-3:]):
         yield to_pil_image(image)

@@ -100,7 +100,11 @@ class TrainedRun:
         which = which or (run_files.BEST if self.folder.best.is_file() else run_files.LAST)
         if "/" in which or not self.weights_file(which).is_file():
             available = run_files.kept_weights(self.folder.path)
-            help = f"use `--weights {' or '.join(available)}`" if available else "no epoch of the run was finished"
+            help = (
+                f"use `--weights {' or '.join(available)}`"
+                if available
+                else f"finish an epoch with `cnngraph train --resume {self.folder.path}`"
+            )
             raise SpecError.of("E650", f"{self.folder.path} has no {which} weights", help=help)
         return which
 
@@ -122,9 +126,7 @@ class TrainedRun:
             model.load_state_dict(weights)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1].strip()
-            raise SpecError.of(
-                "E650", f"the weights in {file} cannot be read into {self.graph.name}: {reason}"
-            ) from None
+            raise SpecError.of("E650", f"the weights in {file} do not fit {self.graph.name}: {reason}") from None
         model.graph = self.graph  # type: ignore[assignment]
         return model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 

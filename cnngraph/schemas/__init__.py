@@ -32,7 +32,7 @@ DOCUMENTS = {
     "runs": Document("runs with their metrics and recipes", "cnngraph runs --format json"),
     "evaluate": Document("the metrics of a run on a split, class by class", "cnngraph evaluate --format json"),
     "predict": Document("the most probable classes of images", "cnngraph predict --format json"),
-    "localize": Document("where a class is seen in images", "cnngraph localize --format json"),
+    "localize": Document("where in images a class is seen", "cnngraph localize --format json"),
     "features": Document("the range of each channel of a node for an image", "cnngraph features --format json"),
     "metrics": Document("loss and accuracy of a run by epoch", "metrics.json of a run"),
     "data": Document("the images of a run", "data.json of a run"),

@@ -56,7 +56,7 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
                 data.note(str(warning))
         with_normalization(recipe, splits.train, data.note)
     else:
-        data.note(f"{title} is not in {data.root}: the run downloads it")
+        data.note(f"{title} is not in {data.root}: the run will download it")
     lower(graph)
     threads = set_threads(request.cores, None)
     facts = RunSummary(

@@ -185,8 +185,8 @@ class RunSetup:
         model = self.tools.build(self.request.graph)
         if weights and report:
             load_weights(model, weights)
-            fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
-            self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
+            fresh = f", {', '.join(report.fresh_layers)} freshly initialised" if report.fresh else ""
+            self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights loaded{fresh}")
         return model
 
     def folder(self, resumed: ResumedRun | None, locks: ExitStack) -> RunFolder:
@@ -255,7 +255,9 @@ class RunSetup:
         broken = {name for names in self.world.gather(splits.broken) for name in names}
         folder.save_broken(sorted(broken))
         if broken:
-            self.reporter.note(f"unreadable images were skipped: {len(broken):,}, see skipped.txt")
+            self.reporter.note(
+                f"skipped {len(broken):,} unreadable image{'s' if len(broken) > 1 else ''}: see skipped.txt"
+            )
 
 
 def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:

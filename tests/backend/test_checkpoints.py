@@ -126,8 +126,8 @@ def test_no_code_of_a_checkpoint_is_executed(spec: Path, tmp_path: Path) -> None
 REJECTED: dict[str, tuple[Callable[[], object], str, str]] = {
     "module": (lambda: nn.Sequential(nn.ReLU()), "a pickled torch.nn.modules.container.Sequential", "state_dict"),
     "numpy": (lambda: {"w": np.ones((2, 2))}, "contains NumPy arrays", "torch.from_numpy"),
-    "tensor": (lambda: torch.zeros(3), "contains no weights, but a single tensor", ""),
-    "nothing": (lambda: {"epoch": 3, "note": "x"}, "contains no weights, but 'epoch', 'note'", ""),
+    "tensor": (lambda: torch.zeros(3), "contains no weights, only a single tensor", ""),
+    "nothing": (lambda: {"epoch": 3, "note": "x"}, "contains no weights, only 'epoch', 'note'", ""),
     "two_tables": (
         lambda: {"generator": {"w": torch.zeros(2, 2)}, "critic": {"w": torch.zeros(2, 2), "b": torch.zeros(2)}},
         "contains several sets of weights: 'generator' (1 tensors), 'critic' (2 tensors)",

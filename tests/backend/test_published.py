@@ -97,14 +97,14 @@ def test_a_failed_download_explains_a_manual_download(file: Path, hub: Path) -> 
         open_weights("torchvision", ["squeezenet1_1"])
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E705"
-    assert diagnostic.help == f"are you online? otherwise download {file.as_uri()} to {hub / file.name} by hand"
+    assert diagnostic.help == f"check the connection, or download {file.as_uri()} to {hub / file.name} by hand"
 
 
 @pytest.mark.parametrize(
     ("choice", "name", "message"),
     [
         ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `resnet18`\?"),
-        ("torchvision", "mine", r"torchvision has no network `mine`\n  help: a spec can use the weights"),
+        ("torchvision", "mine", r"torchvision has no network `mine`\n  help: use a torchvision network, or a spec"),
         (
             "torchvision:V7",
             "resnet18",

@@ -27,7 +27,7 @@ def test_dry_run_does_everything_but_train(cli: Cli, tiny: str, folder: Path) ->
 def test_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--dry-run", "--set", "train.data=mnist", "--data-dir", "sets")
     assert ran.code == 0
-    assert ran.out.startswith("MNIST is not in sets: the run downloads it\ntiny · 7,850 parameters · MNIST · ")
+    assert ran.out.startswith("MNIST is not in sets: the run will download it\ntiny · 7,850 parameters · MNIST · ")
     assert "\n2 epochs, batch size 200\n" in ran.out
     assert list(folder.iterdir()) == [folder / tiny]
 

@@ -69,7 +69,7 @@ def test_the_error_of_a_damaged_state(cli: Cli, trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(flipped(content, len(content) // 2, 3))
     ran = cli("train", "--resume", trained, "--set", "train.epochs=3")
-    command = f"cnngraph train {trained / 'spec.yaml'} --weights {trained / 'last.safetensors'}"
+    command = f"`cnngraph train {trained / 'spec.yaml'} --weights {trained / 'last.safetensors'}`"
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
         f"error[E647]: {trained / 'state.pt'} is damaged: its content does not match its checksum\n"

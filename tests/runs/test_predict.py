@@ -116,7 +116,7 @@ def test_other_images_are_classified_despite_broken_files_and_pipes(
     linked = "links to files or folders already read, or to a folder above: 1 (up)"
     assert ran.err.splitlines()[0] == f"note: ignored {passed}; {linked}"
     assert (ran.code, len(ran.err.splitlines())) == (1, 4)
-    assert "pipe.png: it is not a regular file but a pipe or device" in ran.err
+    assert "pipe.png: it is a pipe or device, not a regular file" in ran.err
     ran = cli("predict", finished, "/proc")
     assert (ran.code, ran.err.splitlines()[0]) == (
         1, "error[E625]: /proc is a system folder, not a folder of images"

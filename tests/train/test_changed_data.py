@@ -101,17 +101,17 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "a class is renamed": (
         lambda data: (data / "ant").rename(data / "zebu"),
         "plain",
-        ["1 class of the run not found: ant", "1 class the run does not have: zebu", "ant/0.png is now zebu/0.png"],
+        ["1 class of the run not found: ant", "1 new class: zebu", "ant/0.png is now zebu/0.png"],
     ),
     "two classes change names": (
         lambda data: swap(data / "ant", data / "bee"),
         "plain",
-        ["12 images have changed content", "ant/0.png (now the content of bee/0.png)"],
+        ["12 images have changed content", "ant/0.png (now has the content of bee/0.png)"],
     ),
     "a class is added": (
         lambda data: draw(data / "dog" / "0.png", 99),
         "plain",
-        ["1 class the run does not have: dog"],
+        ["1 new class: dog"],
     ),
     "a class is removed": (
         lambda data: shutil.rmtree(data / "cat"),
@@ -142,7 +142,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "training and validation are exchanged": (
         lambda data: swap(data / "train", data / "val"),
         "splits",
-        ["36 images have changed content", "train/ant/0.png (now the content of val/ant/0.png)"],
+        ["36 images have changed content", "train/ant/0.png (now has the content of val/ant/0.png)"],
     ),
     "an image moves from validation to training": (
         lambda data: (data / "val/ant/0.png").rename(data / "train/ant/v.png"),
@@ -193,7 +193,7 @@ def test_added_images_do_not_change_the_split(cli: Cli, base: dict[str, Path], t
         draw(train / "ant" / f"-{number}.png", 500 + number)
     code, text = resume(cli, other)
     assert code == 0
-    assert "warning: 10 images were added: " in text
+    assert "started, 10 images were added: " in text
     assert "the run continues without them" in text
     for name in ("last", "best"):
         first, second = (read_weights(folder / "run" / f"{name}.safetensors") for folder in (one, other))
@@ -220,7 +220,7 @@ def test_the_same_images_in_another_folder(cli: Cli, base: dict[str, Path], tmp_
     (place / "data").rename(place / "moved")
     code, text = resume(cli, place, "--data-dir", place / "moved")
     assert code == 0
-    assert f"warning: the images are read from {place / 'moved'}, not from {place / 'data'}" in text
+    assert f"warning: the images are read from {place / 'moved'} instead of {place / 'data'}" in text
 
 
 def test_a_folder_with_other_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tm
         "evaluate", base["plain"] / "run", "--data-dir", tmp_path / "new", "--split", "all", "-o", tmp_path / "x.png"
     )
     assert ran.code == 1
-    assert f"{tmp_path / 'new'} has no images in folders of the classes ant, bee, cat" in ran.err
+    assert f"{tmp_path / 'new'} has no images in the class folders ant, bee, cat" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -314,12 +314,12 @@ def relabelled(splits: Splits) -> Splits:
     ("change", "said"),
     [
         (relabelled, "the labels of the train images have changed"),
-        (lambda splits: stripe_splits(train=40), "there are 40 train images, there were 36"),
+        (lambda splits: stripe_splits(train=40), "there are 40 train images instead of 36"),
         (lambda splits: replace(splits, validation=splits.test), "the pixels of the validation images have changed"),
         (lambda splits: replace(splits, test=None), "there are no longer any test images"),
         (
             lambda splits: replace(splits, classes=tuple("abdc")),
-            "the order of the classes has changed: a, b, c, d became",
+            "the order of the classes has changed from a, b, c, d to",
         ),
     ],
 )

@@ -117,7 +117,7 @@ def test_non_finite_gradients_are_the_cause(tmp_path: Path) -> None:
     network = small_network()
     network.append(Root())
     note, help = _diverged(tmp_path, network=network)
-    assert note.startswith("the gradient of 0.weight is not finite in the first batch")
+    assert note.startswith("the gradient of 0.weight in the first batch is not finite")
     assert "learning rate" not in help
 
 

@@ -120,7 +120,7 @@ def test_a_download_without_internet_is_an_error(tmp_path: Path, name: str) -> N
     assert diagnostic.code == "E620"
     assert f"cannot download {SETS[name].title} to {tmp_path / 'data'}" in diagnostic.message
     assert "Name or service not known" in diagnostic.message
-    assert "--recipe digits needs no download" in (diagnostic.help or "")
+    assert "`--recipe digits` needs no download" in (diagnostic.help or "")
     assert list((tmp_path / "data").iterdir()) == []
 
 
@@ -277,7 +277,7 @@ def test_a_class_that_train_lacks_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test" / ".cache").mkdir()
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
-    no_class = f"is not a class of {tmp_path / 'train'}: circle, square, triangle"
+    no_class = f"is not one of the classes in {tmp_path / 'train'}: circle, square, triangle"
     assert [(diagnostic.code, diagnostic.message) for diagnostic in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
@@ -300,10 +300,13 @@ def test_a_class_that_other_splits_lack_is_noted(tmp_path: Path) -> None:
     ("lay", "message"),
     [
         (lambda root: None, "there is no folder"),
-        (lambda root: root.mkdir(), "at least two classes, but has 0"),
+        (lambda root: root.mkdir(), "needs at least two class folders of images, but has 0"),
         (lambda root: lay_images(root, {"a": 1, "b": 0}), "no images of the class b"),
-        (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in folders of the classes a, b"),
-        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image can be held out for validation: 2 in 2 classes"),
+        (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in the class folders a, b"),
+        (
+            lambda root: lay_images(root, {"a": 1, "b": 1}),
+            "no image can be held out for validation: 2 images in 2 classes",
+        ),
         (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
     ],
 )
@@ -325,7 +328,7 @@ def test_images_without_class_folders(tmp_path: Path) -> None:
     lay_images(tmp_path, {"flat": 3, "photos/ant": 2, "photos/bee": 1})
     message, help = refused(tmp_path / "flat")
     assert message.endswith("but has 0; 3 images are directly in it")
-    assert help == "put the images into a folder for each class"
+    assert help == "put the images into one folder per class"
     message, help = refused(tmp_path / "photos" / "bee")
     assert message.endswith("but has 0; 1 image is directly in it")
     assert help == f"did you mean {tmp_path / 'photos'}, which has 2 folders of images?"
@@ -337,7 +340,7 @@ def test_one_image_of_each_class(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"a": 1, "b": 1})
     assert refused(tmp_path)[1] == "add a second image of a class"
     lay_images(tmp_path / "test", {"a": 1, "b": 1})
-    assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
+    assert (refused(tmp_path)[1] or "").startswith("`--set train.validation=none` ")
 
 
 def test_files_that_are_not_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

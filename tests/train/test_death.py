@@ -126,7 +126,7 @@ def test_a_full_disk_at_any_write(
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
         has_started = (folder / "spec.yaml").exists()
-        resuming = f"then resume with cnngraph train --resume {folder}" if has_started else "then start again"
+        resuming = f"then resume with `cnngraph train --resume {folder}`" if has_started else "then start again"
         assert diagnostic.help == f"free disk space; {resuming}"
         best = folder / "best.safetensors"
         assert diagnostic.notes == (("best.safetensors is unchanged",) if best.exists() else ())
@@ -201,5 +201,5 @@ def test_a_killed_worker(tmp_path: Path) -> None:
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is unchanged",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
-    resuming = f"then resume with cnngraph train --resume {tmp_path / 'run'}"
+    resuming = f"then resume with `cnngraph train --resume {tmp_path / 'run'}`"
     assert diagnostic.help == f"{FEWER_WORKERS}; {resuming}"

@@ -212,7 +212,7 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path: Path, monke
 def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for file in (tmp_path / "pipe.png", Path("/dev/zero"), Path("/dev/null")):
-        with pytest.raises(ImageError, match="it is not a regular file but a pipe or device"):
+        with pytest.raises(ImageError, match="it is a pipe or device, not a regular file"):
             load_upright(file, "RGB")
     with pytest.raises(ImageError, match=r"none\.png: No such file or directory$"):
         load_upright(tmp_path / "none.png", "RGB")
@@ -250,8 +250,8 @@ def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFix
         (np.uint16, "tif", [0, 16, 2048, 4095], [0, 1, 128, 255]),
         (np.uint16, "png", [0, 256, 4096, 65535], [0, 1, 16, 255]),
         (np.uint16, "pgm", [0, 256, 4096, 65535], [0, 1, 16, 255]),
-        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit into 16 bits: from 0 to 65,536"),
-        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits: from -1 to 255"),
+        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit in 16 bits: 0 to 65,536"),
+        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit in 16 bits: -1 to 255"),
     ],
 )
 def test_integers_of_many_bits_are_scaled(
@@ -290,5 +290,5 @@ def test_16_bit_images_with_different_scales_get_a_warning(tmp_path: Path) -> No
     Image.fromarray(values * 16).save(tmp_path / "bee" / "3.png")
     load_splits(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
     (note,) = notes
-    assert note.startswith("warning[W620]: the bit depth of grey integer images differs: ")
-    assert "7 as 12 bits, 1 as 16 bits" in note
+    assert note.startswith("warning[W620]: the bit depths of grey integer images differ: ")
+    assert "7 with 12 bits, 1 with 16 bits" in note

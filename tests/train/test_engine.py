@@ -186,7 +186,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, step: int) ->
     half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=reporter, **changes)
     assert half.interrupted
     assert half.test is None
-    assert "a checkpoint is written first" in reporter.notes[0]
+    assert "stopping after writing a checkpoint" in reporter.notes[0]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
     assert not done.interrupted
@@ -247,7 +247,7 @@ def test_a_run_can_be_extended(tmp_path: Path) -> None:
     [
         ({"seed": 4, "batch_size": 9}, "its recipe differs in batch_size and seed"),
         ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network differs in 1.weight"),
-        ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
+        ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps but would now have 8"),
     ],
 )
 def test_a_run_with_other_settings_is_not_resumed(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -274,7 +274,7 @@ def test_a_loss_that_is_non_finite_from_the_start(tmp_path: Path) -> None:
         run(tmp_path, network=exploding(1))
     (diagnostic,) = caught.value.diagnostics
     first, second = diagnostic.notes
-    assert first.startswith("the loss of the first batch is not finite, before the first step")
+    assert first.startswith("the loss of the first batch is not finite before the first step")
     assert second == "no epoch was finished"
     assert "learning rate" not in (diagnostic.help or "")
 

@@ -120,7 +120,7 @@ def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
         (("test/a", "test/b", "val/a"), "{} has test and val, which are names of splits, but no folder of training"),
         (("ant", "bee", "test"), "{} has test, which is the name of a split, but no folder of"),
         (("ant", "bee", "train"), "{}/train could be the training images or, like ant, bee, a class"),
-        (("train/ant", "train/bee", "ant", "bee"), "{} has the classes ant, bee twice: beside {}/train and in it"),
+        (("train/ant", "train/bee", "ant", "bee"), "{} has the classes ant, bee both next to {}/train and in it"),
         (("train/train/a", "train/test/a", "test/a"), "test, train in {}/train could be splits or classes"),
         (("cat_train/a", "cat_test/a", "dog_train/a", "dog_test/a"), "are splits of several data sets"),
         (
@@ -363,7 +363,7 @@ def test_many_classes_are_abbreviated(tmp_path: Path) -> None:
     lay(tmp_path, "c05", count=9)
     notes: list[str] = []
     announce(load(tmp_path), notes.append)
-    assert notes[0] == "train: 17 images · 11 classes, c00: 1 … c10: 1 (each 1 to 7)"
+    assert notes[0] == "train: 17 images · 11 classes, c00: 1 … c10: 1 (1 to 7 each)"
 
 
 def test_a_class_of_broken_files_is_reported(tmp_path: Path) -> None:

@@ -233,11 +233,11 @@ def test_a_handler_that_cannot_be_attached(tmp_path: Path) -> None:
         ("log", "`'log'` is not a handler: it is of type str"),
         (TerminateOnNan(), "`TerminateOnNan` is not a handler: ignite calls it at an event"),
         (TerminateOnNan, "`TerminateOnNan` is not a handler: it is a class"),
-        (Accuracy(), "`Accuracy` is not a handler: its `attach` needs more arguments than the engine"),
-        (lambda: None, "`<lambda>` is not a handler: it must accept one argument, the training"),
-        ((Events.COMPLETED, 5), "a pair must be an event of ignite and a function"),
-        (("completed", print), "a pair must be an event of ignite and a function"),
-        ((Events.COMPLETED,), "a pair must be an event of ignite and a function"),
+        (Accuracy(), "`Accuracy` is not a handler: its `attach` takes more arguments than the engine"),
+        (lambda: None, "`<lambda>` is not a handler: it must accept the training as its only argument"),
+        ((Events.COMPLETED, 5), "a pair must be an Ignite event and a function"),
+        (("completed", print), "a pair must be an Ignite event and a function"),
+        ((Events.COMPLETED,), "a pair must be an Ignite event and a function"),
     ],
 )
 def test_what_is_not_a_handler(tmp_path: Path, handler: Handler, message: str) -> None:
@@ -329,7 +329,7 @@ def test_handlers_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (
             "my_handlers.py:log_rate",
             "there is no module `my_handlers.py`",
-            "remove the file ending: `my_handlers:log_rate`",
+            "remove the extension: `my_handlers:log_rate`",
         ),
         ("my_broken:log", "the handler `my_broken:log` cannot be imported: ZeroDivisionError", "fix the handler"),
         ("my_needy:log", "ModuleNotFoundError: No module named 'there_is_no_such_module'", "fix the handler"),

@@ -168,9 +168,9 @@ def test_16_bit_grey_images_are_scaled(tmp_path: Path) -> None:
     [
         ([[0.0, 0.2], [0.5, 1.0]], [0, 51, 128, 255]),
         ([[0.0, 1.5], [99.0, 255.0]], [0, 2, 99, 255]),
-        ([[-0.1, 0.0], [0.0, 1.0]], "from -0.1 to 1"),
-        ([[0.0, 0.0], [1.0, 256.0]], "from 0 to 256"),
-        ([[0.0, float("nan")], [1.0, 1.0]], "from nan to nan"),
+        ([[-0.1, 0.0], [0.0, 1.0]], "-0.1 to 1"),
+        ([[0.0, 0.0], [1.0, 256.0]], "0 to 256"),
+        ([[0.0, float("nan")], [1.0, 1.0]], "nan to nan"),
     ],
 )
 def test_float_images_are_bytes_or_fractions(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:
@@ -181,4 +181,4 @@ def test_float_images_are_bytes_or_fractions(tmp_path: Path, values: list[list[f
         return
     with pytest.raises(ImageError) as caught:
         decode(file, (1, 2, 2))
-    assert str(caught.value) == f"cannot read the image {file}: its values are not between 0 and 255, but {read}"
+    assert str(caught.value) == f"cannot read the image {file}: its values must be from 0 to 255, got {read}"

@@ -121,7 +121,7 @@ def test_images_of_few_grey_levels_get_a_warning() -> None:
 
 
 def test_equal_images_get_a_warning() -> None:
-    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 checked training images are equal"]
+    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 checked training images are identical"]
 
 
 def test_images_that_normalisation_makes_equal_get_a_warning() -> None:

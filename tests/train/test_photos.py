@@ -64,7 +64,7 @@ def test_broken_files_and_measured_values_are_recorded(tmp_path: Path, augment: 
     train_graph(graph, recipe, spec_text=SPEC, reporter=reporter, **places)  # type: ignore[arg-type]
     skipped = (tmp_path / "run" / "skipped.txt").read_text(encoding="utf-8").splitlines()
     assert skipped == [str(tmp_path / "photos" / name / "9.jpg") for name in ("ant", "bee")]
-    assert any("skipped: 2, see skipped.txt" in note for note in reporter.notes)
+    assert any("skipped 2 unreadable images: see skipped.txt" in note for note in reporter.notes)
     kept = read(tmp_path / "run" / "recipe.yaml")
     assert isinstance(kept.normalize, Normalize)
     assert kept.normalize.mean == pytest.approx([0.5] * 3, abs=0.05)

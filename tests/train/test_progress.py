@@ -55,10 +55,10 @@ def test_a_bar_shows_loss_accuracy_rate_and_time_left() -> None:
 def test_an_interrupted_run(tmp_path: Path) -> None:
     stream = io.StringIO()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} restarts it"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · restart with `cnngraph train --resume {tmp_path}`"
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} resumes it"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · resume with `cnngraph train --resume {tmp_path}`"
 
 
 @pytest.mark.parametrize("train_loss", [0.5, 1.23e16, 5e-324])

@@ -182,7 +182,7 @@ def test_initial_weights_of_a_run(graph: Graph, tmp_path: Path) -> None:
     reporter = RecordingReporter()
     folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=reporter).folder
     assert [note.split(":")[0] for note in reporter.notes[:-1]] == ["train", "validation", "test"]
-    assert reporter.notes[-1] == f"{weights.name}: 4 of 4 weights"
+    assert reporter.notes[-1] == f"{weights.name}: 4 of 4 weights loaded"
     ended = read_file_weights(folder / "last.safetensors")
     assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]

@@ -111,8 +111,8 @@ def lay_mnist(root: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarra
 @pytest.mark.parametrize(
     ("pixels", "labels", "reason"),
     [
-        (None, np.arange(COUNT) % 11, "the labels of the train images go from 0 to 10, but there are 10 classes"),
-        (None, np.full(COUNT, 255), "the labels of the train images go from 255 to 255, but there are 10 classes"),
+        (None, np.arange(COUNT) % 11, "the labels of the train images range from 0 to 10, but there are 10 classes"),
+        (None, np.full(COUNT, 255), "the labels of the train images range from 255 to 255, but there are 10 classes"),
         (None, np.arange(COUNT - 1) % 10, "there are 20 train images but 19 labels"),
         (None, np.arange(COUNT + 1) % 10, "there are 20 train images but 21 labels"),
         (images_of((27, 28), 0), np.arange(COUNT) % 10, "the train images have dtype uint8 and shape [20, 27, 28, 1]"),
@@ -140,7 +140,7 @@ def test_a_malicious_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.
     LAYERS["cifar10"](tmp_path)
     (tmp_path / "cifar-10-batches-py" / "data_batch_3").write_bytes(pickle.dumps({"data": Stranger(), "labels": []}))
     found = refused("cifar10", tmp_path)
-    assert found.message.endswith("it refers to posix.mkdir, which is not needed and was not run")
+    assert found.message.endswith("it refers to posix.mkdir, which an array does not need and which was not run")
     assert not (tmp_path / "ran").exists()
 
 

@@ -179,7 +179,7 @@ def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkey
 def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
     for file in (photos / "train").glob("*/*.png"):
         file.write_text("no image")
-    with pytest.raises(SpecError, match="cannot read any image of a batch"):
+    with pytest.raises(SpecError, match="cannot read any image of the batch"):
         batches(training(replace(CUT, data=ImageFolder(broken="skip")), photos), 1)
 
 
@@ -277,7 +277,7 @@ def test_class_folders_without_names(tmp_path: Path) -> None:
     ("lay_it", "message"),
     [
         (lambda root: None, "has no folder `train`, so it is not ImageNet"),
-        (lambda root: (root / "train").mkdir(), "a folder for each of at least two classes, but has 0"),
+        (lambda root: (root / "train").mkdir(), "at least two class folders, but has 0"),
         (lambda root: lay_imagenet(root, root, flat=True), "the labels of the images in"),
         (lambda root: lay_broken_names(root), "cannot be read"),
     ],
@@ -302,7 +302,7 @@ class Stranger:
         ("meta.bin", Stranger(), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", [1, 2, 3], "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", ("ab", "cd"), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
-        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels of 1 images, but {}/val"),
+        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels for 1 images, but {}/val"),
         ("LOC_synset_mapping.txt", b"\xff\xfe", "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("LOC_val_solution.csv", b"\xff\xfe", "LOC_val_solution.csv in {} cannot be read: "),
         ("LOC_val_solution.csv", b"PredictionString\nn01440764\n", "LOC_val_solution.csv in {} cannot be read: "),

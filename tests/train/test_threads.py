@@ -34,7 +34,7 @@ def restore_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("cores", "before", "recorder"),
     [
         (Cores(2, 2), None, "cpu, 2 threads"),
-        (Cores(2, 1), None, "cpu, 1 thread (of 2 cores, others are busy)"),
+        (Cores(2, 1), None, "cpu, 1 thread (of 2 cores, the others are busy)"),
         (Cores(2, 1), 2, "cpu, 2 threads, as before"),
         (Cores(2, 2), 1, "cpu, 1 thread, as before"),
         (None, 2, "cpu, 1 thread"),

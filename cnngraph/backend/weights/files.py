@@ -25,9 +25,9 @@ OTHER_FORMATS = {  # the first bytes of files that are mistaken for weights
     b"\x89HDF": "an HDF5 file, as written by Keras",
     b"GGUF": "a GGUF file",
     b"\x08": "an ONNX file",
-    b"\x1f\x8b": "a gzip archive, unpack it first",
+    b"\x1f\x8b": "a gzip archive (unpack it first)",
     b"\x93NUMPY": "a NumPy array",
-    b"version https://git-lfs": "a Git LFS pointer, fetch the file with git lfs pull",
+    b"version https://git-lfs": "a Git LFS pointer (fetch the file with `git lfs pull`)",
     b"<": "a web page or XML, so the download probably failed",
     b"{": "JSON",
 }
@@ -139,7 +139,7 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
             raise SpecError.of("E704", f"cannot read {name}: it is {what}")
         return Safetensors(path, name) if _is_safetensors(path, name) else Pickle(path, name)
     except FileNotFoundError:
-        raise SpecError.of("E704", f"cannot read {name}: there is no such file") from None
+        raise SpecError.of("E704", f"cannot read {name}: file not found") from None
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SpecError.of("E704", f"cannot read {name}: {reason}") from None
@@ -164,7 +164,9 @@ def _is_safetensors(path: Path, name: str) -> bool:
     if path.suffix.lower() != SAFETENSORS:
         return False
     if start.startswith(PYTORCH):  # torch.load depends on the ending, too
-        raise SpecError.of("E704", f"{name} was written by torch.save and is not safetensors", help="rename it to .pth")
+        raise SpecError.of(
+            "E704", f"{name} is not a safetensors file: it was written by torch.save", help="rename it to .pth"
+        )
     return True
 
 

@@ -62,7 +62,7 @@ def unpickled(path: Path, name: str) -> Mapping[Any, Any]:
     if isinstance(content, Unread):
         message = f"{name} is a pickled {content.name}, which cannot be loaded without executing code"
         raise SpecError.of("E704", message, help="save only the weights: `torch.save(model.state_dict(), file)`")
-    raise SpecError.of("E704", f"{name} contains no weights, but {_kind(content)}")
+    raise SpecError.of("E704", f"{name} contains no weights, only {_kind(content)}")
 
 
 def unwrapped(content: Mapping[Any, Any], name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -116,7 +116,7 @@ def _no_weights(content: Mapping[Any, Any], name: str) -> SpecError:
         return SpecError.of("E704", f"{name} contains NumPy arrays instead of tensors", help=help)
     keys = [repr(str(key)[:40]) for key in content]
     shown = f"{', '.join(keys[:8])}{', …' if len(keys) > 8 else ''}"
-    return SpecError.of("E704", f"{name} contains no weights" + (f", but {shown}" if keys else ": it is empty"))
+    return SpecError.of("E704", f"{name} contains no weights" + (f", only {shown}" if keys else ": it is empty"))
 
 
 def _refuse_programs(path: Path, name: str) -> None:

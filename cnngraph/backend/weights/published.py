@@ -38,7 +38,7 @@ def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any
     known = models.list_models(module=models)
     name = next((candidate for candidate in names if candidate in known), None)
     if name is None:
-        help = did_you_mean(names[0], known) or "a spec can use the weights of a network that it `extends`"
+        help = did_you_mean(names[0], known) or "use a torchvision network, or a spec that `extends` one"
         raise SpecError.of("E705", f"torchvision has no network `{names[0]}`", help=help)
     versions = models.get_model_weights(name)
     if not len(versions):
@@ -78,6 +78,6 @@ def _download(url: str, title: str) -> Path:
         torch.hub.download_url_to_file(url, str(file), digest[1] if digest else None, progress=on_terminal)
     except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError is an OSError
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
-        help = f"are you online? otherwise download {url} to {file} by hand"
+        help = f"check the connection, or download {url} to {file} by hand"
         raise SpecError.of("E705", f"cannot download {title}: {reason}", help=help) from None
     return file

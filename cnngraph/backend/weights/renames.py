@@ -31,7 +31,7 @@ class Renames:
             new = self.new(key)
             if new in old:
                 message = f"two keys of {file} would be renamed to `{new}`: `{old[new]}` and `{key}`"
-                raise SpecError.of("E704", message, help="change `weights: renames:` of the spec")
+                raise SpecError.of("E704", message, help="change `weights: renames:` in the spec")
             old[new] = key
         return old
 

@@ -57,18 +57,18 @@ def images_to_resume(run: Path, record: Identity, splits: Splits, root: Path, ha
     """
     found = find_changes(record, splits, root)
     if found.conflicting and has_state:
-        help = "undo the changes, or start a new run without --resume"
+        help = "undo the changes, or start a new run without `--resume`"
         message = f"the images of {run} have changed since it was trained on them"
         raise SpecError.of("E644", message, notes=found.lines, help=help)
     if not has_state:
         for line in found.lines:
-            note(f"warning: {run} restarts, and its images have changed: {line}")
+            note(f"warning: {run} restarts with changed images: {line}")
         return splits
     for line in found.added:
         pronoun = "it" if line.startswith("1 ") else "them"
-        note(f"warning: {line} since {run} started; the run continues without {pronoun}")
+        note(f"warning: since {run} started, {line}; the run continues without {pronoun}")
     if record.root and record.root != str(root.resolve()):
-        note(f"warning: the images are read from {root.resolve()}, not from {record.root}; they are the same")
+        note(f"warning: the images are read from {root.resolve()} instead of {record.root}; they are the same")
     return restore_splits(splits, record) if record.files else splits
 
 
@@ -77,12 +77,12 @@ def _changed_classes(recorded: Sequence[str], current: Sequence[str]) -> list[st
         return []
     gone, new = [name for name in recorded if name not in current], [name for name in current if name not in recorded]
     if not gone and not new:
-        return [f"the order of the classes has changed: {_first_classes(recorded)} became {_first_classes(current)}"]
+        return [f"the order of the classes has changed from {_first_classes(recorded)} to {_first_classes(current)}"]
     lines = []
     if gone:
         lines.append(f"{_plural(len(gone), 'class', 'classes')} of the run not found: {_first_classes(gone)}")
     if new:
-        lines.append(f"{_plural(len(new), 'class', 'classes')} the run does not have: {_first_classes(new)}")
+        lines.append(f"{_plural(len(new), 'new class', 'new classes')}: {_first_classes(new)}")
     return lines
 
 
@@ -94,7 +94,7 @@ def _changed_splits(recorded: Mapping[str, SplitDigest], current: Mapping[str, S
         if old is None or new is None:
             lines.append(f"there are {'now' if new else 'no longer any'} {name} images")
         elif old.images != new.images:
-            lines.append(f"there are {new.images:,} {name} images, there were {old.images:,}")
+            lines.append(f"there are {new.images:,} {name} images instead of {old.images:,}")
         elif old.labels != new.labels:
             lines.append(f"the labels of the {name} images have changed")
         elif old.content != new.content:
@@ -114,7 +114,7 @@ def changed_files(recorded: Sequence[ImageFile], current: Sequence[ImageFile]) -
 
     def content(file: ImageFile) -> str:
         source = changed[file.name]
-        return f"{file.name} (now the content of {source.name})" if source else file.name
+        return f"{file.name} (now has the content of {source.name})" if source else file.name
 
     conflicting = (
         _line("is missing", "are missing", missing),

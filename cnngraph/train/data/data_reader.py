@@ -46,7 +46,7 @@ class DataReader:
         if splits is None:
             assert isinstance(recipe.data, NamedSet)
             message = f"{SETS[recipe.data.name].title} is not in {self.root}"
-            raise SpecError.of("E620", message, help=f"cnngraph train downloads it to {self.root}")
+            raise SpecError.of("E620", message, help=f"`cnngraph train` downloads it to {self.root}")
         return facts_of(splits)
 
     @property

@@ -20,7 +20,7 @@ from cnngraph.train.data.formats import FORMATS
 
 MAX_PIXELS = 2**26  # per image; decoding and converting that many takes 0.7 GB
 LARGE = 2**24  # pixels; larger images are decoded one at a time, and JPEGs at half their size or less
-BROKEN_FILE_HELP = "replace or delete it, or set `broken: skip` in the recipe's data to skip such files"
+BROKEN_FILE_HELP = "replace or delete it, or set `broken: skip` in the recipe's `data` to skip such files"
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -97,7 +97,7 @@ def _opened(file: str | Path) -> IO[bytes]:
     kind = os.fstat(number).st_mode
     if not stat.S_ISREG(kind):
         os.close(number)
-        raise _RefusedError("it is a folder" if stat.S_ISDIR(kind) else "it is not a regular file but a pipe or device")
+        raise _RefusedError("it is a folder" if stat.S_ISDIR(kind) else "it is a pipe or device, not a regular file")
     return os.fdopen(number, "rb")
 
 
@@ -110,7 +110,7 @@ def _decoded(stream: IO[bytes], mode: str) -> Image.Image:
             image.draft(None, (image.width // factor, image.height // factor))
             pixels = image.width * image.height
         if pixels > MAX_PIXELS:
-            raise _RefusedError(f"it has too many pixels: {pixels:,}, the limit is {MAX_PIXELS:,}")
+            raise _RefusedError(f"it has too many pixels: {pixels:,} (limit: {MAX_PIXELS:,})")
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _ignore_damaged_tags(image)
         with _one_at_a_time if pixels > LARGE else nullcontext():
@@ -172,7 +172,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray((values // (_value_count(values) // 256)).astype(np.uint8))
     low, high = values.min(), values.max()
     if not 0 <= low <= high <= 255:
-        raise _RefusedError(f"its values are not between 0 and 255, but from {low:g} to {high:g}")
+        raise _RefusedError(f"its values must be from 0 to 255, got {low:g} to {high:g}")
     return Image.fromarray((values * (255 if high <= 1 else 1)).round().astype(np.uint8))
 
 
@@ -181,7 +181,7 @@ def _value_count(pixels: np.ndarray[Any, Any]) -> int:
     low, high = int(pixels.min()), int(pixels.max())
     count = next((count for count in _DEPTHS if low >= 0 and high < count), None)
     if count is None:
-        raise _RefusedError(f"its values do not fit into 16 bits: from {low:,} to {high:,}")
+        raise _RefusedError(f"its values do not fit in 16 bits: {low:,} to {high:,}")
     return count
 
 

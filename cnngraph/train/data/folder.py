@@ -50,7 +50,9 @@ def read_folder(
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
         message = "the recipe trains on a folder of images but names none"
-        raise SpecError.of("E621", message, help="use --data-dir FOLDER, or set `path: FOLDER` in the recipe's data")
+        raise SpecError.of(
+            "E621", message, help="use `--data-dir FOLDER`, or set `path: FOLDER` in the recipe's `data`"
+        )
     if not root.is_dir():
         raise SpecError.of("E621", f"there is no folder {root}")
     refuse_system_folder(root)
@@ -116,11 +118,11 @@ def _refuse_unreadable(folder: Path, split: Split, files: dict[str, list[str]]) 
 def _refuse_unknown_classes(folders: dict[str, Path], classes: Sequence[str]) -> None:
     """Raise SpecError (E621) for classes of a split that have no training images."""
     train = folders[TRAIN]
-    help = "remove it, or list the classes in the recipe: data.classes"
+    help = "remove it, or list the classes in the recipe's `data.classes`"
     found = [
         Diagnostic(
             "E621",
-            f"{folder / name} is not a class of {train}: {some_names(classes)}",
+            f"{folder / name} is not one of the classes in {train}: {some_names(classes)}",
             help=did_you_mean(name, classes) or help,
         )
         for folder in folders.values()
@@ -135,7 +137,7 @@ def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     """The classes to train on: those the recipe lists, or all folders sorted by name."""
     found = folders_in(folder)
     if len(found) < 2:
-        message = f"{folder} needs a folder of images for each of at least two classes, but has {len(found)}"
+        message = f"{folder} needs at least two class folders of images, but has {len(found)}"
         raise SpecError.of("E621", message + _directly_in(folder), help=_folder_meant(folder, found))
     for name in data.classes or ():
         if name not in found:
@@ -160,7 +162,7 @@ def _folder_meant(folder: Path, inner: Sequence[str]) -> str | None:
     parent = folder.parent
     siblings = [name for name in folders_in(parent) if images_in(parent / name)]
     if len(siblings) < 2 or any(split_of(name) for name in siblings):
-        return "put the images into a folder for each class"
+        return "put the images into one folder per class"
     return Question(f"{parent}, which has {len(siblings)} folders of images")
 
 
@@ -184,7 +186,7 @@ def find_class_files(
     found = dict(zip(present, image_files([folder / name for name in present], ignored, root, entered), strict=True))
     if not any(found.values()):
         raise SpecError.of(
-            "E621", f"{folder} has no images in folders of the classes {some_names(classes)}", help=EXTENSIONS_HELP
+            "E621", f"{folder} has no images in the class folders {some_names(classes)}", help=EXTENSIONS_HELP
         )
     return {name: found.get(name, []) for name in classes}
 

@@ -137,7 +137,7 @@ def _refuse_ambiguous(root: Path, found: dict[str, list[str]]) -> None:
         names = [name for folders in found.values() for name in folders]
         what = "are names of splits" if len(names) > 1 else "is the name of a split"
         message = f"{root} has {' and '.join(names)}, which {what}"
-        help = "name the folder of the training images `train`; if these are classes, list them: data.classes"
+        help = "name the folder of the training images `train`; if these are classes, list them in `data.classes`"
         raise SpecError.of("E624", f"{message}, but no folder of training images", help=help)
 
 
@@ -158,7 +158,7 @@ def _refuse_same(splits: dict[str, Path]) -> None:
             raise SpecError.of(
                 "E624",
                 message,
-                help="remove the link; then a fraction of the images is held out, as the recipe's `validation` says",
+                help="remove the link; the recipe's `validation` then holds out a fraction of the images",
             )
 
 
@@ -168,18 +168,18 @@ def _refuse_classes_beside(root: Path, train: Path, others: Sequence[str]) -> No
     same = [name for name in others if name in inner]
     if same:
         message = (
-            f"{root} has the class{'es' if len(same) > 1 else ''} {some_names(same)} twice: beside {train} and in it"
+            f"{root} has the class{'es' if len(same) > 1 else ''} {some_names(same)} both next to {train} and in it"
         )
         raise SpecError.of(
             "E624",
             message,
-            help=f"use --data-dir {train} for the inner folders, or move {train.name} away for the outer ones",
+            help=f"use `--data-dir {train}` for the inner folders, or move {train.name} away for the outer ones",
         )
     beside = [name for name in others if images_in(root / name)]
     if not inner and beside and images_in(train):
         message = f"{train} could be the training images or, like {some_names(beside)}, a class"
         raise SpecError.of(
-            "E624", message, help="put its images into a folder for each class, or list the classes: data.classes"
+            "E624", message, help="put its images into one folder per class, or list the classes in `data.classes`"
         )
 
 
@@ -201,7 +201,7 @@ def refuse_nested(folder: Path, files: dict[str, list[str]]) -> None:
     has = (
         "has all its images in the folders" if not images_in(folder / name) else "has most of its images in the folders"
     )
-    help = "list the classes in the recipe: data.classes, or move the images up"
+    help = "list the classes in the recipe's `data.classes`, or move the images up"
     if len(inner) > 1:
         help = f"{Question(str(folder / name))} Otherwise {help}"
     raise SpecError.of(
@@ -216,7 +216,7 @@ def refuse_split_names(folder: Path, names: Sequence[str]) -> None:
         kind = "splits or classes" if len(found) > 1 else "a split or a class"
         message = f"{some_names(found)} in {folder} could be {kind}"
         place = f"{Question(str(folder))} Otherwise " if len(found) > 1 else "rename it, or "
-        raise SpecError.of("E624", message, help=f"{place}list the classes in the recipe: data.classes")
+        raise SpecError.of("E624", message, help=f"{place}list the classes in the recipe's `data.classes`")
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -32,7 +32,11 @@ def read_imagenet(data: ImageNet, recipe: Recipe, input_type: TensorType, data_d
     refuse_system_folder(root)
     images = root / KAGGLE if (root / KAGGLE / "train").is_dir() else root
     if not (images / "train").is_dir():
-        raise SpecError.of("E621", f"{root} has no folder `train`, so it is not ImageNet", help="use --data-dir FOLDER")
+        raise SpecError.of(
+            "E621",
+            f"{root} has no folder `train`, so it is not ImageNet",
+            help="use `--data-dir` with the folder of ImageNet",
+        )
     names, val_labels = _names(root)
     chosen = _chosen(data, folders_in(images / "train"), names)
     ignored = Ignored()
@@ -78,7 +82,7 @@ def _names(root: Path) -> tuple[dict[str, str], list[str]]:
 def _unreadable(name: str, root: Path, error: Exception) -> SpecError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return SpecError.of(
-        "E621", f"{name} in {root} cannot be read: {reason}", help="unpack it again, or remove it to do without it"
+        "E621", f"{name} in {root} cannot be read: {reason}", help="unpack it again, or remove it: it is optional"
     )
 
 
@@ -92,9 +96,7 @@ def _unique(wnids: Sequence[str], names: dict[str, str]) -> list[str]:
 def _chosen(data: ImageNet, wnids: list[str], names: dict[str, str]) -> Sequence[str]:
     """The classes to train on, by WordNet ID."""
     if len(wnids) < 2:
-        raise SpecError.of(
-            "E621", f"ImageNet's `train` needs a folder for each of at least two classes, but has {len(wnids)}"
-        )
+        raise SpecError.of("E621", f"ImageNet's `train` needs at least two class folders, but has {len(wnids)}")
     by_name = dict(zip(_unique(wnids, names), wnids, strict=True)) | {wnid: wnid for wnid in wnids}
     for name in data.classes or ():
         if name not in by_name:
@@ -115,11 +117,11 @@ def _validation(
     elif len(val_labels) == len(files):
         wnids = val_labels
     elif val_labels:
-        message = f"{META} in {root} has labels of {len(val_labels):,} images, but {folder} has {len(files):,}"
-        raise SpecError.of("E621", message, help=f"unpack the images again, or replace {META} by {SOLUTION}")
+        message = f"{META} in {root} has labels for {len(val_labels):,} images, but {folder} has {len(files):,}"
+        raise SpecError.of("E621", message, help=f"unpack the images again, or replace {META} with {SOLUTION}")
     else:
-        help = f"put {SOLUTION} or torchvision's {META} beside it, or the images into a folder for each class"
-        raise SpecError.of("E621", f"the labels of the images in {folder} are not known", help=help)
+        help = f"put {SOLUTION} or torchvision's {META} next to it, or the images into one folder per class"
+        raise SpecError.of("E621", f"the labels of the images in {folder} are unknown", help=help)
     label_of = {wnid: label for label, wnid in enumerate(chosen)}
     kept = [(str(file), label_of[wnid]) for file, wnid in zip(files, wnids, strict=True) if wnid in label_of]
     if not kept:

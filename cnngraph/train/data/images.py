@@ -31,7 +31,7 @@ BatchIndices: TypeAlias = tuple[
     Tensor, int | None
 ]  # image indices, and the seed of random crops (None: no random crops)
 WORKER_KILLED = "E623"
-FEWER_WORKERS = "memory may have run out: --set train.workers=1 needs less, workers=0 the least"
+FEWER_WORKERS = "memory may have run out: use `--set train.workers=1`, or 0 for the least memory"
 
 
 def worker_death(error: RuntimeError) -> str | None:
@@ -214,7 +214,7 @@ class OnDisk:
             death = worker_death(error)
             if death is None:
                 raise
-            help = f"{FEWER_WORKERS}; --resume resumes a run"
+            help = f"{FEWER_WORKERS}; resume a run with `--resume`"
             raise SpecError.of(WORKER_KILLED, death, help=help) from None
 
 
@@ -269,7 +269,7 @@ def _collate(items: list[_Item]) -> _Collated:
     good = [(pixels, label) for pixels, label, file, _ in items if file is None]
     if items[0][3]:
         if not good:
-            raise ImageError(f"cannot read any image of a batch, the first of which is {broken[0]}")
+            raise ImageError(f"cannot read any image of the batch that starts with {broken[0]}")
         good = [(pixels, label) if file is None else good[0] for pixels, label, file, _ in items]
     images = [pixels for pixels, _ in good] or [items[0][0]]
     return torch.stack(images), torch.tensor([int(label) for _, label in good], dtype=torch.long), broken

@@ -73,8 +73,8 @@ class ImageLoader:
             return
         counts = Counter(filter(None, map(bit_depth, _sample(files, 64))))
         if len(counts) > 1:
-            found = ", ".join(f"{count} as {bits} bits" for bits, count in sorted(counts.items()))
-            message = f"the bit depth of grey integer images differs: {found}"
+            found = ", ".join(f"{count} with {bits} bits" for bits, count in sorted(counts.items()))
+            message = f"the bit depths of grey integer images differ: {found}"
             help = "store them with 8 bits to scale all of them alike"
             self.note(str(Diagnostic("W620", message, severity=Severity.WARNING, help=help)))
 

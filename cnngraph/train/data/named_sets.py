@@ -167,7 +167,9 @@ def _check(name: str, split: str, pixels: Tensor, labels: Tensor) -> None:
     if low < 0 or high >= len(known.classes):
         first = 1 if name in {"emnist_letters", "stl10"} else 0  # of the labels in the file
         span = f"{low + first} to {high + first}"
-        raise ValueError(f"the labels of the {split} images go from {span}, but there are {len(known.classes)} classes")
+        raise ValueError(
+            f"the labels of the {split} images range from {span}, but there are {len(known.classes)} classes"
+        )
 
 
 def download(name: str, root: Path) -> None:
@@ -176,7 +178,7 @@ def download(name: str, root: Path) -> None:
     Raises SpecError (E620) if the download fails or `root` is not writable.
     """
     title = SETS[name].title
-    help = "are you online? use --data-dir FOLDER if you have the files; --recipe digits needs no download"
+    help = "check the connection, or use `--data-dir FOLDER` if you have the files; `--recipe digits` needs no download"
     temporary = None
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def with_normalization(recipe: Recipe, train: Split, note: Note) -> Recipe:
 def _measured(recipe: Recipe, train: Split, note: Note) -> Normalize:
     found = measure(train, recipe.seed)
     values = f"mean {', '.join(map(str, found.mean))}, standard deviation {', '.join(map(str, found.std))}"
-    note(f"normalize: data, measured on the training images: {values}")
+    note(f"`normalize: data`, measured on the training images: {values}")
     return found
 
 
@@ -50,7 +50,7 @@ def check_images(recipe: Recipe, train: Split, note: Note) -> None:
         return
     preparation = Preparation.of(recipe, images.shape[0], torch.device("cpu"))
     for problem in _problems(pixels, preparation.for_evaluation(pixels, images.cropped)):
-        help = "check the files: are they the right ones, and do they have more than 8 bits per channel?"
+        help = "check that the files are the right ones and have at most 8 bits per channel"
         note(str(Diagnostic("W620", problem, severity=Severity.WARNING, help=help)))
 
 
@@ -66,7 +66,7 @@ def _problems(pixels: Tensor, prepared: Tensor) -> list[str]:
     if dim * 4 > count:
         found.append(f"{dim} of {count} checked training images span fewer than {MIN_LEVELS} grey levels")
     if count > 1 and flat < count and bool((values == values[0]).all()):
-        found.append(f"all {count} checked training images are equal")
+        found.append(f"all {count} checked training images are identical")
     if not bool(torch.isfinite(prepared).all()):
         found.append("after normalisation some values are not finite")
     elif not found and float(prepared.std()) < MIN_STD:

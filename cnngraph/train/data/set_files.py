@@ -80,7 +80,7 @@ def _idx_damage(path: Path) -> str:
         head = file.read(4)
         ranks, width = head[3:4], WIDTHS.get(head[2]) if len(head) == 4 else None
         if len(head) < 4 or head[:2] != b"\0\0" or width is None or not 1 <= ranks[0] <= 3:
-            return "it does not have the header of an idx file"
+            return "it has no idx header"
         sizes = [int.from_bytes(file.read(4), "big") for _ in range(ranks[0])]
     expected = 4 + 4 * len(sizes) + width * int(np.prod(sizes, dtype=object))
     return "" if size == expected else f"it has {size:,} bytes, but its header says {expected:,}"
@@ -117,4 +117,6 @@ class _Unpickler(pickle.Unpickler):
         """Return a global that arrays need, or raise UnpicklingError."""
         if (module, name) in _ALLOWED:
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not needed and was not run")
+        raise pickle.UnpicklingError(
+            f"it refers to {module}.{name}, which an array does not need and which was not run"
+        )

@@ -93,8 +93,9 @@ def announce(splits: Splits, note: Note) -> None:
             counts = torch.bincount(split.images.labels[split.indices].cpu(), minlength=len(splits.classes)).tolist()
             note(f"{name}: {len(split):,} image{'s' if len(split) > 1 else ''} · {_by_class(splits.classes, counts)}")
     if splits.broken:
-        more = ", …" if len(splits.broken) > MAX_BROKEN else ""
-        note(f"skipped: {len(splits.broken):,} unreadable images ({', '.join(splits.broken[:MAX_BROKEN])}{more})")
+        count = len(splits.broken)
+        names = ", ".join(splits.broken[:MAX_BROKEN]) + (", …" if count > MAX_BROKEN else "")
+        note(f"skipped {count:,} unreadable image{'s' if count > 1 else ''} ({names})")
 
 
 def _by_class(classes: Sequence[str], counts: Sequence[int]) -> str:
@@ -102,17 +103,21 @@ def _by_class(classes: Sequence[str], counts: Sequence[int]) -> str:
     texts = [f"{name}: {count:,}" for name, count in zip(classes, counts, strict=True)]
     if len(texts) <= MAX_CLASSES:
         return ", ".join(texts)
-    return f"{len(texts):,} classes, {texts[0]} … {texts[-1]} (each {min(counts):,} to {max(counts):,})"
+    return f"{len(texts):,} classes, {texts[0]} … {texts[-1]} ({min(counts):,} to {max(counts):,} each)"
 
 
 def hold_out_validation(splits: Splits, fraction: float, seed: int) -> Splits:
     """Hold out a fraction of the training images for validation."""
     train, validation = splits.train.hold_out(fraction, seed)
     if not len(validation):
-        message = f"no image can be held out for validation: {len(splits.train)} in {len(splits.classes)} classes"
+        message = (
+            f"no image can be held out for validation: {len(splits.train)} images in {len(splits.classes)} classes"
+        )
         help = "add a second image of a class"
         if splits.test:
-            help = "--set train.validation=none evaluates the test images after each epoch, and chooses no best one"
+            help = (
+                "`--set train.validation=none` evaluates the test images after each epoch without choosing a best epoch"
+            )
         raise SpecError.of("E622", message, help=help)
     return replace(splits, train=train, validation=validation)
 
@@ -121,6 +126,6 @@ def _without_validation(splits: Splits) -> Splits:
     """The splits with `validation: none`: existing validation images are the test split if there is no other."""
     test: Split | None = splits.test or splits.validation
     if test is None:
-        message = "`validation: none` needs test images, but the folder has no test or val"
-        raise SpecError.of("E622", message, help="`validation: 0.2` holds out a fifth of the images")
+        message = "`validation: none` needs test images, but the folder has no `test` or `val`"
+        raise SpecError.of("E622", message, help="use `validation: 0.2` to hold out a fifth of the images")
     return replace(splits, validation=None, test=test)

@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         if local_rank() >= count:
             help = f"use `--nproc-per-node {count}`, or put `CUDA_VISIBLE_DEVICES=` before torchrun to train on the CPU"
-            message = f"torchrun started more processes than this machine has GPUs: {count}"
+            message = f"torchrun started more processes than this machine has GPUs ({count})"
             raise SpecError.of("E640", message, help=help)
         if device.type == "cuda":
             return torch.device("cuda", local_rank())
@@ -50,7 +50,7 @@ def set_threads(cores: Cores | None, previous: int | None) -> str:
     elif cores is not None:
         torch.set_num_threads(cores.free)
         if cores.free < cores.allowed:
-            why = f" (of {cores.allowed} cores, others are busy)"
+            why = f" (of {cores.allowed} cores, the others are busy)"
     count = torch.get_num_threads()
     return f"cpu, {count} thread{'s' if count > 1 else ''}{why}"
 
@@ -84,7 +84,7 @@ def check_device(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
         found.append(Diagnostic("E641", f"`precision: fp16` does not work on {device}", notes=(problem,), help=help))
     problem = _unsupported_compilation(device) if recipe.compile else None
     if problem:
-        help = "install a C++ compiler (on a GPU, Triton), or use `--set train.compile=false`"
+        help = "install a C++ compiler (Triton for a GPU), or use `--set train.compile=false`"
         found.append(Diagnostic("E642", f"torch.compile does not work on {device}", notes=(problem,), help=help))
     return found
 

@@ -45,16 +45,18 @@ class FirstBatch:
 
     def problem(self, recipe: Recipe) -> Problem | None:
         """What was wrong before the first step, and how to fix it; None if all values were finite."""
-        operations = "check the operations that divide, take roots or powers, and the initial values (`init`)"
+        operations = "check operations that divide or take roots or powers, and the initial values (`init`)"
         if recipe.precision != "fp32":
-            operations = f"try `--set train.precision=fp32`: {recipe.precision} may be too coarse; else {operations}"
+            operations = (
+                f"try `--set train.precision=fp32`: {recipe.precision} may be too coarse; otherwise {operations}"
+            )
         if name := self._first_not_finite(self.weights):
-            help = "check the rules of `init`, or the weights file"
+            help = "check the `init` rules or the weights file"
             return f"the initial values of {name} are not finite", help
         if not bool(self.loss):
-            return f"the loss of the first batch is not finite, {BEFORE_THE_FIRST_STEP}", operations
+            return f"the loss of the first batch is not finite {BEFORE_THE_FIRST_STEP}", operations
         if name := self._first_not_finite(self.gradients):
-            message = f"the gradient of {name} is not finite in the first batch, {BEFORE_THE_FIRST_STEP}"
+            message = f"the gradient of {name} in the first batch is not finite {BEFORE_THE_FIRST_STEP}"
             return message, operations
         return None
 

@@ -34,7 +34,7 @@ Handler: TypeAlias = Any  # one of the above; Python's types cannot express it
 
 CODE = "E649"
 HELP = "use a function with one argument, an object with `attach(engine)`, or a pair (event, function)"
-HELP_FUNCTION = "attach it in a function with one argument, the training"
+HELP_FUNCTION = "attach it in a function that takes the training as its only argument"
 PACKAGE = Path(__file__).parents[2]  # cnngraph/
 IGNITE_ENGINE = Path(ignite.__file__).parent / "engine"
 
@@ -61,7 +61,7 @@ def _load(name: str) -> Handler:
             raise _handler_error(f"the handler `{name}` cannot be imported", error) from error
         help = "use an installed module, or a file in the working folder"
         if module.endswith(".py"):
-            help = f"remove the file ending: `{module.removesuffix('.py')}:{path}`"
+            help = f"remove the extension: `{module.removesuffix('.py')}:{path}`"
         raise SpecError.of(CODE, f"there is no module `{module}` for the handler `{name}`", help=help) from None
     for part in path.split("."):
         if not hasattr(found, part):
@@ -105,8 +105,8 @@ def _problem(handler: Handler) -> tuple[str, str] | None:
             return None
         case tuple():
             return (
-                "a pair must be an event of ignite and a function",
-                "use for example `(Events.EPOCH_COMPLETED, function)`",
+                "a pair must be an Ignite event and a function",
+                "use, for example, `(Events.EPOCH_COMPLETED, function)`",
             )
         case type():
             return "it is a class", f"create an instance: `{handler.__name__}(…)`"
@@ -116,13 +116,13 @@ def _problem(handler: Handler) -> tuple[str, str] | None:
         return (
             None
             if _accepts_one_argument(attach)
-            else ("its `attach` needs more arguments than the engine", HELP_FUNCTION)
+            else ("its `attach` takes more arguments than the engine", HELP_FUNCTION)
         )
     if not callable(handler):
         return f"it is of type {name}", HELP
     if type(handler).__module__.startswith("ignite."):
         return "ignite calls it at an event", f"name the event: `(Events.EPOCH_COMPLETED, {name}(…))`"
-    return None if _accepts_one_argument(handler) else ("it must accept one argument, the training", HELP)
+    return None if _accepts_one_argument(handler) else ("it must accept the training as its only argument", HELP)
 
 
 def _accepts_one_argument(function: Any) -> bool:

@@ -48,4 +48,4 @@ class SignalHandler:
                 return
             raise KeyboardInterrupt
         self.requested, self.requested_at = True, time.monotonic()
-        self.note("stopping: a checkpoint is written first; Ctrl-C again stops at once")
+        self.note("stopping after writing a checkpoint; press Ctrl-C again to stop at once")

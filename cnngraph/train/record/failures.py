@@ -30,6 +30,6 @@ def reporting_failures(folder: RunFolder) -> Iterator[None]:
 
 
 def _failure(code: str, message: str, help: str, folder: RunFolder) -> SpecError:
-    next_step = f"then resume with cnngraph train --resume {folder.path}" if folder.started else "then start again"
+    next_step = f"then resume with `cnngraph train --resume {folder.path}`" if folder.started else "then start again"
     notes = (f"{folder.best.name} is unchanged",) if folder.best.is_file() else ()
     return SpecError.of(code, message, notes=notes, help=f"{help}; {next_step}")

@@ -22,7 +22,7 @@ WRITTEN_BEFORE_START = {
 def refuse_contents(out: Path) -> None:
     """Raise SpecError (E632) if a folder is not empty, except for the leftovers of a run that never started."""
     if {path.name for path in out.iterdir() if path.suffix != ".partial"} - WRITTEN_BEFORE_START:
-        help = "use another folder, or resume the run in it with --resume"
+        help = "use another folder, or resume the run in it with `--resume`"
         raise SpecError.of("E632", f"{out} is not empty, and runs are never overwritten", help=help)
 
 

@@ -219,7 +219,7 @@ def closing_lines(result: Result) -> list[str]:
     """The lines printed after a run: its metrics, or how to resume it."""
     if result.interrupted:
         saved = (result.folder / run_files.STATE).exists()
-        return [f"stopped · cnngraph train --resume {result.folder} {'resumes' if saved else 'restarts'} it"]
+        return [f"stopped · {'resume' if saved else 'restart'} with `cnngraph train --resume {result.folder}`"]
     facts = []
     if result.best:
         facts.append(f"best epoch {result.best.number}: validation {100 * result.best.evaluation.accuracy:.2f} %")

@@ -105,7 +105,9 @@ def _use_other_weights(path: Path) -> str:
     """The help for a damaged weights file: use other weights of the run."""
     files = (run_files.weights_file(path.parent, name) for name in run_files.kept_weights(path.parent))
     others = [file.stem for file in files if file != path and intact(file)]
-    return f"use other weights of the run: --weights {' or '.join(others[:4])}" if others else "restore it from a copy"
+    return (
+        f"use other weights of the run: `--weights {' or '.join(others[:4])}`" if others else "restore it from a copy"
+    )
 
 
 class _Hashing:
@@ -170,7 +172,7 @@ def _verify(path: Path) -> None:
             digest.update(file.read(min(CHUNK, size - start)))
         found = TRAILER.fullmatch(file.read())
     if not found:
-        problem = "it has no checksum at its end, so it is truncated, or an older cnngraph wrote it"
+        problem = "it has no checksum at its end: it is truncated, or was written by an older cnngraph"
         raise damaged_file(path, problem, restart_help(path.parent))
     check_version(int(found[1]), STATE_VERSION, path)
     if digest.hexdigest() != found[2].decode():
@@ -183,5 +185,5 @@ def restart_help(folder: Path) -> str:
         weights = run_files.weights_file(folder, name)
         if intact(weights):
             command = f"cnngraph train {folder / run_files.SPEC} --weights {weights}"
-            return f"restore it from a copy, or start a new run from the run's {name} weights: {command}"
+            return f"restore it from a copy, or start a new run from the run's {name} weights: `{command}`"
     return "restore it from a copy, or start a new run"

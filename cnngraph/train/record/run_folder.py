@@ -152,7 +152,7 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether the run is finished. Raises SpecError (E645, E646) if its metrics are damaged."""
-        help = f"delete it; cnngraph train --resume {self.path} writes it again"
+        help = f"delete it; `cnngraph train --resume {self.path}` writes it again"
         metrics = read_document(self.path / run_files.METRICS, "metrics", help)
         return bool(metrics and metrics["finished"])
 

@@ -95,7 +95,7 @@ def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, step
         key = next(key for key in [*shapes, *saved] if shapes.get(key) != saved.get(key))
         raise _mismatch(f"its network differs in {key}")
     if state["steps"] != steps:
-        problem = f"its epochs had {state['steps']:,} steps, now they would have {steps:,}: the images changed"
+        problem = f"its epochs had {state['steps']:,} steps but would now have {steps:,}, because the images changed"
         raise _mismatch(problem)
 
 
@@ -113,4 +113,4 @@ def reporting_mismatch(path: Path) -> Iterator[None]:
 
 def _mismatch(problem: str) -> SpecError:
     message = f"the run cannot be resumed: {problem}"
-    return SpecError.of("E631", message, help="start a new run without --resume")
+    return SpecError.of("E631", message, help="start a new run without `--resume`")
