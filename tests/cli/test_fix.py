@@ -114,7 +114,10 @@ def test_standard_input_is_not_fixed(cli: Cli) -> None:
     assert cli("check", "-", "--diff").code == 2
 
 
-LINTED = HEAD.replace("[3, 32, 32]", "[32, 32, 3]") + "nodes: [global_avg_pool, {op: linear, out: 10}, softmax]\ntrain: digits\n"
+LINTED = (
+    HEAD.replace("[3, 32, 32]", "[32, 32, 3]")
+    + "nodes: [global_avg_pool, {op: linear, out: 10}, softmax]\ntrain: digits\n"
+)
 
 
 def test_fixes_of_warnings_are_applied_unless_these_are_not_selected(cli: Cli, folder: Path) -> None:
