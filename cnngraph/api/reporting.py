@@ -13,7 +13,7 @@ from cnngraph.api.progress import (
 )
 from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
 from cnngraph.text import one_line
-from cnngraph.train.record.progress import Silent, closing_lines, epoch_line, opening_lines
+from cnngraph.train.record.progress import Silent, closing_lines, epoch_header, epoch_line, opening_lines
 from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary, SplitMetrics
 
 
@@ -24,6 +24,7 @@ class CallbackReporter(Silent):
         self.network = network
         self.progress = progress
         self.epochs = 0
+        self.has_header = False
 
     def note(self, text: str) -> None:
         """Report a message."""
@@ -65,8 +66,10 @@ class CallbackReporter(Silent):
         self.progress(Evaluating("", split))
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Report the metrics of an epoch."""
-        self.progress(EpochDone(epoch_line(epoch, self.epochs, best), _epoch(epoch), best))
+        """Report the metrics of an epoch; the text of the first one has the titles of the columns above it."""
+        lines = [] if self.has_header else [epoch_header(epoch, self.epochs)]
+        self.has_header = True
+        self.progress(EpochDone("\n".join([*lines, epoch_line(epoch, self.epochs, best)]), _epoch(epoch), best))
 
     def end(self, result: Result) -> None:
         """Report the result."""

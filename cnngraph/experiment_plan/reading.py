@@ -39,7 +39,7 @@ def find_experiment(name: str) -> Path:
     if name.endswith(ENDINGS):
         if Path(name).is_file():
             return Path(name)
-        raise SpecError.of("E660", f"cannot read {name}: there is no such file")
+        raise SpecError.of("E660", f"cannot read {name}: file not found")
     known = experiment_names()
     if name in known:
         return library_root() / "experiments" / f"{name}.yaml"

@@ -29,7 +29,7 @@ def find_recipe(name: str, span: Span | None = None) -> Path:
         siblings = {file.stem: file for ending in ENDINGS for file in sorted(path.parent.glob(f"*{ending}"))}
         near = nearest(path.stem, siblings)
         help = Suggestion(str(siblings[near])) if near else None
-        raise SpecError.of("E606", f"cannot read {name}: there is no such file", span, help=help)
+        raise SpecError.of("E606", f"cannot read {name}: file not found", span, help=help)
     known = recipe_names()
     if name in known:
         return library_root() / "recipes" / f"{name}.yaml"

@@ -62,7 +62,8 @@ def test_events(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     for event in events:
         cnngraph.print_progress(event)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(" ")[0] for line in lines].count("epoch") == 2
+    table = next(number for number, line in enumerate(lines) if line.startswith("epoch "))
+    assert [line.split()[0] for line in lines[table : table + 3]] == ["epoch", "1/2", "2/2"]
     assert lines[-1].endswith("· run")
     assert lines[-1].startswith("best epoch ")
 

@@ -103,7 +103,7 @@ def test_initial_weights(cli: Cli, tiny: str, requested: dict[str, Any]) -> None
     ("words", "message"),
     [
         (["--recipe", "digit"], "error[E606]: there is no recipe called `digit`\n  help: did you mean `digits`?\n"),
-        (["--recipe", "nowhere.yaml"], "error[E606]: cannot read nowhere.yaml: there is no such file\n"),
+        (["--recipe", "nowhere.yaml"], "error[E606]: cannot read nowhere.yaml: file not found\n"),
         (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: `epochs` must be an integer"),
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no key `epoch`\n"),
         (["--set", "clases=3"], "error[E303]: the spec has no param `clases`\n"),
@@ -111,7 +111,7 @@ def test_initial_weights(cli: Cli, tiny: str, requested: dict[str, Any]) -> None
         (["--recipe", "under.yaml"], "error[E601]: a recipe file has no `train` key\n --> under.yaml:2"),
         (
             ["--recipe", "undre.yaml"],
-            "error[E606]: cannot read undre.yaml: there is no such file\n  help: did you mean `under.yaml`?",
+            "error[E606]: cannot read undre.yaml: file not found\n  help: did you mean `under.yaml`?",
         ),
     ],
 )

@@ -202,7 +202,7 @@ def test_invalid_output_paths(cli: Cli, one: str, save: str, message: str) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.pth", "error[E704]: cannot read nowhere.pth: there is no such file"),
+        ("nowhere.pth", "error[E704]: cannot read nowhere.pth: file not found"),
         ("one.yaml", "error[E704]: one.yaml is not a weights file: it is text"),
         ("torchvision", "error[E705]: torchvision has no network `one`\n"),
     ],

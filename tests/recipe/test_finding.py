@@ -70,7 +70,7 @@ def test_bundled_networks_name_their_recipes(name: str, train: str) -> None:
         ("mnits", "there is no recipe called `mnits`", "did you mean `mnist`?"),
         ("x", "there is no recipe called `x`", "or the path of a .yaml file"),
         ("../recipes/mnist", "there is no recipe called `../recipes/mnist`", ""),
-        ("x.yaml", "cannot read x.yaml: there is no such file", ""),
+        ("x.yaml", "cannot read x.yaml: file not found", ""),
     ],
 )
 def test_missing_recipes(name: str, message: str, help: str) -> None:
