@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from cnngraph.compilation import compile_text
+from cnngraph.diagnostics import Source
 from cnngraph.fields import fields_of
+from cnngraph.lint.network import Network
+from cnngraph.lint.rule import Rule, example_text
 from cnngraph.ops import activation
 from cnngraph.ops.op import make_op
 from tests.library import ROOT
@@ -61,3 +68,19 @@ def test_the_example_op() -> None:
         op, types = make_op(cls, example.arguments), example.types()
         shapes = sizes_of(make_function(op, types)(*make_inputs(types)))
         assert shapes == expected(op.infer(*types)) == (2, *example.output)
+
+
+def test_the_example_rule() -> None:
+    source = re.search(r'```python\n("""W404.*?)```', TEXT, re.DOTALL)
+    assert source
+    scope: dict[str, Any] = {"__name__": "example"}
+    sys.modules["example"] = ModuleType("example")  # where dataclasses look up annotations
+    exec(source[1], scope)
+    rule: Rule = scope["IdleDropout"]()
+    for example, expected_count in (*((bad, 1) for bad in rule.bad), *((good, 0) for good in rule.good)):
+        text = example_text(example)
+        compilation = compile_text(Source("net.yaml", text), Path())
+        assert compilation.spec
+        assert compilation.graph
+        network = Network(compilation.spec, compilation.graph, Path(), None, False, ())
+        assert len(list(rule.check(network))) == expected_count
