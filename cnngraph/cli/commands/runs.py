@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.files import check_output
-from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.trained import PICTURES, percent
 from cnngraph.packages import require_extra
@@ -58,19 +58,19 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
         check_output(output, PICTURES)
         require_extra("train")  # matplotlib, at the end
     places = list(folders) or [RUNS]
-    for each in places:
-        if not each.is_dir():
-            complain(f"there is no folder {each}")
+    for place in places:
+        if not place.is_dir():
+            complain(f"there is no folder {place}")
             raise Exit(1)
     rows = SORTS[sort](list(map(read_run, find_runs(places))))
     if not rows:
         complain(f"there are no runs in {', '.join(map(str, places))}")
         raise Exit(1)
     if format == "json":
-        print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in rows) + "\n]")
+        print(json_rows(row.to_dict() for row in rows))
     else:
         _print(rows, differences(rows))
-    problems = [problem for each in rows for problem in each.problems]
+    problems = [problem for row in rows for problem in row.problems]
     if problems:
         print_diagnostics(problems, to_stderr=True)
     if output:
@@ -80,7 +80,7 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
 
 
 def _draw(rows: list[RunRow], output: Path) -> None:
-    if not any(each.epochs for each in rows):
+    if not any(row.epochs for row in rows):
         complain("no run has finished an epoch: there is nothing to draw")
         raise Exit(1)
     from cnngraph.runs.comparison import comparison_figure
