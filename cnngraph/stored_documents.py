@@ -169,7 +169,7 @@ def _data(document: Json) -> Problems:
 
     images = document.get("images")
     if images and images["sha256"] != images_digest(document["classes"], images["splits"]):
-        yield "$.images.sha256", "classes or splits have been changed since the run wrote them"
+        yield "$.images.sha256", "the classes or splits have changed since the run saved them"
 
 
 def _state(document: Json) -> Problems:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnngraph.diagnostics.repairs import Repair
 
 MOST_LISTED = 12  # available names in a message
-NOT_KNOWN_YET = "it is defined further down and reads this node, or its path depends on a shape"
+NOT_KNOWN_YET = "either it is defined later and itself reads this node, or its path depends on a shape"
 BREAK_CYCLE = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
 
 

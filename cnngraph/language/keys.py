@@ -48,7 +48,7 @@ FILE_KEYS = _keys(
     ),
     Key(
         "extends",
-        "A file, or a bundled network by name, that this spec modifies.",
+        "The file, or the name of the bundled network, that this spec modifies.",
         "guide/blocks.md#extending-a-spec",
     ),
     Key(

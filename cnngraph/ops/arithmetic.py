@@ -26,7 +26,7 @@ class Scale(Op):
     kind: ClassVar[str] = "arithmetic"
     output_is_free: ClassVar[bool] = True
 
-    factor: float | tuple[float, ...] = field(PER_CHANNEL, "factor, or a list of one per channel")
+    factor: float | tuple[float, ...] = field(PER_CHANNEL, "factor, or a list with one factor per channel")
     shift: float | tuple[float, ...] = field(PER_CHANNEL, "constant to add, or a list of one per channel", 0.0)
 
     examples: ClassVar[tuple[Example, ...]] = (

@@ -125,7 +125,7 @@ class AvgPool(Op):
     ceil_mode: bool = field(Bool(), CEIL, False)
     count_include_pad: bool = field(Bool(), "whether the mean includes the zero padding", True)
     divisor_override: int | None = field(
-        Optional(Int(1)), "divisor of the sum, instead of the size of the window", None
+        Optional(Int(1)), "number to divide the sum by, instead of the window size", None
     )
 
     examples: ClassVar[tuple[Example, ...]] = (

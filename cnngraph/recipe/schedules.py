@@ -51,7 +51,7 @@ class Exponential(Frozen):
 
     by_epochs: ClassVar[bool] = False
     name: str = field(
-        Choice(("exponential",)), "multiply the learning rate by the same number after every epoch", "exponential"
+        Choice(("exponential",)), "multiply the learning rate by a constant factor after every epoch", "exponential"
     )
     gamma: float = field(Positive(1e-6, 100), "factor per epoch")
 
@@ -110,7 +110,9 @@ class Plateau(Frozen):
     name: str = field(
         Choice(("plateau",)), "divide the learning rate when the validation loss has stopped decreasing", "plateau"
     )
-    patience: int = field(Int(0, MAX_COUNT), "number of epochs without improvement before the division", 10)
+    patience: int = field(
+        Int(0, MAX_COUNT), "number of epochs without improvement before the learning rate is divided", 10
+    )
     divide: float = field(DIVISOR, "divisor of the learning rate", 10.0)
     threshold: float = field(Float(0, 1), "minimum relative decrease of the loss that counts as an improvement", 1e-4)
     cooldown: int = field(Int(0, MAX_COUNT), "number of epochs to ignore after a division", 0)

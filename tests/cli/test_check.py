@@ -291,7 +291,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
     assert ran.code == 1
     assert "error[E603]: `epochs` must be an integer from 1 to 1,000,000, got `0`\n --> both.yaml:3:30\n" in ran.out
     assert "  = in 1 of 2 combinations: googlenet_mnist · epochs 0\n" in ran.out
-    assert cli("check", "shortcuts").out == "shortcuts: ok, an experiment of 6 variants, 18 runs\n"
+    assert cli("check", "shortcuts").out == "shortcuts: ok, an experiment with 6 variants and 18 runs\n"
 
 
 def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_missing_files_are_errors(cli: Cli, trained: Path, tmp_path: Path) -> No
     (trained / "best.safetensors").write_bytes(b"broken")
     ran = cli("evaluate", trained)
     assert ran.err.startswith(f"error[E647]: {trained / 'best.safetensors'} is damaged: ")
-    assert ran.err.endswith("help: use other weights of the run: `--weights last`\n")
+    assert ran.err.endswith("help: use other weights from this run: `--weights last`\n")
     (trained / "best.safetensors").unlink()
     ran = cli("evaluate", trained, "--weights", "best")
     assert ran.err == f"error[E650]: {trained} has no best weights\n  help: use `--weights last`\n"

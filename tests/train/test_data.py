@@ -353,7 +353,7 @@ def test_files_that_are_not_images(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_must_be_given() -> None:
-    with pytest.raises(SpecError, match="but names none"):
+    with pytest.raises(SpecError, match="does not say which one"):
         load(PHOTOS, None, COLOUR)
 
 

@@ -45,7 +45,8 @@ def _facts(report: FileReport) -> str:
         case Kind.BLOCKS:
             return f"a library of {plural(int(facts['blocks']), 'block')}"
         case Kind.EXPERIMENT:
-            return f"an experiment of {plural(int(facts['variants']), 'variant')}, {plural(int(facts['runs']), 'run')}"
+            variants, runs = plural(int(facts["variants"]), "variant"), plural(int(facts["runs"]), "run")
+            return f"an experiment with {variants} and {runs}"
     size = f"{plural(int(facts['parameters']), 'parameter')}, {show_count(int(facts['macs']))} MACs"
     if "recipe" not in facts:
         return size

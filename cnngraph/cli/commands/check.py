@@ -63,7 +63,10 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     help="Also read the recipe's data from this folder and check that it fits. Requires PyTorch.",
 )
 @click.option(
-    "--stdin-name", default="<stdin>", metavar="FILE", help="File name of standard input, for messages and imports."
+    "--stdin-name",
+    default="<stdin>",
+    metavar="FILE",
+    help="File name to assume for standard input, in messages and for imports.",
 )
 @click.option("--fix", is_flag=True, help="Apply verified fixes, and print each of them.")
 @click.option("--diff", is_flag=True, help="Print the changes that --fix would make as a diff, without applying them.")

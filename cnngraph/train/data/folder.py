@@ -49,7 +49,7 @@ def read_folder(
     """
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
-        message = "the recipe trains on a folder of images but names none"
+        message = "the recipe trains on a folder of images but does not say which one"
         raise SpecError.of(
             "E621", message, help="use `--data-dir FOLDER`, or set `path: FOLDER` in the recipe's `data`"
         )

@@ -105,9 +105,9 @@ def _use_other_weights(path: Path) -> str:
     """The help for a damaged weights file: use other weights of the run."""
     files = (run_files.weights_file(path.parent, name) for name in run_files.kept_weights(path.parent))
     others = [file.stem for file in files if file != path and intact(file)]
-    return (
-        f"use other weights of the run: `--weights {' or '.join(others[:4])}`" if others else "restore it from a copy"
-    )
+    if not others:
+        return "restore it from a copy"
+    return "use other weights from this run: " + " or ".join(f"`--weights {name}`" for name in others[:4])
 
 
 class _Hashing:
