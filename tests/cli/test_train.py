@@ -178,7 +178,7 @@ def test_missing_recipe(cli: Cli, one: str) -> None:
 def test_run_and_resume_with_more_epochs(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--out", "run", "--set", "train.epochs=1")
     assert (ran.code, ran.err) == (0, "")
-    assert "epoch 1/1" in ran.out
+    assert "  1/1  " in ran.out
     assert json.loads((folder / "run" / "metrics.json").read_text())["finished"]
     assert cnngraph.load("run/spec.yaml").state == cnngraph.load(tiny).state
     assert load_recipe("run/recipe.yaml").epochs == 1
@@ -187,8 +187,8 @@ def test_run_and_resume_with_more_epochs(cli: Cli, tiny: str, folder: Path) -> N
     assert "use `--set train.epochs=2` to train it further" in ran.err
     ran = cli("train", tiny, "--resume", "run", "--set", "train.epochs=2")
     assert (ran.code, ran.err) == (0, "")
-    assert "epoch 2/2" in ran.out
-    assert "epoch 1/2" not in ran.out
+    assert "  2/2  " in ran.out
+    assert "  1/2  " not in ran.out
     assert load_recipe("run/recipe.yaml").epochs == 2
 
 
@@ -214,7 +214,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_from(cli: Cli, tiny: str, folder: 
         [sys.executable, "-m", "cnngraph", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as run:
         assert run.stdout
-        while not run.stdout.readline().startswith(b"epoch"):
+        while b"train loss" not in run.stdout.readline():
             assert run.poll() is None
         run.send_signal(signal.SIGINT)
         _, errors = run.communicate(timeout=60)
@@ -223,7 +223,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_from(cli: Cli, tiny: str, folder: 
     done = len((folder / "run" / "metrics.csv").read_text().splitlines())
     ran = cli("train", "--resume", "run", "--set", f"train.epochs={done + 1}")
     assert ran.code == 0
-    assert f"epoch {done + 1}/{done + 1}" in ran.out
+    assert f"{done + 1}/{done + 1}  " in ran.out
 
 
 def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -248,7 +248,7 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     assert [line.partition(":")[0] for line in data] == ["train", "validation", "test"]
     assert opening.endswith("2 processes, each on cpu, 1 thread")
     assert closing.startswith("best epoch 2")
-    assert done.stdout.count("epoch 1/2") == 1
+    assert done.stdout.count("  1/2  ") == 1
     assert json.loads((folder / "run" / "environment.json").read_text())["processes"] == 2
 
 
