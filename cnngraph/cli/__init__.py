@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
+from typing import NoReturn
 
 from cnngraph.interrupts import INTERRUPTED, interrupts
-from cnngraph.launch import prepare_threads
+from cnngraph.launch import is_launched, prepare_threads
 
 
 def main() -> None:
@@ -17,7 +20,21 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     interrupts.ignore()
-    sys.exit(INTERRUPTED if interrupts.came else code)
+    _exit(INTERRUPTED if interrupts.came else code)
+
+
+def _exit(code: int) -> NoReturn:
+    """Exit the process.
+
+    One of several processes of torchrun skips the shutdown of the interpreter, in which threads of PyTorch's gloo
+    backend sometimes abort it ("terminate called without an active exception").
+    """
+    if is_launched():
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _main() -> int:
