@@ -70,3 +70,23 @@ def test_check_fixes_one_after_the_other(tmp_path: Path) -> None:
     fixed = fix_spec(str(spec))
     assert fixed.ok
     assert [fix.line for fix in fixed.applied] == [4, 7]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "init: [{match: conv, weight: 0, bias: $a.channels}]\n",
+        "outputs: {x: a}\n",
+        "init: [{match: conv, weight: {normal: {std: '1 / $a.channels'}}}]\noutputs: {x: b}\n",
+    ],
+)
+def test_what_reads_a_node_with_an_error_is_not_reported(more: str) -> None:
+    (error,) = check("  a: {op: xyzzyx, out: 8}\n  b: {op: conv, out: 8, kernel: 3}\n" + more)
+    assert error.code == "E313"
+
+
+def test_only_a_tensor_without_axes_has_no_sizes() -> None:
+    head = HEAD.replace("[3, 32, 32]", "[12]")
+    assert not compile_text(Source("net.yaml", f"{head}  a: {{op: mean, dim: 1, expect: []}}\n"), Path()).diagnostics
+    (error,) = check("  a: {op: relu, expect: []}\n")
+    assert error.code == "E205"

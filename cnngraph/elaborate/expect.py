@@ -24,13 +24,10 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
     if maker.sharing is not None:
         return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
-    if (
-        not isinstance(sizes, list)
-        or not sizes
-        or any(size != "_" and (type(size) is not int or size < 1) for size in sizes)
-    ):
-        form = "`expect` must be a list of sizes such as `[64, 28, 28]`, with `_` for any size"
-        raise ProblemError("E205", f"{form}, got `{show_value(sizes)}`", span)
+    if not isinstance(sizes, list) or any(size != "_" and (type(size) is not int or size < 1) for size in sizes):
+        raise _no_sizes(sizes, span)
+    if not sizes and any(maker.type_of(ref).sizes for ref in tensors.refs):  # only a mean over all axes has no sizes
+        raise _no_sizes(sizes, span)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
@@ -41,3 +38,8 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
         cause = Cause(span, "expect", (write_flow(found),), differs)
         causes = (cause, *maker.trace.causes((ref,), sizes[0]))
         raise ProblemError("E209", message, span, notes=maker.trace.history(ref), causes=causes)
+
+
+def _no_sizes(value: object, span: Span) -> ProblemError:
+    message = "`expect` must be a list of sizes such as `[64, 28, 28]`, with `_` for any size"
+    return ProblemError("E205", f"{message}, got `{show_value(value)}`", span)

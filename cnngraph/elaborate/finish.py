@@ -203,6 +203,8 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], found: DiagnosticList, 
     for init in spec.init:
         try:
             rule = _init_rule(init, env)
+        except UnknownError:  # it reads a node that has an error
+            continue
         except ProblemError as problem:
             found.append(problem.diagnostic)
             continue
