@@ -234,7 +234,7 @@ def test_documents_of_an_older_version_are_read(cli: Cli, trained: Path, picture
             lambda it: it["epochs"][1].update(train_loss="1"),
             "$.epochs[1].train_loss: '1' is not of type",
         ),
-        ("data.json", lambda it: it["classes"].reverse(), "$.images.sha256: classes or splits have been changed"),
+        ("data.json", lambda it: it["classes"].reverse(), "$.images.sha256: the classes or splits have changed"),
         ("data.json", lambda it: it.update(std=None), "$.std: mean and std must both be given"),
         ("data.json", lambda it: it.update(image=[1, 28.0, 28]), "$.image[1]: 28.0 is not of type 'integer'"),
         ("environment.json", lambda it: it.update(data_dir="a\0b"), "$.data_dir: "),
