@@ -12,7 +12,7 @@ from cnngraph.numbers import show_count
 from cnngraph.text import in_backticks, one_line
 
 GAP = "   "
-NARROW = 12  # characters that a column which may be cut keeps at least
+NARROW = 12  # minimum width of a column that may be cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def in_columns(columns: Sequence[Column], rows: Iterable[Sequence[Styled]], widt
 
 
 def _chosen(table: list[_Cells], width: int) -> tuple[list[_Cells], list[str]]:
-    """The columns that fit, and what is to be said of the others."""
+    """The columns that fit, and notes about the others."""
     notes = []
     if _total([cells.natural for cells in table]) > width:
         same = [cells for cells in table if cells.column.once and len(cells.cells) > 2 and _is_same(cells.cells[1:])]

@@ -18,7 +18,7 @@ from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts, key_of
 from cnngraph.library import library_root
 
-MOST_PASSES = 20
+MAX_PASSES = 20
 NEWLINES = ("\r\n", "\n", "\r")
 
 Check = Callable[[Texts], tuple[Diagnostic, ...]]
@@ -115,7 +115,7 @@ def fixed(check: Check) -> Fixed:
     """Apply verified fixes in memory, in passes. `check` returns the diagnostics of changed texts, with fixes."""
     result = Fixed(check({}))
     seen = [result.texts]
-    for _ in range(MOST_PASSES):
+    for _ in range(MAX_PASSES):
         fixable = _compatible(diagnostic for diagnostic in result.diagnostics if diagnostic.fixes)
         for chosen in (fixable, fixable[:1]):  # if all of them together do not help, try the first alone
             better = _applied(result, chosen, check) if chosen else None
@@ -129,7 +129,7 @@ def fixed(check: Check) -> Fixed:
 
 
 def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | None:
-    """The result with more fixes applied; None if one of them does not remove what it is for."""
+    """The result with more fixes applied; None if one of the fixes does not remove its error or warning."""
     fixes = [diagnostic.fixes[0] for diagnostic in fixable]
     files = dict(result.files)
     applied = list(result.applied)

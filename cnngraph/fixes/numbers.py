@@ -232,7 +232,7 @@ class _Parameter:
             yield from ((1.4, variant) for variant in _variants(self.raw))
 
     def surcharge(self, text: str) -> float:
-        """What makes a value less likely, or, if below 0, likelier."""
+        """The additional cost of a value; below 0 if it is likelier than others."""
         key, cost = self.entry.key, 0.0
         own = self._arguments
         if self.node and own.get(key) == self.raw:
