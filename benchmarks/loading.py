@@ -30,7 +30,7 @@ from cnngraph.recipe.augment import Augment, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.load_splits import load_splits
 from cnngraph.train.loop.loader import TrainingLoader
 
 CROP = 224

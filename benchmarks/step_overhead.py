@@ -32,8 +32,9 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Handler, Job, train
-from cnngraph.train.data.images import InMemory, Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.loop.engine import Run
 from cnngraph.train.record.run_folder import RunFolder
 

@@ -92,7 +92,8 @@ def steps(network: str, count: int) -> Cost:
     import cnngraph
     from cnngraph.recipe import load_recipe
     from cnngraph.train.augment.preparation import Preparation
-    from cnngraph.train.data.images import InMemory, Split
+    from cnngraph.train.data.images import InMemory
+    from cnngraph.train.data.split import Split
     from cnngraph.train.loop.loader import TrainingLoader
     from cnngraph.train.loop.training_step import TrainingStep
 

@@ -29,8 +29,9 @@ from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import ImageFolder
-from cnngraph.train.data.images import InMemory, Split, Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Split, Splits
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 BATCH_SIZE = 100

@@ -25,7 +25,7 @@ import cnngraph
 from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_loop
 from cnngraph.library import library_root
 from cnngraph.recipe import load_recipe
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.load_splits import load_splits
 
 
 class Inception(nn.Module):

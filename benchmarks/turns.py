@@ -23,8 +23,8 @@ import cnngraph
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.train import Job, train
-from cnngraph.train.data.images import Splits
-from cnngraph.train.data.splits import default_data_dir
+from cnngraph.train.data.load_splits import default_data_dir
+from cnngraph.train.data.split import Splits
 from cnngraph.train.record.run_folder import RunFolder
 
 

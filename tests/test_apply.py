@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnngraph.atomic_files import WriteError
 from cnngraph.compilation import compile_spec, fix_spec
 from cnngraph.diagnostics import Edit, Source, Span, apply_edits, compose_edits
-from cnngraph.files import WriteError
 from cnngraph.library import library_root
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"

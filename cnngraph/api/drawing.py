@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from cnngraph.api.arguments import InputShape, Params, Plugins
 from cnngraph.api.compiling import graph_of
 from cnngraph.api.results import Drawing
+from cnngraph.atomic_files import write
 from cnngraph.elaborate.elaborate import MAX_NODES
-from cnngraph.files import write
 from cnngraph.graph.graph import Graph
 from cnngraph.render import FORMATS, draw
 

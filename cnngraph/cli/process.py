@@ -166,7 +166,7 @@ def _failed(error: Exception) -> int:
 
 
 def _print_os_error(error: OSError) -> None:
-    from cnngraph.files import NO_ROOM
+    from cnngraph.atomic_files import NO_ROOM
 
     reason = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from cnngraph import files, text
+from cnngraph import atomic_files, text
 from cnngraph.experiment.results import Variant, mean_and_std
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.numbers import show_count
@@ -45,9 +45,9 @@ def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
 
     curves = curves_svg(variants)
     if curves:
-        files.write_text(root / CURVES, curves)
-    files.write_text(root / "report.md", markdown(plan, variants, bool(curves)))
-    files.write_text(root / "report.html", page(plan, variants, curves))
+        atomic_files.write_text(root / CURVES, curves)
+    atomic_files.write_text(root / "report.md", markdown(plan, variants, bool(curves)))
+    atomic_files.write_text(root / "report.html", page(plan, variants, curves))
     return root / "report.html"
 
 

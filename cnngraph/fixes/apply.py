@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
+from cnngraph.atomic_files import WriteError, write
 from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits, compose_edits, has_errors
-from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts, key_of
 from cnngraph.library import library_root
 

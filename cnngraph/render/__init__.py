@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from cnngraph.files import write
+from cnngraph.atomic_files import write
 from cnngraph.graph.graph import Graph
 from cnngraph.packages import explained
 from cnngraph.render.compose import compose

@@ -15,9 +15,9 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluation_images import TEST, find_images
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.images import Split
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.named_sets import BUNDLED
+from cnngraph.train.data.split import Split
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader

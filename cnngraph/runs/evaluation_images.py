@@ -19,9 +19,9 @@ from cnngraph.train.data.identity import (
     named_splits,
     restore_splits,
 )
-from cnngraph.train.data.images import Split, Splits
+from cnngraph.train.data.load_splits import data_dir_of, data_root, hold_out_validation, load_splits
 from cnngraph.train.data.loading import Note
-from cnngraph.train.data.splits import data_dir_of, data_root, hold_out_validation, load_splits
+from cnngraph.train.data.split import Split, Splits
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 

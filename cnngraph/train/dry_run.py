@@ -11,8 +11,8 @@ from cnngraph.diagnostics import warnings_of
 from cnngraph.lint.training import misfits
 from cnngraph.train.data.data_reader import DataReader
 from cnngraph.train.data.identity import named_splits
+from cnngraph.train.data.load_splits import announce, facts_of
 from cnngraph.train.data.normalization import with_normalization
-from cnngraph.train.data.splits import announce, facts_of
 from cnngraph.train.loop.device import check_device, choose_device, set_threads
 from cnngraph.train.loop.handlers import check_handlers
 from cnngraph.train.loop.loader import steps_per_epoch

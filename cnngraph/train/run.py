@@ -22,10 +22,10 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data.changes import images_to_resume
 from cnngraph.train.data.identity import identity_of
-from cnngraph.train.data.images import Splits
+from cnngraph.train.data.load_splits import announce, data_dir_of, data_root, facts_of, load_splits
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.normalization import with_normalization
-from cnngraph.train.data.splits import announce, data_dir_of, data_root, facts_of, load_splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.loop.device import check_device, choose_device, reproducible, set_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import cnngraph
-from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.named_sets import read_named_set
+from cnngraph.train.data.split import Split, Splits
 
 SPEC = """
 cnngraph: 1
@@ -37,7 +37,7 @@ def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
         assert train
         return replace(splits, train=train, validation=tenth(splits.validation), test=tenth(splits.test))
 
-    monkeypatch.setattr(import_module("cnngraph.train.data.splits"), "read_named_set", read)
+    monkeypatch.setattr(import_module("cnngraph.train.data.load_splits"), "read_named_set", read)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import load_experiment
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
-from cnngraph.train.data.images import Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Splits
 
 NET = """
 cnngraph: 1

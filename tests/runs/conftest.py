@@ -14,9 +14,9 @@ import cnngraph
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.train import Request, run_training
-from cnngraph.train.data.images import Split, Splits
+from cnngraph.train.data.load_splits import load_splits
 from cnngraph.train.data.named_sets import BUNDLED
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.run import Tools
 from tests.cli.conftest import cli, folder  # noqa: F401
 

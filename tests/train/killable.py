@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-import cnngraph.files
+import cnngraph.atomic_files
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
@@ -94,7 +94,7 @@ class Death:
             return counting
 
         if self.within:
-            cnngraph.files._flush_to_disk = dies(cnngraph.files._flush_to_disk, True)
+            cnngraph.atomic_files._flush_to_disk = dies(cnngraph.atomic_files._flush_to_disk, True)
             os.replace = dies(os.replace, False)
         else:
             os.replace = dies(os.replace, True)

@@ -16,7 +16,8 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Handler, Job, Request, Result, run_training, train
-from cnngraph.train.data.images import InMemory, Split, Splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Epoch, Progress, RunSummary
 from cnngraph.train.record.run_file_formats import read_state

@@ -36,7 +36,8 @@ from cnngraph.train.augment.resampling import (
     rotations,
 )
 from cnngraph.train.augment.seeds import Draws
-from cnngraph.train.data.images import InMemory, Split
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.split import Split
 from cnngraph.train.loop.loader import TrainingLoader
 from tests.train.support import CPU, RECIPE, run, small_network, stripe_splits
 

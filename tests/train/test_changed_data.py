@@ -15,7 +15,8 @@ from PIL import Image
 
 import cnngraph
 from cnngraph import SpecError
-from cnngraph.train.data.images import InMemory, Splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.split import Splits
 from cnngraph.train.record.run_file_formats import read_weights
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli

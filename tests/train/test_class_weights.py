@@ -18,7 +18,7 @@ from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train.data.images import Split
+from cnngraph.train.data.split import Split
 from cnngraph.train.loop.objective import Objective
 from tests.train.killable import RECIPE as KILLABLE
 from tests.train.killable import finished, start_together

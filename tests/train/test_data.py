@@ -23,8 +23,9 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data import loading, named_sets
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.images import InMemory, OnDisk, Splits, decode
-from cnngraph.train.data.splits import default_data_dir, load_splits
+from cnngraph.train.data.images import InMemory, OnDisk, decode
+from cnngraph.train.data.load_splits import default_data_dir, load_splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.loop.loader import TrainingLoader
 from tests.train.support import CPU, RECIPE
 

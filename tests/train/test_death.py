@@ -19,12 +19,13 @@ import torch
 from PIL import Image
 
 from cnngraph import SpecError
+from cnngraph.atomic_files import WriteError
 from cnngraph.backend import lower, save_weights
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.files import WriteError
-from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Split, Splits
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.record import run_file_formats, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import ResumedRun, initial_weights_of
@@ -114,7 +115,7 @@ def test_a_full_disk_at_any_write(
 ) -> None:
     for number in range(1, WRITES + 2):
         folder, disk = tmp_path / str(number), Disk(number)
-        monkeypatch.setattr("cnngraph.files._flush_to_disk", disk)
+        monkeypatch.setattr("cnngraph.atomic_files._flush_to_disk", disk)
         if number > WRITES:
             same_process(folder)
             assert disk.count == WRITES
@@ -151,7 +152,7 @@ def test_every_writer_reports_a_full_disk(
     path, full = tmp_path / "file", tmp_path / ".file.partial"
     path.write_text("before")
     full.symlink_to("/dev/full")
-    monkeypatch.setattr("cnngraph.files._temporary", lambda path: full)
+    monkeypatch.setattr("cnngraph.atomic_files._temporary", lambda path: full)
     with pytest.raises(WriteError, match="No space left") as caught:
         write(path, {"weights": torch.zeros(100_000)})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))

@@ -22,7 +22,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import decoding, loading
 from cnngraph.train.data.decoding import ImageError, load_upright
 from cnngraph.train.data.images import OnDisk, decode
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.load_splits import load_splits
 from tests.train.support import CPU, RECIPE
 
 pytestmark = [

@@ -19,7 +19,7 @@ from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
-from cnngraph.train.data.images import Split
+from cnngraph.train.data.split import Split
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
 from cnngraph.train.loop.device import check_device, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights

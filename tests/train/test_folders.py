@@ -17,8 +17,8 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import walking
 from cnngraph.train.data.folder_splits import split_of
 from cnngraph.train.data.formats import EXTENSIONS
-from cnngraph.train.data.images import Splits
-from cnngraph.train.data.splits import announce, load_splits
+from cnngraph.train.data.load_splits import announce, load_splits
+from cnngraph.train.data.split import Splits
 from tests.train.support import RECIPE
 
 COLOUR = TensorType.map(3, 8, 8)

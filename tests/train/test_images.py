@@ -18,7 +18,8 @@ from cnngraph.recipe.data import Normalize
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.seeds import Draws
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.images import InMemory, Split, decode
+from cnngraph.train.data.images import InMemory, decode
+from cnngraph.train.data.split import Split
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE, stripes
 

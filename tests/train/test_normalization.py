@@ -16,8 +16,9 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.sets import MEAN_AND_STD
 from cnngraph.train.data import normalization
-from cnngraph.train.data.images import InMemory, OnDisk, Split
+from cnngraph.train.data.images import InMemory, OnDisk
 from cnngraph.train.data.normalization import measure, with_normalization
+from cnngraph.train.data.split import Split
 from tests.train.support import RECIPE
 
 

@@ -23,8 +23,9 @@ from cnngraph.recipe import load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train.data.images import InMemory, Split, Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.loop.device import available_devices, choose_device
 from cnngraph.train.record.run_file_formats import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder

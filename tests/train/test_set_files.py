@@ -21,8 +21,8 @@ from cnngraph.diagnostics import Diagnostic
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
+from cnngraph.train.data.load_splits import load_splits
 from cnngraph.train.data.set_files import files_of_set
-from cnngraph.train.data.splits import load_splits
 from tests.train.support import RECIPE
 from tests.train.test_sets import COUNT, LAYERS, idx, images_of, lay_idx
 

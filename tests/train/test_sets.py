@@ -18,8 +18,9 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import named_sets
-from cnngraph.train.data.images import InMemory, Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Splits
 from tests.train.support import RECIPE
 
 Array = np.ndarray[Any, Any]

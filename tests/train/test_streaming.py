@@ -25,8 +25,9 @@ from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data import loading
-from cnngraph.train.data.images import InMemory, OnDisk, Splits
-from cnngraph.train.data.splits import load_splits
+from cnngraph.train.data.images import InMemory, OnDisk
+from cnngraph.train.data.load_splits import load_splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cnngraph import run_files
+from cnngraph.atomic_files import readable
 from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.backend.weights.pickles import not_plain, unpickled, unwrapped
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
-from cnngraph.files import readable
 
 SAFETENSORS = ".safetensors"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cnngraph.atomic_files import write
 from cnngraph.backend.weights.checksum import with_checksum
 from cnngraph.backend.weights.files import WeightsFile, read_weights
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.report import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
-from cnngraph.files import write
 from cnngraph.graph.graph import Graph
 
 

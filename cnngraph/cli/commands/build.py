@@ -55,7 +55,7 @@ def build(spec: str, output: Path | None, weights: str | None, seed: int, readin
 
     The module is run with a batch of two random images, in eval and in training mode, and printed.
     """
-    from cnngraph.cli.files import check_output
+    from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_network
 
     if output is not None:
@@ -126,8 +126,8 @@ def _shapes(shapes: Shapes) -> str:
 
 
 def _write(output: Path, model: nn.Module, graph: Graph) -> None:
+    from cnngraph.atomic_files import write_text
     from cnngraph.backend import model_source, save_weights
-    from cnngraph.files import write_text
 
     if output.suffix.lower() == SOURCE:
         write_text(output, model_source(graph))

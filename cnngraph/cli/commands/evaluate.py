@@ -9,9 +9,9 @@ import click
 
 from cnngraph.cli.command import command
 from cnngraph.cli.complete import complete_weights
-from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
+from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
 from cnngraph.packages import require_extra

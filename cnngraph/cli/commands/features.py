@@ -8,9 +8,9 @@ import click
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_nodes
-from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import count, json_text, print_styled
 from cnngraph.cli.options import Format, format_option, number
+from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import PICTURES, OpenClassifier, classifier_options, trained_argument
 
 

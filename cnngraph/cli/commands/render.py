@@ -38,7 +38,7 @@ def render(spec: str, output: Path, depth: int | None, reading: Reading) -> None
     Blocks are frames, operations are boxes coloured by kind, and edges are labelled with shapes. Without --depth, as
     many levels are drawn as are readable.
     """
-    from cnngraph.cli.files import check_output
+    from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_network
     from cnngraph.render import FORMATS
     from cnngraph.render import render as draw

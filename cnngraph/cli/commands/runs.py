@@ -10,9 +10,9 @@ from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_runs
-from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
+from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import PICTURES, percent
 from cnngraph.packages import require_extra
 

@@ -40,9 +40,9 @@ def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ..
 
     # yaml-language-server: $schema=cnngraph.json
     """
-    from cnngraph.cli.files import check_output
+    from cnngraph.atomic_files import write_text
+    from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import find_plugins
-    from cnngraph.files import write_text
 
     if listing:
         _print_list()

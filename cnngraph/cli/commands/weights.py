@@ -243,7 +243,7 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
 
 def _check_save(save: Path | None, file: str) -> None:
     """Check that the output file can be written and is not the input file. Raises click.BadParameter."""
-    from cnngraph.cli.files import check_output
+    from cnngraph.cli.output_paths import check_output
 
     if save is None:
         return

@@ -17,8 +17,8 @@ from cnngraph.train.data.identity import (
     identity_of,
     restore_splits,
 )
-from cnngraph.train.data.images import Splits
 from cnngraph.train.data.loading import Note
+from cnngraph.train.data.split import Splits
 
 MAX_NAMES = 3  # of changed files, in a message
 MAX_CLASSES = 6

@@ -11,10 +11,10 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data.images import Splits
+from cnngraph.train.data.load_splits import data_dir_of, default_data_dir, facts_of, load_splits
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.named_sets import is_available
-from cnngraph.train.data.splits import data_dir_of, default_data_dir, facts_of, load_splits
+from cnngraph.train.data.split import Splits
 
 
 class DataReader:

@@ -25,8 +25,8 @@ from cnngraph.train.data.folder_splits import (
     some_names,
     split_of,
 )
-from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.loading import ImageLoader, Note
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.data.walking import Ignored, image_files, refuse_system_folder
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ import torch
 
 from cnngraph import run_files
 from cnngraph.stored_documents import images_digest
-from cnngraph.train.data.images import Images, InMemory, Split, Splits
+from cnngraph.train.data.images import Images, InMemory
+from cnngraph.train.data.split import Split, Splits
 
 SPLITS = ("train", "validation", "test")
 ENDS = 32_768  # bytes at each end of a file that go into its digest

@@ -15,8 +15,8 @@ from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.folder import EXTENSIONS_HELP, files_and_labels, find_class_files
 from cnngraph.train.data.folder_splits import count_ignored, folders_in, images_in
-from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.loading import ImageLoader, Note
+from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.data.walking import Ignored, refuse_system_folder
 
 if TYPE_CHECKING:

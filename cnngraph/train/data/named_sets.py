@@ -19,9 +19,10 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.packages import require
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
-from cnngraph.train.data.images import InMemory, Split, Splits
+from cnngraph.train.data.images import InMemory
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.set_files import MNIST_FOLDERS, cifar, files_of_set, find_damage, legacy_files
+from cnngraph.train.data.split import Split, Splits
 
 BUNDLED = "digits"  # the set that is part of the package
 FILE = Path(__file__).parent / "digits" / "digits.npz"

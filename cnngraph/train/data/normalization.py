@@ -11,8 +11,9 @@ from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.images import InMemory, OnDisk, Split
+from cnngraph.train.data.images import InMemory, OnDisk
 from cnngraph.train.data.loading import Note
+from cnngraph.train.data.split import Split
 
 SAMPLE_SIZE = 2000  # images on disk that are decoded for the measurement
 BATCH = 500

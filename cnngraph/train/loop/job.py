@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnngraph.recipe import Recipe
-from cnngraph.train.data.images import Splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Epoch

@@ -12,7 +12,8 @@ from torch import Tensor
 from cnngraph.train.augment.mixing import mix_batch
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.seeds import Draws, mix_seeds
-from cnngraph.train.data.images import BatchIndices, Split
+from cnngraph.train.data.images import BatchIndices
+from cnngraph.train.data.split import Split
 from cnngraph.train.world import SINGLE_PROCESS, Share, World
 
 EVALUATION_BATCH = 250

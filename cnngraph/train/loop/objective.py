@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.model import Loss
-from cnngraph.train.data.images import Split
+from cnngraph.train.data.split import Split
 
 
 def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -6,8 +6,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cnngraph.atomic_files import WriteError
 from cnngraph.diagnostics import SpecError
-from cnngraph.files import WriteError
 from cnngraph.train.data.images import FEWER_WORKERS, WORKER_KILLED, worker_death
 from cnngraph.train.record.run_folder import RunFolder
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cnngraph import run_files
+from cnngraph.atomic_files import clean, readable, write, write_text
 from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.diagnostics import SpecError
-from cnngraph.files import clean, readable, write, write_text
 from cnngraph.stored_documents import VERSION, check_version, is_regular_file
 from cnngraph.train.record.plots import save_figure
 from cnngraph.train.record.state import STATE_VERSION

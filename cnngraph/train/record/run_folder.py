@@ -26,7 +26,7 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.stored_documents import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named_splits, read_identity
-from cnngraph.train.data.images import Splits
+from cnngraph.train.data.split import Splits
 from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.new_folders import (
     create_numbered_folder,

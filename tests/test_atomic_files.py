@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnngraph.atomic_files import WriteError, clean, write, write_text
 from cnngraph.backend import save_weights
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.files import WriteError, clean, write, write_text
 from cnngraph.render import render
 from cnngraph.train.record.run_file_formats import write_json, write_state
 

@@ -17,9 +17,9 @@ from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.folder import read_folder
 from cnngraph.train.data.imagenet import read_imagenet
-from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.named_sets import BUNDLED, read_named_set
+from cnngraph.train.data.split import Split, Splits
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
