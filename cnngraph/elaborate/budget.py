@@ -36,7 +36,7 @@ class Use:
     def __str__(self) -> str:
         if self.block is not None:
             return f"in block `{self.block.name}`, used as `{self.path}` at {self.span}"
-        return f"in iteration {self.number} of the repeat at {self.span}, `{self.path}`"
+        return f"in `{self.path}`, iteration {self.number} of the repeat at {self.span}"
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Input, Scope
 from cnngraph.language.expressions.values import meter
 from cnngraph.language.model import Spec
-from cnngraph.language.names import NAME
+from cnngraph.language.names import NAME, NAME_RULE
 from cnngraph.ops.registry import Registry
 from cnngraph.tensor_type import TensorType
 
@@ -155,7 +155,8 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     bounds = {}
     for name, entry in entries:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
-            raise ProblemError("E108", f"`{name}` is not a valid input name", entry.span)
+            reason = f"`${name}` is a variable of expressions" if NAME.fullmatch(name) else NAME_RULE
+            raise ProblemError("E108", f"`{name}` is not a valid input name: {reason}", entry.span)
         ref = maker.add_input(name, _input_type(env.evaluate(entry), entry.span))
         bounds[name] = Bound(Tensors((ref,)), entry.span)
     if not bounds:

@@ -65,7 +65,7 @@ FILE_KEYS = _keys(
     ),
     Key(
         "training_only",
-        "Outputs that are computed in training mode only, together with the nodes that only they use.",
+        "Outputs that are computed only in training mode; nodes that nothing else uses are skipped in eval mode too.",
         "guide/tensors.md#outputs",
         True,
     ),
@@ -84,7 +84,7 @@ FILE_KEYS = _keys(
     Key("train", "The training recipe, or the name of one.", "guide/weights.md#the-recipe", True),
     Key(
         "ignore",
-        "Warnings not to report, each with a reason: `{W401: why it is right}`.",
+        "Warnings to suppress, each with a reason: `{W401: why this is intended}`.",
         "guide/messages.md#warnings",
     ),
 )
@@ -145,7 +145,7 @@ NODE_KEYS = _keys(
         "`true` builds the node so that its weights exist, but never runs it.",
         "guide/tensors.md#weights-never-used",
     ),
-    Key("ignore", "Warnings not to report for the node, each with a reason.", "guide/messages.md#warnings"),
+    Key("ignore", "Warnings to suppress for the node, each with a reason.", "guide/messages.md#warnings"),
 )
 
 OWN_BLOCK_KEYS = _keys(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME_RULE = "a name consists of letters, digits and `_` and does not start with a digit"
 NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_NAME = 100  # characters

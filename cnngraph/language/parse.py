@@ -24,7 +24,7 @@ from cnngraph.language.model import (
     ParamSpec,
     ScopeSpec,
 )
-from cnngraph.language.names import NAME, better_name
+from cnngraph.language.names import NAME, NAME_RULE, better_name
 from cnngraph.language.nodes import NodeReader
 from cnngraph.language.reader import Reader, is_null
 
@@ -192,7 +192,7 @@ class _Parser:
     def param_name(self, name: str, span: Span) -> None:
         if NAME.fullmatch(name) and name not in RESERVED_PARAMS:
             return
-        reason = "it is a key of the language" if NAME.fullmatch(name) else "use letters, digits and `_`"
+        reason = "it is a key of the language" if NAME.fullmatch(name) else NAME_RULE
         help = f"rename it, for example to `{better_name(name)}`"
         self.read.error("E108", f"`{name}` is not a valid param name: {reason}", span, help)
 
@@ -202,7 +202,7 @@ class _Parser:
             return None
         for entry in entries:
             if not NAME.fullmatch(entry.key):
-                message = f"`{entry.key}` is not a valid block name: use letters, digits and `_`"
+                message = f"`{entry.key}` is not a valid block name: {NAME_RULE}"
                 self.read.error(
                     "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
                 )
@@ -247,7 +247,8 @@ class _Parser:
         names = self.read.strings(value, "inputs")
         for name in names or ():
             if not NAME.fullmatch(name.text) or name.text == "from":
-                self.read.error("E108", f"`{name}` is not a valid input name", name.span)
+                reason = "`$from` is a variable of expressions" if name.text == "from" else NAME_RULE
+                self.read.error("E108", f"`{name}` is not a valid input name: {reason}", name.span)
         return names
 
     def outputs(self, value: Value) -> tuple[tuple[LocatedText, LocatedText], ...] | None:
@@ -261,7 +262,8 @@ class _Parser:
         for entry in table:
             path = self.read.string(entry.value, f"outputs.{entry.key}")
             if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
-                self.read.error("E108", f"`{entry.key}` is not a valid output name", entry.key_span)
+                reason = _why_no_output(entry.key)
+                self.read.error("E108", f"`{entry.key}` is not a valid output name: {reason}", entry.key_span)
             elif path:
                 pairs.append((LocatedText(entry.key, entry.key_span), path))
         return tuple(pairs)
@@ -302,3 +304,10 @@ class _Parser:
 
     def train(self, value: Value) -> Table | LocatedText | None:
         return value if isinstance(value, Table) else self.read.string(value, "train")
+
+
+def _why_no_output(name: str) -> str:
+    """Why an output cannot have this name, which becomes a field of a named tuple."""
+    if keyword.iskeyword(name):
+        return "it is a Python keyword"
+    return "it starts with `_`" if name.startswith("_") else NAME_RULE
