@@ -13,10 +13,12 @@ from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
 from cnngraph.file_kinds import SPEC, other_kind
+from cnngraph.language.changes import ChangeReader
 from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    ChangeSpec,
     Ignore,
     InitSpec,
     LocatedText,
@@ -53,6 +55,7 @@ class FileSpec:
     nodes: ScopeSpec | None = None
     outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
     training_only: tuple[LocatedText, ...] = ()
+    change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
     train: Table | LocatedText | None = None
@@ -92,6 +95,7 @@ class _Parser:
             "extends": ("extends", lambda value: self.read.string(value, "extends")),
             "blocks": ("blocks", self.blocks),
             "nodes": ("nodes", lambda value: self.nodes.scope(value, "`nodes`")),
+            "change": ("change", ChangeReader(self.nodes).rules),
             "outputs": ("outputs", self.outputs),
             "training_only": ("training_only", lambda value: self.read.strings(value, "training_only")),
             "init": ("init", self.init),
@@ -130,11 +134,11 @@ class _Parser:
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
         if spec.extends and spec.extends.text == Path(spec.source.name).name:
             return  # a cycle, which is reported elsewhere
-        if spec.extends and "nodes" in spec.keys:
-            entry = table.get("nodes")
-            span = entry.key_span if entry else spec.span
-            help = "override `params` or `blocks` instead, or remove `extends`, import the blocks and write the nodes"
-            self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
+        if spec.extends and spec.nodes and spec.nodes.numbered:
+            help = "name them: `nodes: {extra: {op: conv, …}}`"
+            self.read.error(
+                "E107", "`nodes` beside `extends` must be a mapping of names to nodes", spec.nodes.span, help
+            )
         elif not spec.extends and not {"nodes", "blocks"} & spec.keys and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
