@@ -23,13 +23,6 @@ PAGES = [
     "guide/plugins.md",
     "python.md",
 ]
-    "guide/how-it-works.md",
-    "guide/change.md",
-    "guide/from-pytorch.md",
-    "guide/fine-tuning.md",
-    "guide/plugins.md",
-    "python.md",
-]
 SKIPPED = {"sh", "toml", "py"}  # installation, downloads and handwritten files
 
 
