@@ -9,9 +9,10 @@ from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
-from cnngraph.elaborate.changes import Changed, Changes, Match, Use
+from cnngraph.elaborate.changes import Changed, Use
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
+from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
@@ -33,14 +34,11 @@ from cnngraph.text import in_backticks
 
 @dataclass
 class Walker:
-    """Elaborates nodes in order. `home` is the spec's own library, whose blocks see the file's params."""
+    """Elaborates nodes in order."""
 
     registry: Registry
     budget: Budget
     maker: Maker
-    home: Library
-    file_params: dict[str, Argument]
-    changes: Changes
     orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
     # nodes that only an absent node would read, each with a note about that node
@@ -144,7 +142,7 @@ class Walker:
 
     def reads_if_needed(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Reads:
         """The inputs of a node. They need not exist if a rule of `change` replaces the node and its inputs."""
-        if not (self.changes.rules and self.changes.discard_reads(child, place)):
+        if not (env.file.has_rules and env.file.discard_reads(child, self.rule_path(child, place))):
             return self.reads(child, env, above)
         try:
             return self.reads(child, env, above)
@@ -283,7 +281,7 @@ class Walker:
         env: Env,
     ) -> Bound:
         """A use of an op or a block, as the rules of `change` leave it. `env` is that of the scope it is in."""
-        matches = self.matching(op.text, child, place)
+        matches = self.matching(op.text, child, env, place)
         for key in place.dropped:
             arguments.pop(key, None)
         if not matches:
@@ -293,7 +291,7 @@ class Walker:
             assert use.op is not None
             return self.used(use.op, use.arguments, use.reads, use.library, place, child, env)
 
-        node = Changed(self, self.changes, child, env, place, run)
+        node = Changed(self, child, env, place, run)
         return node.apply(matches, Use(reads, library, op, arguments))
 
     def used(
@@ -309,7 +307,7 @@ class Walker:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*self.current(*found), arguments, reads, place, child, env)
+            return self.block(*self.current(*found, env.file), arguments, reads, place, child, env)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -340,8 +338,9 @@ class Walker:
         inputs = block_inputs(block, reads, child, self.maker)
         self.budget.enter(block, place.peek(), child.span)
         body = block.body
-        base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, reads=reads)
+        file = outer.file
+        base = file.params if library is file.library else {}
+        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, file, reads=reads)
         rest = bind_params(block, arguments, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
@@ -358,33 +357,36 @@ class Walker:
         bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child, outer)
         return bound
 
-    def current(self, block: BlockSpec, library: Library) -> tuple[BlockSpec, Library]:
-        """The block, or the one by which the spec replaces it."""
-        name = self.home.replaced.get(block.name.span)
-        return (self.home.blocks[name], self.home) if name is not None else (block, library)
+    def current(self, block: BlockSpec, library: Library, file: FileScope) -> tuple[BlockSpec, Library]:
+        """The block, or the one by which the file replaces it."""
+        name = file.library.replaced.get(block.name.span)
+        return (file.library.blocks[name], file.library) if name is not None else (block, library)
 
     # -- changes
 
-    def matching(self, name: str | None, child: NodeSpec, place: Place) -> list[Match]:
+    def matching(self, name: str | None, child: NodeSpec, env: Env, place: Place) -> list[Match]:
         """The rules of `change` to apply to a node; `name` is that of its op or block."""
-        if not self.changes.rules:
+        if not env.file.has_rules:
             return []
-        return self.changes.matching(name, place, self.maker, child)
+        return env.file.matching(name, place, self.rule_path(child, place), child)
+
+    def rule_path(self, child: NodeSpec, place: Place) -> str | None:
+        """The path by which a rule knows a node: that of its module, or of the module that it shares."""
+        path = None if child.flat else place.peek()
+        return path and (self.maker.owner(path) or path)
 
     def changed(self, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]) -> Bound:
         """A node that is not a use of an op or block, as the rules of `change` leave it."""
-        matches = self.matching(None, child, place)
+        matches = self.matching(None, child, env, place)
         if not matches:
             return run(reads)
-        return Changed(self, self.changes, child, env, place, lambda use: run(use.reads)).apply(
-            matches, Use(reads, env.library)
-        )
+        return Changed(self, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
 
-    def parameters_of(self, op: LocatedText, library: Library) -> set[str] | None:
+    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
         """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
-        found = library.find(op.text)
+        found = file.library.find(op.text)
         if found is not None:
-            block = self.current(*found)[0]
+            block = self.current(*found, file)[0]
             passes = block.body.op is not None and block.body.repeat is None
             return None if passes else {param.name.text for param in block.params}
         cls = self.registry.get(op.text)

@@ -159,7 +159,9 @@ NODE_KEYS = _keys(
 
 CHANGE_KEYS = _keys(
     Key(
-        "match", "The name of an op or block, or a path in which `*` matches any text without a dot.", "guide/change.md#rules"
+        "match",
+        "The name of an op or block, or a path in which `*` matches any text without a dot.",
+        "guide/change.md#rules",
     ),
     Key("op", "Another op or block. Its parameters are those of the node; null removes one.", "guide/change.md#rules"),
     Key("remove", "`true` removes the node; its first input is passed through.", "guide/change.md#rules"),
