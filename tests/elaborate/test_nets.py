@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
-from torchvision.ops import FeaturePyramidNetwork
 
 import cnngraph
 from cnngraph import Graph, SpecError
@@ -29,23 +27,6 @@ training_only: [aux]
 init:
   - {match: conv, weight: 0.25}
   - {match: "stage.*.conv", bias: $classes}
-"""
-FPN = """cnngraph: 1
-input: [3, 64, 64]
-nodes:
-  body: {net: resnet50, until: layer4}
-  inner: {repeat: [layer1, layer2, layer3, layer4], carry: none, from: body.$item, op: conv, out: 16, kernel: 1}
-  td2: {op: upsample, from: [inner.3, inner.2]}
-  p2: {op: add, from: [inner.2, td2]}
-  td1: {op: upsample, from: [p2, inner.1]}
-  p1: {op: add, from: [inner.1, td1]}
-  td0: {op: upsample, from: [p1, inner.0]}
-  p0: {op: add, from: [inner.0, td0]}
-  layer0: {op: conv, from: p0, out: 16, kernel: 3, padding: 1}
-  layer1: {op: conv, from: p1, out: 16, kernel: 3, padding: 1}
-  layer2: {op: conv, from: p2, out: 16, kernel: 3, padding: 1}
-  layer3: {op: conv, from: inner.3, out: 16, kernel: 3, padding: 1}
-outputs: {f0: layer0, f1: layer1, f2: layer2, f3: layer3}
 """
 
 
@@ -177,25 +158,3 @@ def test_a_variant_of_a_network_with_networks(folder: Path) -> None:
     compilation = compile_spec(folder / "variant.yaml")
     assert compilation.graph
     assert compilation.graph.output_shapes == {"output": (4,)}
-
-
-def test_a_feature_pyramid_on_resnet50_equals_torchvisions(tmp_path: Path) -> None:
-    (tmp_path / "fpn.yaml").write_text(FPN)
-    model = cnngraph.build(tmp_path / "fpn.yaml").eval()
-    body = torchvision.models.resnet50(weights=None).eval()
-    pyramid = FeaturePyramidNetwork([256, 512, 1024, 2048], 16).eval()
-    renames = {"inner_blocks.": "inner.", "layer_blocks.": "layer"}
-    weights = {f"body.{key}": value for key, value in body.state_dict().items() if not key.startswith("fc")}
-    for key, value in pyramid.state_dict().items():
-        old = next(old for old in renames if key.startswith(old))
-        weights[key.replace(old, renames[old]).replace(".0.weight", ".weight").replace(".0.bias", ".bias")] = value
-    model.load_state_dict(weights)
-    images = torch.randn(1, 3, 64, 64)
-    features, value = {}, images
-    for name, module in body.named_children():
-        value = value if name in ("avgpool", "fc") else module(value)
-        if name.startswith("layer"):
-            features[name] = value
-    expected = pyramid(features)
-    for ours, theirs in zip(model(images), expected.values(), strict=True):
-        torch.testing.assert_close(ours, theirs)
