@@ -2,12 +2,14 @@
 
 from cnngraph.backend.modules.build import lower
 from cnngraph.backend.source.print import model_source
-from cnngraph.backend.weights.files import WeightsFile
+from cnngraph.backend.weights.files import Choices, WeightsFile
 from cnngraph.backend.weights.load import convert_weights, load_weights, save_weights
 from cnngraph.backend.weights.published import open_weights, published_weights
-from cnngraph.backend.weights.report import Misshapen, WeightsReport, check_weights, refuse_misfit
+from cnngraph.backend.weights.report import Fresh, Misshapen, WeightsReport, check_weights, refuse_misfit
 
 __all__ = [
+    "Choices",
+    "Fresh",
     "Misshapen",
     "WeightsFile",
     "WeightsReport",

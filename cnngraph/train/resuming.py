@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnngraph.backend import WeightsFile, WeightsReport
+from cnngraph.backend import Choices, WeightsFile, WeightsReport
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
@@ -65,7 +65,13 @@ def initial_weights_of(run: ResumedRun) -> WeightsFile | None:
             f"the run in {run.folder.path} has no checkpoint, and its initial weights are missing or changed: {path}"
         )
         raise SpecError.of("E631", message, help="start a new run without `--resume`")
-    return read_weights(path, origin["file"])
+    file = read_weights(path, origin["file"])
+    options = origin.get("options") or {}
+    file.selected = options.get("selected", "")
+    file.choices = Choices(
+        options.get("partial", False), tuple(options.get("fresh", ())), tuple(options.get("leave", ()))
+    )
+    return file
 
 
 def weights_origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
@@ -78,6 +84,12 @@ def weights_origin(weights: WeightsFile | None, report: WeightsReport | None) ->
         "sha256": _digest(weights.path),
         "loaded": len(report.loaded),
         "fresh": report.fresh_layers,
+        "options": {
+            "selected": weights.selected,
+            "partial": weights.choices.partial,
+            "fresh": weights.choices.fresh,
+            "leave": weights.choices.leave,
+        },
     }
 
 

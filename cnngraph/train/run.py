@@ -185,8 +185,7 @@ class RunSetup:
         model = self.tools.build(self.request.graph)
         if weights and report:
             load_weights(model, weights)
-            fresh = f", {', '.join(report.fresh_layers)} freshly initialised" if report.fresh else ""
-            self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights loaded{fresh}")
+            self.reporter.note(report.summary)
         return model
 
     def folder(self, resumed: ResumedRun | None, locks: ExitStack) -> RunFolder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
+from cnngraph.cli.published import InitialWeights, choices_options
 from cnngraph.document.flow import quoted
 from cnngraph.library import is_name
 
@@ -38,31 +39,33 @@ ENDING = ".safetensors"
 @argument(
     "file",
     metavar="FILE",
-    help="A .safetensors file, a PyTorch checkpoint (loaded without executing code), torchvision for its default "
-    "published weights, or torchvision:IMAGENET1K_V1 for specific ones.",
+    help="A .safetensors file, a PyTorch checkpoint (loaded without executing code; FILE:NAME for one of several sets "
+    "of weights in it), or torchvision for its published weights; torchvision:resnet50 for those of another network, "
+    "torchvision:IMAGENET1K_V1 for a version.",
 )
 @click.option("--save", type=Path, metavar="FILE", help="Write the network's weights to a .safetensors file.")
+@choices_options
 @format_option
 @reading_options
-def weights(spec: str, file: str, save: Path | None, format: Format, reading: Reading) -> None:
+def weights(spec: str, file: str, save: Path | None, choices: InitialWeights, format: Format, reading: Reading) -> None:
     """Check whether weights fit a network.
 
     Compares keys and shapes block by block, after applying the spec's renames. If other renames make more weights fit,
     they are printed, to be copied to the spec. If --set changes the number of classes, the classifier is freshly
-    initialised.
+    initialised, and so is what the spec changes in a network that it extends.
 
-    The exit code is 1 if the weights do not fit; with --save, if weights of the network are missing in the file.
+    The exit code is 1 if the weights do not fit (with --partial, if none does); with --save, if weights of the network
+    are missing in the file.
     """
     from cnngraph.cli.reading import compile_network
 
     _check_save(save, file)
     graph = compile_network(spec, reading)
 
-    from cnngraph.backend import check_weights, open_weights
+    from cnngraph.backend import check_weights
     from cnngraph.backend.weights.suggestions import suggest_renames
-    from cnngraph.elaborate.bases import base_names
 
-    opened = open_weights(file, base_names(graph))
+    opened = replace(choices, source=file).opened(graph).fitted(graph.state, graph.renames)
     report = check_weights(opened, graph)
     better = suggest_renames(opened, graph)
     if format == "json":
@@ -71,7 +74,7 @@ def weights(spec: str, file: str, save: Path | None, format: Format, reading: Re
         _print_text(spec, opened, report, graph, better)
     if save is not None:
         _save(opened, report, graph, save, quiet=format == "json")
-    elif not report.ok:
+    elif not report.accepted:
         raise Exit(1)
 
 
@@ -114,8 +117,13 @@ def by_block(report: WeightsReport, keys: Iterable[str]) -> list[Block]:
         block(key).fit += 1
     for key in report.missing:
         block(key).missing += 1
-    for mismatch in (*report.misshapen, *report.fresh):
+    for mismatch in report.misshapen:
         block(mismatch.key).misshapen += 1
+    for weight in report.fresh:
+        if weight.in_file is None:
+            block(weight.key).missing += 1
+        else:
+            block(weight.key).misshapen += 1
     for key in (*report.unexpected, *report.left_out):
         block(key).unexpected += 1
     return list(blocks.values())
@@ -229,13 +237,18 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     if opened.found_in:
         yield [(f"The file has the weights under {', '.join(opened.found_in)}.", "dim")]
     if opened.prefix:
-        yield [(f"Every key in the file starts with {opened.prefix}, which is ignored.", "dim")]
+        yield [(f"The prefix {opened.prefix} of keys in the file is ignored.", "dim")]
+    for other in opened.others:
+        name = f"{opened.name}:{other.label}" if other.label else opened.name
+        yield [(f"The file has other weights that fit as well: {name}", "dim")]
     for expected in expectations(opened, graph):
         yield [(expected, "yellow")]
     facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} freshly initialised"
     verdict, style = ("fits", "green") if report.ok else ("does not fit", "red")
+    if report.accepted and not report.ok:
+        verdict, style = "partly fits", "yellow"
     if report.unexpected and len(report.loaded) == report.expected:
         yield [("--save FILE writes only the weights of the network.", "dim")]
     yield [(f"{report.file} ", "bold"), (verdict, style), (f" {graph.name}: {facts}", "")]
@@ -256,7 +269,7 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
     """Write the network's weights. Raises Exit if the file lacks some of them."""
     from cnngraph.backend import convert_weights
 
-    lacking = [*report.missing, *(mismatch.key for mismatch in (*report.misshapen, *report.fresh))]
+    lacking = [*report.missing, *(weight.key for weight in report.misshapen), *(weight.key for weight in report.fresh)]
     if lacking:
         verb = "is" if len(report.fresh_layers) == 1 else "are"
         fresh = f", because {' and '.join(report.fresh_layers)} {verb} freshly initialised" if report.fresh else ""
