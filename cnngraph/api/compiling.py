@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnngraph.api.arguments import InputShape, Params, Plugins, input_value, overrides, patterns, plugin_names, recipe_changes
+from cnngraph.api.arguments import (
+    InputShape,
+    Params,
+    Plugins,
+    input_value,
+    overrides,
+    patterns,
+    plugin_names,
+    recipe_changes,
+)
 from cnngraph.api.results import CheckResult
 from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.elaborate.bases import base_names

@@ -13,6 +13,7 @@ from cnngraph.elaborate.bases import bases_with_params
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from cnngraph.graph.path_patterns import matches_path
+from cnngraph.migration.heads import last_layers
 from cnngraph.numbers import show_sizes
 
 COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and it has no effect on the output
@@ -201,7 +202,7 @@ def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph)
     """
     if not report.loaded:
         return report
-    last = set(_keys(_last_layers(graph)))
+    last = set(_keys(last_layers(graph)))
     for base, same_params in bases_with_params(graph):
         if not compare(report.file, found, base.state).ok:
             continue
@@ -266,18 +267,6 @@ def _outer(key: str) -> Iterator[str]:
     """`a`, `a.b` and `a.b.weight` of `a.b.weight`."""
     parts = key.split(".")
     return (".".join(parts[:stop]) for stop in range(1, len(parts) + 1))
-
-
-def _last_layers(graph: Graph) -> Iterator[Node]:
-    """The nodes with no further layer after them: the last convolution or linear layer of an output, and the rest."""
-    before: set[int] = set()
-    for index in range(len(graph.nodes) - 1, -1, -1):
-        node = graph.nodes[index]
-        is_layer = any(len(shape) > 1 for shape in node.parameters.values())
-        if (is_layer or index in before) and not node.unused:
-            before.update(ref.node for ref in node.reads)
-    earlier = {graph.nodes[index].shares or graph.nodes[index].path for index in before if index >= 0}
-    return (node for node in graph.nodes if node.path not in earlier)
 
 
 def _keys(nodes: Iterable[Node]) -> Iterator[str]:

@@ -120,5 +120,29 @@ WEIGHTS = Group(
                 network_yaml=NETWORK,
             ),
         ),
+        code(
+            "E707",
+            "impossible migration of weights",
+            """
+            `cnngraph migrate` was asked for something that the two networks do not allow: old classes that do not
+            exist, another number of them than the new classifier has, or networks that cannot be compared at the
+            new input size. It is also reported, and nothing is written, if the networks differ where the plan says that
+            the function is preserved.
+
+            `--classes` takes one old class, counted from 0, for each output of the new classifier.
+            """,
+            wrong=project(
+                BUILD,
+                "sed 's/out: 10/out: 3/' network.yaml > fewer.yaml",
+                "cnngraph migrate network.yaml fewer.yaml weights.safetensors --classes 0,3",
+                network_yaml=NETWORK,
+            ),
+            right=project(
+                BUILD,
+                "sed 's/out: 10/out: 3/' network.yaml > fewer.yaml",
+                "cnngraph migrate network.yaml fewer.yaml weights.safetensors --classes 0,3,7",
+                network_yaml=NETWORK,
+            ),
+        ),
     ),
 )
