@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
-from cnngraph.migration.modules import Module, settings
+from cnngraph.graph.graph import Graph
+from cnngraph.migration.modules import Module, modules_of, settings
 
+NORMS = frozenset({"batch_norm"})
 ROUNDS = 3
 MAX_PASSES = 300
+MAX_PAIRS = 1_000_000
 MAX_MODULES = 20_000  # of networks that are matched by neighbourhood
 SHAPE_FIELDS = frozenset({"out", "bias"})
 
@@ -30,19 +34,32 @@ class Matches:
     ambiguous: Mapping[str, int]
 
 
-def match(old: Modules, new: Modules) -> Matches:
+def match(old_graph: Graph, new_graph: Graph) -> Matches:
     """Match the modules of two networks."""
-    found = {path: path for path in new if path in old and _is_same(old[path], new[path])}
-    same_name = {path for path in new if path in old and old[path].op == new[path].op and path not in found}
+    old, new = modules_of(old_graph), modules_of(new_graph)
+    same = {path for path in new if path in old and _is_same(old[path], new[path])}
+    same_name = {path for path in new if path in old and old[path].op == new[path].op}
+    changed = _changed_containers(old, new)
+    numbered = {path for path in same_name if _parent_of_number(path) in changed}  # the numbers may have moved on
+    found = {path: path for path in new if path in same - numbered}
     ambiguous: dict[str, int] = {}
     if max(len(old), len(new)) <= MAX_MODULES:
         _refine(old, new, found, exclude=same_name)
-        _refine(old, new, found, only=_shifted(old, new, same_name | (set(old) - set(found.values()))))
-    taken = set(found.values())
-    found |= {path: path for path in new if path in same_name and path not in found and path not in taken}
+        shifted = _shifted(old, new, changed)
+        _refine(old, new, found, only=shifted)
+        if len(_norms(old)) != len(_norms(new)):  # added or removed everywhere: layers are matched without them
+            _refine(modules_of(old_graph, NORMS), modules_of(new_graph, NORMS), found, only=shifted)
+            _refine(old, new, found, exclude=same_name)
+    for paths in (same, same_name):
+        taken = set(found.values())
+        found |= {path: path for path in new if path in paths and path not in found and path not in taken}
     if max(len(old), len(new)) <= MAX_MODULES:
         ambiguous = _ambiguous(old, new, found)
     return Matches(found, ambiguous)
+
+
+def _norms(modules: Modules) -> list[str]:
+    return [path for path, module in modules.items() if module.op in NORMS]
 
 
 def _is_same(old: Module, new: Module) -> bool:
@@ -87,8 +104,35 @@ def _unique_pairs(
             if len(paths) == 1 and len(theirs.get(colour, ())) == 1:
                 pairs[paths[0]] = theirs[colour][0]
         if pairs:
+            return pairs
+    firsts = [
+        {path: _first(module, anchors.get(path)) for path, module in old.items()},
+        {path: _first(module, anchors.get(found.get(path, ""))) for path, module in new.items()},
+    ]
+    for side in ("before", "after"):
+        theirs, ours = (
+            _by_colour(free, _one_sided(modules, colour, side, known))
+            for free, modules, colour, known in (
+                (free_old, old, firsts[0], anchors.keys()),
+                (free_new, new, firsts[1], found.keys()),
+            )
+        )
+        for colour, paths in ours.items():
+            if len(paths) == 1 and len(theirs.get(colour, ())) == 1:
+                pairs[paths[0]] = theirs[colour][0]
+        if pairs:
             break
     return pairs
+
+
+def _one_sided(modules: Modules, colours: Mapping[str, int], side: str, known: Iterable[str]) -> dict[str, int]:
+    """The colours with those of the neighbours on one side, where they are all matched: beside an inserted module."""
+    matched, found = set(known), {}
+    for path, module in modules.items():
+        around: set[str] = getattr(module, side)
+        if around and all(each in matched or each not in modules for each in around):
+            found[path] = hash((colours[path], tuple(sorted(colours.get(each, hash(each)) for each in around))))
+    return found
 
 
 def _first(module: Module, anchor: int | None) -> int:
@@ -111,25 +155,33 @@ def _next(modules: Modules, colours: Mapping[str, int]) -> dict[str, int]:
 def _by_colour(paths: Iterable[str], colours: Mapping[str, int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for path in paths:
-        found[colours[path]].append(path)
+        if path in colours:
+            found[colours[path]].append(path)
     return found
 
 
-def _shifted(old: Modules, new: Modules, paths: set[str]) -> set[tuple[str, str]]:
-    """Pairs of paths that differ in one number, where modules were inserted or removed beside them."""
+def _changed_containers(old: Modules, new: Modules) -> set[str]:
+    """The containers with numbered children in which modules were inserted, removed or replaced."""
     theirs, ours = _children(old), _children(new)
-    changed = {parent for parent in theirs.keys() & ours.keys() if theirs[parent] != ours[parent]}
-    pairs: set[tuple[str, str]] = set()
-    by_shape: dict[str, list[str]] = defaultdict(list)
+    return {parent for parent in theirs.keys() & ours.keys() if theirs[parent] != ours[parent]}
+
+
+def _parent_of_number(path: str) -> str | None:
+    """`features` of `features.3`; None if the last part of a path is not a number."""
+    parent, _, last = path.rpartition(".")
+    return parent if last.isdecimal() else None
+
+
+def _shifted(old: Modules, new: Modules, changed: set[str]) -> set[tuple[str, str]]:
+    """Pairs of paths that differ at most in one number, in changed containers."""
+    by_pattern: dict[str, list[str]] = defaultdict(list)
     for path in old:
         for pattern, parent in _starred(path):
             if parent in changed:
-                by_shape[pattern].append(path)
-    for path in new:
-        for pattern, parent in _starred(path):
-            if parent in changed:
-                pairs.update((candidate, path) for candidate in by_shape[pattern] if candidate in paths)
-    return pairs
+                by_pattern[pattern].append(path)
+    patterns = ((path, pattern) for path in new for pattern, parent in _starred(path) if parent in changed)
+    every = ((candidate, path) for path, pattern in patterns for candidate in by_pattern[pattern])
+    return set(islice(every, MAX_PAIRS))
 
 
 def _children(modules: Modules) -> dict[str, frozenset[tuple[str, str]]]:

@@ -36,8 +36,8 @@ class Module:
         return self.operation.name
 
 
-def modules_of(graph: Graph) -> dict[str, Module]:
-    """All modules with weights by path, in order of execution."""
+def modules_of(graph: Graph, through: frozenset[str] = frozenset()) -> dict[str, Module]:
+    """All modules with weights by path, in order of execution; those of the ops `through` are left out."""
     found: dict[str, Module] = {}
     carried: dict[int, frozenset[str]] = {
         -1 - index: frozenset([f"input:{index}"]) for index in range(len(graph.inputs))
@@ -45,7 +45,7 @@ def modules_of(graph: Graph) -> dict[str, Module]:
     for index, node in enumerate(graph.nodes):
         before = frozenset(sorted(set().union(*(carried[ref.node] for ref in node.reads)))[:MAX_NEIGHBOURS])
         path = owner(node)
-        if not (node.parameters or node.buffers):
+        if node.op in through or not (node.parameters or node.buffers):
             carried[index] = before
             continue
         module = found.setdefault(path, Module(path, node.operation, {**node.parameters, **node.buffers}))

@@ -73,7 +73,7 @@ class _Planner:
 
     def __post_init__(self) -> None:
         self.theirs, self.ours = modules_of(self.old), modules_of(self.new)
-        found = match(self.theirs, self.ours)
+        found = match(self.old, self.new)
         chosen = {path for path in self.ours if self.is_fresh(path)}
         self.matches = replace(found, old={path: old for path, old in found.old.items() if path not in chosen})
         self.old_values = OldValues(self.old)
@@ -382,7 +382,8 @@ class _Planner:
             return f"because {path} is new"
         if path in self.adaptations and not self.adaptations[path].possible:
             return f"because {path} is fresh"
-        return f"because {node.path} computes something else"
+        notes = self.adaptations[path].notes if path in self.adaptations else []
+        return f"because of {path}: {'; '.join(notes)}" if notes else f"because {node.path} computes something else"
 
 
 def _initial(module: Module, name: str, start: str, bias: float, factor: float) -> Initial:

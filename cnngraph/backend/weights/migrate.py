@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -31,18 +32,25 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The largest difference of a tensor of the two networks on random inputs, and the largest value of the old one."""
+    """The largest difference of a tensor of the two networks on random inputs, and the largest value of the old one.
+
+    `problem` says why it could not be measured.
+    """
 
     claim: Claim
     difference: float
     magnitude: float
+    problem: str = ""
 
     @property
     def is_small(self) -> bool:
         """Whether rounding, or gates that are nearly open, explain the difference."""
-        return self.difference <= (MAX_ERROR_NEARLY if self.claim.nearly else MAX_ERROR) * max(self.magnitude, 1e-6)
+        limit = MAX_ERROR_NEARLY if self.claim.nearly else MAX_ERROR
+        return bool(self.problem) or self.difference <= limit * max(self.magnitude, 1e-6)
 
     def __str__(self) -> str:
+        if self.problem:
+            return f"not measured: {self.problem}"
         return f"maximum difference {self.difference:.2g}, where the largest value is {self.magnitude:.2g}"
 
 
@@ -84,7 +92,11 @@ def differences(plan: Plan, old: Graph, new: Graph, tensors: State, state: State
         images = [image.mean(1, keepdim=True).expand_as(image) if image.dim() > 2 else image for image in images]
     theirs = [_as_read(image, shape) for image, shape in zip(images, old.input_shapes.values(), strict=False)]
     ours = _values(new, state, images, [claim.new for claim in claims])
-    expected = _values(old, tensors, theirs, [claim.old for claim in claims])
+    try:
+        expected = _values(old, tensors, theirs, [claim.old for claim in claims])
+    except (RuntimeError, ValueError):  # it may need the size of its own input
+        problem = "the old network does not run at the new input size"
+        return tuple(Difference(claim, math.nan, math.nan, problem) for claim in claims)
     found = tuple(_difference(*each, new) for each in zip(claims, expected, ours, strict=True))
     for each in found:
         if not each.is_small:
@@ -105,7 +117,8 @@ def _difference(claim: Claim, old: Tensor, new: Tensor, graph: Graph) -> Differe
         type_ = graph.type_of(claim.new)
         axis = type_.axes.index("C") + 1 if "C" in type_.axes else 1
         old = old.index_select(axis, torch.tensor(claim.channels))
-    return Difference(claim, float((old - new).abs().max()), float(old.abs().max()))
+    found = Difference(claim, float((old - new).abs().max()), float(old.abs().max()))
+    return found if math.isfinite(found.difference) else replace(found, problem="the values overflow")
 
 
 def _values(graph: Graph, state: State, images: list[Tensor], refs: list[Ref | None]) -> list[Tensor]:
@@ -118,11 +131,7 @@ def _values(graph: Graph, state: State, images: list[Tensor], refs: list[Ref | N
     )
     model.eval()
     with torch.no_grad():
-        try:
-            found = model(*images)
-        except (RuntimeError, ValueError) as error:
-            message = f"`{graph.name}` cannot be run at the new network's input size to measure what is preserved"
-            raise SpecError.of("E707", message, notes=(str(error).splitlines()[0],)) from None
+        found = model(*images)
     return [found] if isinstance(found, Tensor) else list(found)
 
 
