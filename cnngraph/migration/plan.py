@@ -130,7 +130,7 @@ class Claim:
 
     def __str__(self) -> str:
         limits = " for inputs whose channels are equal" * self.grey
-        how = "nearly preserved: gates are almost open" if self.nearly else f"preserved{limits}"
+        how = f"{'nearly ' * self.nearly}preserved in eval mode{limits}" + self.nearly * " (gates are almost open)"
         if self.preserved:
             some = f", for {len(self.channels):,} of the old outputs" if self.channels is not None else ""
             return f"{self.output}: function {how}{some}"
@@ -153,6 +153,11 @@ class Plan:
         """The number of tensors of each kind."""
         found = Counter(tensor.kind for tensor in self.tensors)
         return {**{kind: found[kind] for kind in KINDS}, "dropped": len(self.dropped)}
+
+    @property
+    def compared(self) -> tuple[Claim, ...]:
+        """The claims that can be measured."""
+        return tuple(claim for claim in self.claims if claim.new is not None)
 
     def to_dict(self) -> dict[str, object]:
         """The plan as plain data."""

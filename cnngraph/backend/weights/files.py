@@ -99,7 +99,8 @@ class WeightsFile(ABC):
         """This file with the set of weights and the prefix that fit a network best. Raises SpecError (E704)."""
         if self._is_fitted:
             return self
-        view, others = choose(self.tables, self._view, expected, renames, self.name, self.selected)
+        rules = self.renames(renames)
+        view, others = choose(self.tables, self._view, expected, rules, self.name, self.selected)
         chosen = copy(self)
         chosen._view, chosen.others, chosen._is_fitted = view, others, True
         chosen.check()
@@ -108,6 +109,10 @@ class WeightsFile(ABC):
     def tensors(self) -> dict[str, Tensor]:
         """All weights. Raises SpecError (E704) if they cannot be read."""
         return {self.view.bare(key): tensor for key, tensor in self.stored().items()}
+
+    def renames(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """The renames that apply to the file, of those of a spec."""
+        return given
 
     def check(self) -> None:  # noqa: B027  # safetensors are checked when they are opened
         """Raise SpecError (E704) for a tensor that cannot be a weight."""

@@ -54,7 +54,7 @@ def load_weights(
 def renamed_tensors(file: WeightsFile, renames: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, Tensor]:
     """Weights of the file by their keys in the network."""
     tensors = file.tensors()
-    old = Renames(renames).all(tensors, file.name)
+    old = Renames(file.renames(renames)).all(tensors, file.name)
     return {key: tensors[old[key]] for key in keys}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from cnngraph.backend.weights.tables import Table
 from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref
-from cnngraph.migration import Claim, Plan, TensorPlan
+from cnngraph.migration import Claim, Options, Plan, TensorPlan, plan
 from cnngraph.migration.plan import Centre, Delta, Fill, FoldNorm, InputChannels, Multiply, Resize, Step, Take
 from cnngraph.passes.tap import tapped
 
@@ -28,6 +29,24 @@ MAX_ERROR = 1e-3  # of the largest value; rounding errors are far below, and a w
 MAX_ERROR_NEARLY = 0.5
 
 State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A plan that was carried out: the state_dict of the new network, and the measured differences."""
+
+    plan: Plan
+    state: State
+    differences: tuple[Difference, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain data, with the differences."""
+        facts: dict[str, Any] = self.plan.to_dict()
+        measured = {item.claim.output: item for item in self.differences}
+        for output in facts["outputs"]:
+            if found := measured.get(output["output"]):
+                output |= {"difference": found.difference, "magnitude": found.magnitude}
+        return facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,14 @@ class Difference:
         return f"maximum difference {self.difference:.2g}, where the largest value is {self.magnitude:.2g}"
 
 
+def migrate(weights: WeightsFile, old: Graph, new: Graph, options: Options | None = None, seed: int = 0) -> Migration:
+    """Plan a migration, carry it out, and measure what is preserved. Raises SpecError (E704, E706, E707)."""
+    planned = plan(old, new, options)
+    tensors = old_tensors(weights, old)
+    state = migrated_state(planned, new, tensors, seed)
+    return Migration(planned, state, differences(planned, old, new, tensors, state))
+
+
 def old_tensors(weights: WeightsFile, old: Graph) -> dict[str, Tensor]:
     """The weights of the old network in a file, by its keys. Raises SpecError (E704, E706) if they do not fit."""
     weights = weights.fitted(old.state, old.renames)
@@ -67,21 +94,21 @@ def old_tensors(weights: WeightsFile, old: Graph) -> dict[str, Tensor]:
     return {key: tensors[key] if key in tensors else counters[key] for key in old.state}
 
 
-def migrated_state(plan: Plan, new: Graph, tensors: State, seed: int = 0) -> dict[str, Tensor]:
+def migrated_state(planned: Plan, new: Graph, tensors: State, seed: int = 0) -> dict[str, Tensor]:
     """The state_dict of the new network. Fresh tensors are drawn with the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         initial = lower(new).state_dict()
-    state = {tensor.key: _tensor(tensor, tensors, initial[tensor.key]) for tensor in plan.tensors}
+    state = {tensor.key: _tensor(tensor, tensors, initial[tensor.key]) for tensor in planned.tensors}
     return {key: state[key].to(initial[key].dtype) if key in state else initial[key] for key in new.state}
 
 
-def differences(plan: Plan, old: Graph, new: Graph, tensors: State, state: State) -> tuple[Difference, ...]:
+def differences(planned: Plan, old: Graph, new: Graph, tensors: State, state: State) -> tuple[Difference, ...]:
     """Compare both networks in eval mode on random inputs, for every claim.
 
     Raises SpecError (E707) if a tensor that should be preserved differs by more than rounding errors.
     """
-    claims = [claim for claim in plan.claims if claim.new is not None and claim.old is not None]
+    claims = planned.compared
     if not claims:
         return ()
     images = [
@@ -229,12 +256,18 @@ class MigratedWeights(WeightsFile):
 
     in_order = True
 
-    def __init__(self, weights: WeightsFile, state: State, plan: Plan) -> None:
-        self._state = dict(state)
+    def __init__(self, weights: WeightsFile, migration: Migration) -> None:
+        self.migration = migration
+        tensors = migration.plan.tensors
+        fresh = {tensor.key for tensor in tensors if tensor.kind == "fresh" and tensor.initial is None}
+        self._state = {key: tensor for key, tensor in migration.state.items() if key not in fresh}
         table = Table((), {key: tuple(tensor.shape) for key, tensor in self._state.items()})
-        super().__init__(weights.path, f"{weights.name}, migrated from {plan.old}", [table])
-        self.expects, self.plan = weights.expects, plan
-        self.choices = Choices()
+        super().__init__(weights.path, f"{weights.name}, migrated from {migration.plan.old}", [table])
+        self.choices = Choices(fresh=tuple(key for key in migration.state if key in fresh), why_fresh="as planned")
+
+    def renames(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """None: the keys are those of the network."""
+        return {}
 
     def stored(self) -> State:
         """All weights."""

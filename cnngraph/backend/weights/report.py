@@ -163,7 +163,7 @@ def check_shapes(file: WeightsFile, found: Mapping[str, Shape], expected: Mappin
 def renamed_shapes(file: WeightsFile, renames: Mapping[str, str]) -> dict[str, Shape]:
     """The shapes of the weights in a file by their keys in the network."""
     shapes = file.shapes
-    return {new: shapes[old] for new, old in Renames(renames).all(shapes, file.name).items()}
+    return {new: shapes[old] for new, old in Renames(file.renames(renames)).all(shapes, file.name).items()}
 
 
 def compare(file: str, found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> WeightsReport:

@@ -11,6 +11,7 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.key_blocks import KeyBlocks
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
 from cnngraph.cli.published import InitialWeights, choices_options
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 COUNTS = ("weights", "fit", "missing", "other shape", "only in the file")
 MAX_ROWS = 60
-LARGE = 0.5  # a block with more than this fraction of the keys is split into its own blocks
 ENDING = ".safetensors"
 
 
@@ -104,11 +104,11 @@ def by_block(report: WeightsReport, keys: Iterable[str]) -> list[Block]:
 
     Blocks are the top-level modules; one with more than half of the keys is split into its own blocks.
     """
-    split = _large([*keys, *report.unexpected])
+    names = KeyBlocks([*keys, *report.unexpected])
     blocks: dict[str, Block] = {}
 
     def block(key: str) -> Block:
-        name = _block_of(key, split)
+        name = names.of(key)
         return blocks.setdefault(name, Block(name))
 
     for key in keys:
@@ -127,31 +127,6 @@ def by_block(report: WeightsReport, keys: Iterable[str]) -> list[Block]:
     for key in (*report.unexpected, *report.left_out):
         block(key).unexpected += 1
     return list(blocks.values())
-
-
-def _large(keys: list[str]) -> set[str]:
-    """The paths of the blocks to split."""
-    split: set[str] = set()
-    path = ""
-    while True:
-        inside = [key.removeprefix(path).split(".") for key in keys if key.startswith(path)]
-        counts: dict[str, int] = {}
-        for name, *rest in inside:
-            if len(rest) > 1:
-                counts[name] = counts.get(name, 0) + 1
-        name = max(counts, key=counts.__getitem__, default="")
-        if not name or counts[name] <= LARGE * len(keys):
-            return split
-        split.add(path + name)
-        path += f"{name}."
-
-
-def _block_of(key: str, split: set[str]) -> str:
-    parts = key.split(".")
-    length = 1
-    while length < len(parts) - 1 and ".".join(parts[:length]) in split:
-        length += 1
-    return ".".join(parts[:length])
 
 
 def _facts(opened: WeightsFile, report: WeightsReport, graph: Graph, renames: dict[str, str]) -> dict[str, object]:
