@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnngraph.api.compiling import build, check, load, load_weights
     from cnngraph.api.drawing import render
     from cnngraph.api.experiments import experiment
+    from cnngraph.api.migrating import MigrationResult, migrate
     from cnngraph.api.progress import (
         EpochDone,
         Evaluating,
@@ -58,6 +59,7 @@ __all__ = [
     "Graph",
     "Guess",
     "Metrics",
+    "MigrationResult",
     "Node",
     "Note",
     "PackageError",
@@ -76,6 +78,7 @@ __all__ = [
     "experiment",
     "load",
     "load_weights",
+    "migrate",
     "predict",
     "print_progress",
     "render",
@@ -86,6 +89,7 @@ _HOMES = {
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
     "cnngraph.api.drawing": ("render",),
     "cnngraph.api.experiments": ("experiment",),
+    "cnngraph.api.migrating": ("MigrationResult", "migrate"),
     "cnngraph.api.progress": (
         "EpochDone",
         "Evaluating",

@@ -29,8 +29,8 @@ input_channels_option = click.option(
 _classes_option = click.option(
     "--classes",
     metavar="LIST",
-    help="Keep these outputs of the old classifier, counted from 0, as the outputs of the new one: 0,3,7-9. Without it, "
-    "a classifier with another number of outputs is initialised.",
+    help="The outputs of the new classifier are these outputs of the old one, counted from 0: 0,3,7-9. Without it, a "
+    "classifier with another number of outputs is initialised.",
 )
 _old_set_option = click.option(
     "--old-set",

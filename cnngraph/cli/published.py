@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cnngraph.cli.complete import complete_weights
+from cnngraph.cli.complete import complete_networks, complete_weights
+from cnngraph.cli.migrating import MigrationChoices, input_channels_option
+from cnngraph.cli.options import Reading
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
@@ -39,6 +41,15 @@ _leave_option = click.option(
 )
 
 
+_from_option = click.option(
+    "--from",
+    "old",
+    metavar="OLD",
+    shell_complete=complete_networks,
+    help="The weights are those of this network, and are adapted to SPEC as by cnngraph migrate.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class InitialWeights:
     """The values of the options: where weights are, and what may not fit."""
@@ -47,10 +58,25 @@ class InitialWeights:
     partial: bool = False
     fresh: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
+    old: str | None = None
+    input_channels: str = ""
 
-    def open(self, graph: Graph) -> WeightsFile | None:
-        """The opened weights, None for random ones. Raises SpecError (E704, E705)."""
-        return None if self.source is None else self.opened(graph)
+    def open(self, graph: Graph, reading: Reading | None = None) -> WeightsFile | None:
+        """The opened weights, None for random ones; those of `old`, a spec, are migrated. Raises SpecError."""
+        if self.source is None:
+            return None
+        return self.opened(graph) if self.old is None else self.migrated(self.old, graph, reading or Reading())
+
+    def migrated(self, old: str, graph: Graph, reading: Reading) -> WeightsFile:
+        """The weights of another network, adapted to this one."""
+        assert self.source is not None
+        from cnngraph.backend import MigratedWeights, migrate, open_weights
+        from cnngraph.elaborate.bases import base_names
+
+        choices = MigrationChoices(self.input_channels)
+        old_graph = choices.old_graph(old, reading)
+        opened = open_weights(self.source, base_names(old_graph))
+        return MigratedWeights(opened, migrate(opened, old_graph, graph, choices.options(self.fresh)))
 
     def opened(self, graph: Graph) -> WeightsFile:
         """The opened weights of a source."""
@@ -76,21 +102,46 @@ def choices_options(command: Function) -> Function:
 
 
 def weights_options(command: Function) -> Function:
-    """Add --weights, --partial, --fresh and --leave to a command, which receives them as `weights`."""
+    """Add --weights, --from and what may not fit to a command, which receives them as `weights`."""
 
     @functools.wraps(command)
     def call(
-        *, weights: str | None, partial: bool, fresh: tuple[str, ...], leave: tuple[str, ...], **values: Any
+        *,
+        weights: str | None,
+        partial: bool,
+        fresh: tuple[str, ...],
+        leave: tuple[str, ...],
+        old: str | None,
+        input_channels: str | None,
+        **values: Any,
     ) -> Any:
-        if weights is None and (partial or fresh or leave):
-            option = "--partial" if partial else "--fresh" if fresh else "--leave"
-            raise click.BadParameter("it needs --weights", param_hint=option)
-        return command(weights=InitialWeights(weights, partial, fresh, leave), **values)
+        chosen = InitialWeights(weights, partial, fresh, leave, old, input_channels or "")
+        _check_combination(chosen)
+        return command(weights=chosen, **values)
 
     function: Any = call
-    for option in (_leave_option, _fresh_option, _partial_option, _weights_option):
+    options = (_leave_option, _fresh_option, _partial_option, input_channels_option, _from_option, _weights_option)
+    for option in options:  # click lists the last one first
         function = option(function)
     return function  # type: ignore[no-any-return]
+
+
+def _check_combination(weights: InitialWeights) -> None:
+    """Raise click.BadParameter for options that need another one, or exclude each other."""
+    needs_weights = {
+        "--partial": weights.partial,
+        "--fresh": weights.fresh,
+        "--leave": weights.leave,
+        "--from": weights.old,
+    }
+    for option, value in needs_weights.items():
+        if value and weights.source is None:
+            raise click.BadParameter("it needs --weights", param_hint=option)
+    if weights.input_channels and weights.old is None:
+        raise click.BadParameter("it needs --from", param_hint="--input-channels")
+    if weights.old is not None and (weights.partial or weights.leave):
+        option = "--partial" if weights.partial else "--leave"
+        raise click.BadParameter("with --from, every weight that fits is used", param_hint=option)
 
 
 def expectations(opened: WeightsFile, graph: Graph) -> Iterator[str]:

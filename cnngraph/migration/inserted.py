@@ -79,7 +79,7 @@ class _Search:
             if not feeds and all(_can_be_identity(self.graph, node) for node in calls):
                 self.roles[path] = Role("identity", note="starts as the identity")
             else:
-                self.roles[path] = Role("random", note="random; a module at zero follows" if feeds else "random")
+                self.roles[path] = Role("random", note="random: what follows starts at zero" if feeds else "random")
         return Roles(self.roles, self.factors)
 
     def branches(self, node: Node) -> None:

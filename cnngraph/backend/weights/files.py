@@ -81,6 +81,11 @@ class WeightsFile(ABC):
         return self._view
 
     @property
+    def statements(self) -> tuple[str, ...]:
+        """What else to report about the weights."""
+        return ()
+
+    @property
     def found_in(self) -> tuple[str, ...]:
         """The keys of the mappings that contain the weights."""
         return self.view.table.found_in

@@ -265,6 +265,12 @@ class MigratedWeights(WeightsFile):
         super().__init__(weights.path, f"{weights.name}, migrated from {migration.plan.old}", [table])
         self.choices = Choices(fresh=tuple(key for key in migration.state if key in fresh), why_fresh="as planned")
 
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What is preserved, and how far it was measured."""
+        measured = {item.claim: f" ({item})" for item in self.migration.differences}
+        return tuple(f"{claim}{measured.get(claim, '')}" for claim in self.migration.plan.claims)
+
     def renames(self, given: Mapping[str, str]) -> Mapping[str, str]:
         """None: the keys are those of the network."""
         return {}

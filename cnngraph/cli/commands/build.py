@@ -63,7 +63,7 @@ def build(spec: str, output: Path | None, weights: InitialWeights, seed: int, re
 
     from cnngraph.backend import load_weights, lower, smoke_test
 
-    opened = weights.open(graph)
+    opened = weights.open(graph, reading)
     smoke_test.seed(seed)
     with _note_if_slow(f"building and running {count(len(graph.nodes), 'operation')}"):
         model = lower(graph)
@@ -75,7 +75,7 @@ def build(spec: str, output: Path | None, weights: InitialWeights, seed: int, re
             raise Exit(1) from None
     _print(model, graph, result)
     if report and opened:
-        for line in (*str(report).splitlines(), *expectations(opened, graph)):
+        for line in (*str(report).splitlines(), *opened.statements, *expectations(opened, graph)):
             say(line)
     if output is not None:
         _write(output, model, graph)

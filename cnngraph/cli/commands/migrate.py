@@ -32,7 +32,7 @@ STYLES = {"copied": "", "renamed": "cyan", "adapted": "yellow", "fresh": "yellow
 @command(
     (
         "cnngraph migrate old.yaml new.yaml old.safetensors -o new.safetensors",
-        "carry weights over to a changed network",
+        "carry weights over to a new network",
     ),
     ("cnngraph migrate old.yaml new.yaml", "print the plan only"),
     ("cnngraph migrate resnet18 mine.yaml torchvision -o mine.safetensors", "start from published weights"),

@@ -113,7 +113,7 @@ def train(
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
-        weights=_opened(weights, job.graph),
+        weights=_opened(weights, job.graph, reading),
         cores=free_cores(),
         handlers=load_handlers(_handler_names(handlers)),
         log=log,
@@ -127,9 +127,9 @@ def train(
         raise Exit(130)
 
 
-def _opened(weights: InitialWeights, graph: Graph) -> WeightsFile | None:
+def _opened(weights: InitialWeights, graph: Graph, reading: Reading) -> WeightsFile | None:
     """Open the initial weights, and warn if they were trained with other params."""
-    opened = weights.open(graph)
+    opened = weights.open(graph, reading)
     for warning in expectations(opened, graph) if opened else ():
         complain(warning, "warning")
     return opened
