@@ -18,7 +18,7 @@ from cnngraph.migration.modules import Module, modules_of, settings
 
 NORMS = frozenset({"batch_norm"})
 ROUNDS = 3
-MAX_PASSES = 300
+MAX_WORK = 4_000_000  # modules that are given a colour
 MAX_PAIRS = 1_000_000
 MAX_MODULES = 20_000  # of networks that are matched by neighbourhood
 SHAPE_FIELDS = frozenset({"out", "bias"})
@@ -70,86 +70,85 @@ def _refine(
     old: Modules,
     new: Modules,
     found: dict[str, str],
-    exclude: set[str] | None = None,
+    exclude: frozenset[str] | set[str] = frozenset(),
     only: set[tuple[str, str]] | None = None,
 ) -> None:
     """Add the modules whose colours are unique, until there are no more."""
-    for _ in range(MAX_PASSES):
-        taken = set(found.values())
-        free_old = {path for path in old if path not in taken and not (exclude and path in exclude)}
-        free_new = {path for path in new if path not in found and not (exclude and path in exclude)}
-        if not free_old or not free_new:
-            return
-        pairs = _unique_pairs(old, new, found, free_old, free_new)
+    sides = (_Side.of(old, exclude), _Side.of(new, exclude))
+    work = 0
+    while work < MAX_WORK:
+        work += len(old) + len(new)
+        for side, known in zip(sides, (found.values(), found), strict=True):
+            side.anchors = {path: number for number, path in enumerate(known)}
+        pairs = _unique_pairs(*sides)
         if only is not None:
-            pairs = {one: two for one, two in pairs.items() if (two, one) in only}
+            pairs = {path: old_path for path, old_path in pairs.items() if (old_path, path) in only}
         if not pairs:
             return
         found.update(pairs)
 
 
-def _unique_pairs(
-    old: Modules, new: Modules, found: Mapping[str, str], free_old: set[str], free_new: set[str]
-) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    anchors = {path: number for number, path in enumerate(found.values())}
-    colours = [
-        {path: _first(module, anchors.get(path)) for path, module in old.items()},
-        {path: _first(module, anchors.get(found.get(path, ""))) for path, module in new.items()},
-    ]
+@dataclass(slots=True)
+class _Side:
+    """One of the networks: its modules, their first colours, those that may be matched, and those that are."""
+
+    modules: Modules
+    first: dict[str, int]
+    free: set[str]
+    anchors: dict[str, int]
+
+    @classmethod
+    def of(cls, modules: Modules, exclude: frozenset[str] | set[str]) -> _Side:
+        first = {
+            path: hash((settings(module.operation), tuple(module.shapes.items()))) for path, module in modules.items()
+        }
+        return cls(modules, first, set(modules) - exclude, {})
+
+    def start(self) -> dict[str, int]:
+        """The first colours; a module that is matched has one of its own."""
+        own = {path: hash(("matched", number)) for path, number in self.anchors.items() if path in self.modules}
+        return self.first | own
+
+    def next(self, colours: Mapping[str, int]) -> dict[str, int]:
+        """The colours with those of the neighbours; inputs and outputs of the network are colours themselves."""
+        return {
+            path: hash((colours[path], _around(colours, module.before), _around(colours, module.after)))
+            for path, module in self.modules.items()
+        }
+
+    def beside(self, colours: Mapping[str, int], side: str) -> dict[str, int]:
+        """The colours with those of the neighbours on one side, where all are matched: next to an inserted module."""
+        found = {}
+        for path in self.free - self.anchors.keys():
+            around: set[str] = getattr(self.modules[path], side)
+            if around and all(other in self.anchors or other not in self.modules for other in around):
+                found[path] = hash((colours[path], _around(colours, around)))
+        return found
+
+
+def _around(colours: Mapping[str, int], paths: Iterable[str]) -> Hashable:
+    return tuple(sorted(colours.get(path, hash(path)) for path in paths))
+
+
+def _unique_pairs(old: _Side, new: _Side) -> dict[str, str]:
+    """The free modules that have a colour which no other module of their network has, by new path."""
+    starts = colours = (old.start(), new.start())
     for _ in range(ROUNDS):
-        colours = [_next(old, colours[0]), _next(new, colours[1])]
-        theirs, ours = (_by_colour(free, colour) for free, colour in zip((free_old, free_new), colours, strict=True))
-        for colour, paths in ours.items():
-            if len(paths) == 1 and len(theirs.get(colour, ())) == 1:
-                pairs[paths[0]] = theirs[colour][0]
-        if pairs:
+        colours = (old.next(colours[0]), new.next(colours[1]))
+        if pairs := _same_colour(old, new, *colours):
             return pairs
-    firsts = [
-        {path: _first(module, anchors.get(path)) for path, module in old.items()},
-        {path: _first(module, anchors.get(found.get(path, ""))) for path, module in new.items()},
-    ]
     for side in ("before", "after"):
-        theirs, ours = (
-            _by_colour(free, _one_sided(modules, colour, side, known))
-            for free, modules, colour, known in (
-                (free_old, old, firsts[0], anchors.keys()),
-                (free_new, new, firsts[1], found.keys()),
-            )
-        )
-        for colour, paths in ours.items():
-            if len(paths) == 1 and len(theirs.get(colour, ())) == 1:
-                pairs[paths[0]] = theirs[colour][0]
-        if pairs:
-            break
-    return pairs
+        if pairs := _same_colour(old, new, old.beside(starts[0], side), new.beside(starts[1], side)):
+            return pairs
+    return {}
 
 
-def _one_sided(modules: Modules, colours: Mapping[str, int], side: str, known: Iterable[str]) -> dict[str, int]:
-    """The colours with those of the neighbours on one side, where they are all matched: beside an inserted module."""
-    matched, found = set(known), {}
-    for path, module in modules.items():
-        around: set[str] = getattr(module, side)
-        if around and all(each in matched or each not in modules for each in around):
-            found[path] = hash((colours[path], tuple(sorted(colours.get(each, hash(each)) for each in around))))
-    return found
-
-
-def _first(module: Module, anchor: int | None) -> int:
-    if anchor is not None:
-        return hash(("anchor", anchor))
-    return hash((settings(module.operation), tuple(module.shapes.items())))
-
-
-def _next(modules: Modules, colours: Mapping[str, int]) -> dict[str, int]:
-    """The colours with those of the neighbours; inputs and outputs of the network are colours themselves."""
-
-    def around(paths: Iterable[str]) -> Hashable:
-        return tuple(sorted(colours.get(path, hash(path)) for path in paths))
-
-    return {
-        path: hash((colours[path], around(module.before), around(module.after))) for path, module in modules.items()
-    }
+def _same_colour(old: _Side, new: _Side, theirs: Mapping[str, int], ours: Mapping[str, int]) -> dict[str, str]:
+    by_old, by_new = (
+        _by_colour(side.free - side.anchors.keys(), colours) for side, colours in ((old, theirs), (new, ours))
+    )
+    pairs = ((paths, by_old.get(colour, [])) for colour, paths in by_new.items())
+    return {paths[0]: old_paths[0] for paths, old_paths in pairs if len(paths) == len(old_paths) == 1}
 
 
 def _by_colour(paths: Iterable[str], colours: Mapping[str, int]) -> dict[int, list[str]]:

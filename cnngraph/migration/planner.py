@@ -78,7 +78,8 @@ class _Planner:
         self.matches = replace(found, old={path: old for path, old in found.old.items() if path not in chosen})
         self.old_values = OldValues(self.old)
         self.heads = self.changed_heads()
-        self.roles = roles_of(self.new, self.ours, set(self.ours) - set(self.matches.old) - chosen)
+        inserted = set(self.ours) - set(self.matches.old) - chosen - set(found.ambiguous)
+        self.roles = roles_of(self.new, self.ours, inserted)
 
     def run(self) -> Plan:
         """Follow all tensors, and collect the plan."""

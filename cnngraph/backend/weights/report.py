@@ -185,7 +185,10 @@ def refuse_misfit(report: WeightsReport, network: str) -> None:
         return
     message = f"{report.file} does not fit {network}: {report.counted}"
     notes = tuple(f"{kind}: {_some(keys)}" for kind, keys in report.misfits.items())
-    help = "run `cnngraph weights SPEC FILE` to list every key; `--partial` loads those that fit"
+    help = (
+        "run `cnngraph weights SPEC FILE` to list every key; `--partial` loads those that fit, and `--from OLD` adapts "
+        "the weights of another network"
+    )
     if not report.loaded:
         help = "run `cnngraph weights SPEC FILE` to list every key, and the renames that would help"
     elif not (report.missing or report.misshapen):
