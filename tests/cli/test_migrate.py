@@ -28,8 +28,10 @@ nodes:
 """
 NEW = OLD.replace(
     "  pool:",
-    "  more: {nodes: {conv: {op: conv, out: 8, kernel: 3, padding: half}, bn: batch_norm, sum: {op: add, from: [bn, in]}}}"
-    "\n  pool:",
+    """\
+  more:
+    nodes: {conv: {op: conv, out: 8, kernel: 3, padding: half}, bn: batch_norm, sum: {op: add, from: [bn, in]}}
+  pool:""",
 )
 
 

@@ -17,6 +17,7 @@ from tests.library import ROOT
 DOCS = ROOT / "docs"
 PAGES = [
     "guide/how-it-works.md",
+    "guide/change.md",
     "guide/from-pytorch.md",
     "guide/fine-tuning.md",
     "guide/migration.md",
