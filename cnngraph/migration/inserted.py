@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,7 @@ GATES = {"sigmoid": 6.0, "hardsigmoid": 3.0}  # the ops, and the biases at which
 KEEPS_ZERO = HOMOGENEOUS | {"gelu", "silu", "tanh", "relu6", "mish", "elu", "selu", "upsample", "reshape", "permute"}
 AFFINE = frozenset({"conv", "conv_transpose", "linear", "batch_norm"})
 MAX_WALK = 24
+MAX_BRANCH = 5_000  # nodes of a branch
 
 Start = Literal["zero", "gate", "identity", "random"]
 
@@ -87,9 +88,36 @@ class _Search:
         ends = [self.trailing(ref, KEEPS_ZERO) for ref in node.reads]
         if all(path is not None for path in ends):
             return
-        for path in ends:
-            if path is not None:
+        for position, path in enumerate(ends):
+            others = [ref.node for at, ref in enumerate(node.reads) if at != position]
+            if path is not None and self.is_new_branch(node.reads[position].node, others):
                 self.roles[path] = Role("zero", note="0, so that the branch adds nothing")
+
+    def is_new_branch(self, end: int, others: list[int]) -> bool:
+        """Whether a term of a sum consists of new modules only, beside what the other terms contain as well."""
+        starts = self.before(end, 0, through=self.is_passable)
+        kept = {index for index in starts if index < 0 or not self.is_passable(self.graph.nodes[index])}
+        first = min(kept, default=0)
+        beside: set[int] = set()
+        for other in others:
+            beside |= self.before(other, first, through=lambda node: True)
+        return kept <= beside
+
+    def is_passable(self, node: Node) -> bool:
+        """Whether a node is not a module of the old network."""
+        return not _has_weights(node) or owner(node) in self.inserted
+
+    def before(self, end: int, first: int, through: Callable[[Node], bool]) -> set[int]:
+        """The nodes that a node depends on, itself included, back to `first` and to nodes that are not passed."""
+        waiting, seen = [end], set[int]()
+        while waiting and len(seen) < MAX_BRANCH:
+            index = waiting.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            if index >= max(first, 0) and through(self.graph.nodes[index]):
+                waiting += [ref.node for ref in self.graph.nodes[index].reads]
+        return seen
 
     def gate(self, index: int, node: Node) -> None:
         """Open a new gate."""
@@ -202,6 +230,10 @@ class _Search:
         node = self.graph.nodes[index]
         parameters = [self.trailing_parameter(ref) for ref in node.reads] if node.op == "mul" else []
         return any(path in self.roles and self.roles[path].start == "zero" for path in parameters if path)
+
+
+def _has_weights(node: Node) -> bool:
+    return bool(node.parameters or node.buffers)
 
 
 def _can_be_identity(graph: Graph, node: Node) -> bool:

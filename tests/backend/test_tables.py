@@ -144,6 +144,11 @@ def test_a_hostile_number_of_prefixes_is_bounded(state: State) -> None:
 VARIANTS = {
     "another stem": ("params: {classes: 5}\nblocks: {stem: {nodes: {conv: {op: conv, out: 4, kernel: 5}}}}", ["stem"]),
     "a new layer": ("blocks: {body: {nodes: {conv: {op: conv, out: 4, kernel: 3}, more: batch_norm}}}", ["body.more"]),
+    "change": (
+        "change: [{match: stem.conv, kernel: 5}, {match: body.conv, after: {more: {op: conv, out: 4, kernel: 1}}}]",
+        ["body.more", "stem"],
+    ),
+    "a removed layer": ("change: [{match: body.conv, remove: true}]", []),
     "both and other classes": (
         "params: {classes: 2}\nblocks: {body: {nodes: {conv: {op: conv, out: 4, kernel: 3}, more: batch_norm}}}",
         ["body.more", "fc"],

@@ -174,6 +174,13 @@ PAIRS = {
         RESIDUAL.replace(SCALED[:22], "").replace("      sum: {op: add, from: [bn2, in]}\n", SCALED),
         {"copied": 32, "fresh": 6},
     ),
+    "a layer in a residual branch": Pair(
+        RESIDUAL,
+        RESIDUAL.replace("[bn2, in]", "[extra, in]").replace(
+            "      sum:", "      extra: {op: conv, out: $width, kernel: 3, padding: half}\n      sum:"
+        ),
+        {"copied": 32, "fresh": 4},
+    ),
     "deeper": Pair(RESIDUAL, RESIDUAL.replace("repeat: 2", "repeat: 4"), {"copied": 32, "fresh": 24}),
     "inserted in a sequence": Pair(
         PLAIN,

@@ -110,14 +110,18 @@ class WeightsReport:
     @property
     def summary(self) -> str:
         """`net.pth: 120 of 122 weights loaded, fc freshly initialised`."""
-        fresh, not_loaded = self.fresh_layers, len(self.missing) + len(self.misshapen)
+        not_loaded = len(self.missing) + len(self.misshapen)
         facts = [f"{self.file}: {len(self.loaded):,} of {self.expected:,} weights loaded"]
         if not_loaded:
             facts.append(f"{not_loaded:,} {'was' if not_loaded == 1 else 'were'} not and are random")
-        if fresh:
-            more = f" and {len(fresh) - MAX_LAYERS:,} more layers" if len(fresh) > MAX_LAYERS else ""
-            facts.append(f"{', '.join(fresh[:MAX_LAYERS])}{more} freshly initialised")
-        return ", ".join(facts)
+        return ", ".join([*facts, *([self.fresh_summary] if self.fresh else [])])
+
+    @property
+    def fresh_summary(self) -> str:
+        """`fc freshly initialised`, with at most some of the layers."""
+        fresh = self.fresh_layers
+        more = f" and {len(fresh) - MAX_LAYERS:,} more layers" if len(fresh) > MAX_LAYERS else ""
+        return f"{', '.join(fresh[:MAX_LAYERS])}{more} freshly initialised"
 
     def __str__(self) -> str:
         lines = [f"{self.file}: {len(self.loaded):,} of {self.expected:,} weights loaded"]

@@ -220,7 +220,7 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
         yield [(expected, "yellow")]
     facts = report.counted
     if report.fresh:
-        facts += f", {', '.join(report.fresh_layers)} freshly initialised"
+        facts += f", {report.fresh_summary}"
     verdict, style = ("fits", "green") if report.ok else ("does not fit", "red")
     if report.accepted and not report.ok:
         verdict, style = "partly fits", "yellow"
