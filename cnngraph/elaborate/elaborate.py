@@ -119,7 +119,7 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker) -> WalkResult:
     """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
     budget = maker.budget
-    walker = Walker(registry, budget, maker)
+    walker = Walker(registry, budget, maker, spec.networks)
     slot: Slot = []
     last = None
     try:
@@ -138,7 +138,9 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker) -> WalkResult:
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    return WalkResult(env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over)
+    return WalkResult(
+        env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over, walker.nets
+    )
 
 
 def _bind_params(spec: Spec, env: Env) -> None:

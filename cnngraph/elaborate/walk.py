@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Span
@@ -16,6 +16,7 @@ from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
+from cnngraph.elaborate.networks import NetUse, network
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
@@ -26,7 +27,7 @@ from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
@@ -40,6 +41,8 @@ class Walker:
     budget: Budget
     maker: Maker
     orders: Orders = field(init=False)
+    networks: Mapping[Span, Spec] = field(default_factory=dict)  # those that nodes use, by the span of their name
+    nets: list[NetUse] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
     # nodes that only an absent node would read, each with a note about that node
     passed_over: dict[int, str] = field(default_factory=dict)
@@ -224,6 +227,8 @@ class Walker:
             return self.changed(child, reads, env, place, lambda reads: self.share(shared, reads, env, place))
         arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
         arguments.update(overlay)
+        if child.net is not None:
+            return self.use_network(child, arguments, reads, env, place)
         other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
@@ -241,32 +246,38 @@ class Walker:
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
         """Inline `nodes`: a nested scope whose `in` is the input of the node."""
         inputs = {"in": Bound(reads.joined, child.span)}
-        bound = self.scope(scope, child.span, env.inside(inputs), "nodes", None, place, child.flat and not child.repeat)
+        bound = self.scope(scope, child, env.inside(inputs), "nodes", None, place)
         bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
         return bound
 
     def scope(
-        self, scope: ScopeSpec, span: Span, env: Env, kind: str, block: BlockSpec | None, place: Place, flat: bool
+        self,
+        scope: ScopeSpec,
+        child: NodeSpec,
+        env: Env,
+        kind: str,
+        block: str | None,
+        place: Place,
+        value: Callable[[Bound], Tensors | None] = lambda last: last.value,
     ) -> Bound:
-        """A scope's nodes, with a level of names unless it is flat."""
-        start = len(self.maker.nodes)
-        if flat:
+        """A scope's nodes, with a level of names unless it is flat. `value` gives its value from the last node."""
+        start, span = len(self.maker.nodes), child.span
+        if child.flat and child.repeat is None:
             inner: Slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
             stop = len(self.maker.nodes)
-            return Bound(last.value, span, place.level.path, env.names, flat=True, start=start, stop=stop)
+            return Bound(value(last), span, place.level.path, env.names, flat=True, start=start, stop=stop)
         path = place.take()
         slot: Slot = []
         last = self.children(scope, env, Level(path), slot)
-        bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
+        bound = Bound(value(last), span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
             inputs = tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items())
-            value = last.value.refs if last.value else ()
+            refs = bound.value.refs if bound.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
-            name = block.name.text if block else None
             place.slot.append(
-                Scope(path, kind, name, inputs, value, tree, start, bound.stop, span, self.maker.owner(path))
+                Scope(path, kind, block, inputs, refs, tree, start, bound.stop, span, self.maker.owner(path))
             )
         return bound
 
@@ -348,7 +359,8 @@ class Walker:
         if body.repeat is not None:
             bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
-            bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
+            use = replace(child, flat=flat, repeat=None)
+            bound = self.scope(body.nodes, use, env, "block", block.name.text, place)
         else:
             assert body.op is not None
             inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}
@@ -361,6 +373,25 @@ class Walker:
         """The block, or the one by which the file replaces it."""
         name = file.library.replaced.get(block.name.span)
         return (file.library.blocks[name], file.library) if name is not None else (block, library)
+
+    def use_network(
+        self, child: NodeSpec, arguments: dict[str, Argument], reads: Reads, env: Env, place: Place
+    ) -> Bound:
+        """A network as a node, as the rules of `change` leave it."""
+        assert child.net is not None
+        spec = self.networks.get(child.net.span)
+        if spec is None:  # it could not be read
+            raise UnknownError
+
+        def run(use: Use) -> Bound:
+            bound, net = network(self, spec, child, use.arguments, use.reads, env, place)
+            self.nets.append(net)
+            bound.again = lambda reads, place: network(self, spec, child, use.arguments, reads, env, place)[0]
+            return bound
+
+        use = Use(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
+        matches = self.matching(spec.name, child, env, place)
+        return Changed(self, child, env, place, run).apply(matches, use) if matches else run(use)
 
     # -- changes
 
