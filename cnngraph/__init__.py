@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnngraph.api.compiling import build, check, load, load_weights
     from cnngraph.api.drawing import render
     from cnngraph.api.experiments import experiment
+    from cnngraph.api.migrating import MigrationResult, migrate
     from cnngraph.api.progress import (
         EpochDone,
         Evaluating,
@@ -59,6 +60,7 @@ __all__ = [
     "Graph",
     "Guess",
     "Metrics",
+    "MigrationResult",
     "Node",
     "Note",
     "PackageError",
@@ -78,6 +80,7 @@ __all__ = [
     "experiment",
     "load",
     "load_weights",
+    "migrate",
     "predict",
     "print_progress",
     "render",
@@ -89,6 +92,7 @@ _HOMES = {
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
     "cnngraph.api.drawing": ("render",),
     "cnngraph.api.experiments": ("experiment",),
+    "cnngraph.api.migrating": ("MigrationResult", "migrate"),
     "cnngraph.api.progress": (
         "EpochDone",
         "Evaluating",

@@ -16,6 +16,7 @@ STATE = "state.pt"
 TENSORBOARD = "tensorboard"  # a folder
 LOCK = ".lock"  # locked by the process that is training
 ENDING = ".safetensors"  # of weights
+INITIAL = "initial.weights"  # safetensors, if the run was started with the adapted weights of another network
 BEST, LAST = "best", "last"  # the weights of the best epoch, and the latest ones
 
 

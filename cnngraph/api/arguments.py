@@ -56,6 +56,11 @@ def plugin_names(plugins: Plugins) -> tuple[str, ...]:
     return (plugins,) if isinstance(plugins, str) else tuple(plugins)
 
 
+def patterns(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Patterns of paths, which may be a single string."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _value(name: str, value: object) -> Value:
     text = f"{name}={value!r}"
     span = Span(Source("arguments", text), 1, 1, 1, len(text) + 1)

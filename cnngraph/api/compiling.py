@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnngraph.api.arguments import InputShape, Params, Plugins, input_value, overrides, plugin_names, recipe_changes
+from cnngraph.api.arguments import (
+    InputShape,
+    Params,
+    Plugins,
+    input_value,
+    overrides,
+    patterns,
+    plugin_names,
+    recipe_changes,
+)
 from cnngraph.api.results import CheckResult
 from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.elaborate.bases import base_names
@@ -115,19 +125,32 @@ def build(
 
 
 @explained()
-def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) -> WeightsReport:
+def load_weights(
+    model: nn.Module,
+    weights: str | Path,
+    *,
+    strict: bool = True,
+    fresh: str | Iterable[str] = (),
+    leave: str | Iterable[str] = (),
+) -> WeightsReport:
     """Load weights into a network of `build`, and report on every key.
 
-    `weights` is a .safetensors file, or a .pth file (loaded without executing code); `"torchvision"` loads the weights
-    that torchvision publishes, `"torchvision:IMAGENET1K_V1"` those of this name. The renames of the network's spec are
-    applied. A classifier whose number of classes was changed by a param keeps its random weights. If anything else
-    does not fit, SpecError is raised and the model is unchanged; without `strict`, all weights that fit are loaded.
+    `weights` is a .safetensors file, or a .pth file (loaded without executing code; `FILE:NAME` selects one of several
+    sets of weights in it); `"torchvision"` loads the weights that torchvision publishes for the network,
+    `"torchvision:resnet50"` those for another one, and `"torchvision:IMAGENET1K_V1"` those of a version. The renames of
+    the network's spec are applied. A classifier whose number of classes was changed by a param keeps its random
+    weights, and so does what a spec changes in the published network that it extends. If anything else does not fit,
+    SpecError is raised and the model is unchanged; without `strict`, all weights that fit are loaded.
+
+    `fresh` are patterns of weights of the network that keep their initial values, such as `"fc"` or `"layer4.**"`;
+    `leave` are patterns of weights of the file that are ignored.
     """
-    from cnngraph.backend import load_weights, open_weights
+    from cnngraph.backend import Choices, load_weights, open_weights
 
     graph = getattr(model, "graph", None)
     names = base_names(graph) if isinstance(graph, Graph) else [type(model).__name__]
-    return load_weights(model, open_weights(weights, names), strict=strict)
+    choices = Choices(not strict, patterns(fresh), patterns(leave))
+    return load_weights(model, open_weights(weights, names, choices), strict=strict)
 
 
 def graph_of(

@@ -17,6 +17,7 @@ COMMANDS = (  # in the order of the help text
     "ops",
     "build",
     "weights",
+    "migrate",
     "render",
     "train",
     "experiment",

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
-from cnngraph.backend.weights.published import TORCHVISION
+from cnngraph.backend.weights.published import is_published
 from cnngraph.compilation import compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 from cnngraph.document import value_of
@@ -157,7 +157,7 @@ def classifier_from_torchvision(spec: str, weights: str, device: str) -> Classif
     """
     graph, torch_device = _load(spec, {}), choose_device(device)
     names = base_names(graph)
-    _, published = published_weights(names, weights.partition(":")[2])
+    _, published = published_weights(names, weights)
     opened = open_weights(weights, names)
     expected = {name: value for name, value in opened.expects.items() if name in graph.params}
     if expected:
@@ -177,8 +177,3 @@ def _load(spec: str, params: dict[str, Any]) -> Graph:
     span = Span(Source("published weights", " "), 1, 1, 1, 2)
     changes = [Override(name, value_of(value, span)) for name, value in params.items()]
     return network_of(compile_spec(spec, changes), spec)
-
-
-def is_published(weights: str | None) -> bool:
-    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
-    return (weights or "").partition(":")[0] == TORCHVISION

@@ -29,6 +29,7 @@ DOCUMENTS = {
     "list": Document("the bundled networks", "cnngraph list --format json"),
     "blocks": Document("the blocks of libraries, with examples", "cnngraph list --blocks --format json"),
     "weights": Document("which weights of a file fit a network", "cnngraph weights --format json"),
+    "migrate": Document("where the weights of a changed network come from", "cnngraph migrate --format json"),
     "runs": Document("runs with their metrics and recipes", "cnngraph runs --format json"),
     "evaluate": Document("the metrics of a run on a split, class by class", "cnngraph evaluate --format json"),
     "predict": Document("the most probable classes of images", "cnngraph predict --format json"),

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnngraph.backend import WeightsFile, WeightsReport
+from torch import nn
+
+from cnngraph import run_files
+from cnngraph.backend import Choices, MigratedWeights, WeightsFile, WeightsReport, save_weights
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
@@ -65,19 +68,43 @@ def initial_weights_of(run: ResumedRun) -> WeightsFile | None:
             f"the run in {run.folder.path} has no checkpoint, and its initial weights are missing or changed: {path}"
         )
         raise SpecError.of("E631", message, help="start a new run without `--resume`")
-    return read_weights(path, origin["file"])
+    file = read_weights(path, origin["file"])
+    options = origin.get("options") or {}
+    file.selected = options.get("selected", "")
+    file.choices = Choices(
+        options.get("partial", False), tuple(options.get("fresh", ())), tuple(options.get("leave", ()))
+    )
+    return file
 
 
-def weights_origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
-    """A record of a run's initial weights, for its folder; None for random ones."""
+def weights_origin(
+    weights: WeightsFile | None, report: WeightsReport | None, folder: RunFolder, model: nn.Module
+) -> dict[str, Any] | None:
+    """A record of a run's initial weights, for its folder; None for random ones.
+
+    The adapted weights of another network are written into the folder, with all others.
+    """
     if weights is None or report is None:
         return None
+    path = weights.path.resolve()
+    if isinstance(weights, MigratedWeights):
+        path = (folder.path / run_files.INITIAL).resolve()
+        if not folder.writes:
+            return None
+        save_weights(model, path)
+        weights = read_weights(path, weights.name)
     return {
         "file": weights.name,
-        "path": str(weights.path.resolve()),
-        "sha256": _digest(weights.path),
+        "path": str(path),
+        "sha256": _digest(path),
         "loaded": len(report.loaded),
         "fresh": report.fresh_layers,
+        "options": {
+            "selected": weights.selected,
+            "partial": weights.choices.partial,
+            "fresh": weights.choices.fresh,
+            "leave": weights.choices.leave,
+        },
     }
 
 

@@ -106,7 +106,8 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
             state = resumed.state if resumed else None
             threads = set_threads(request.cores, state.get("threads") if state else None)
             with reporting_failures(folder):
-                sha256 = setup.write_documents(resumed, folder, recipe, splits, root, weights_origin(weights, report))
+                origin = weights_origin(weights, report, folder, model)
+                sha256 = setup.write_documents(resumed, folder, recipe, splits, root, origin)
                 shown.begin(setup.facts(recipe, splits, threads, folder, state["done"] if state else 0))
                 result = train(setup.job(model, recipe, splits, folder, sha256), state)
                 setup.save_broken(splits, folder)
@@ -185,8 +186,8 @@ class RunSetup:
         model = self.tools.build(self.request.graph)
         if weights and report:
             load_weights(model, weights)
-            fresh = f", {', '.join(report.fresh_layers)} freshly initialised" if report.fresh else ""
-            self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights loaded{fresh}")
+            for line in (report.summary, *weights.statements):
+                self.reporter.note(line)
         return model
 
     def folder(self, resumed: ResumedRun | None, locks: ExitStack) -> RunFolder:

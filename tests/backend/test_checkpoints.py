@@ -131,7 +131,7 @@ REJECTED: dict[str, tuple[Callable[[], object], str, str]] = {
     "two_tables": (
         lambda: {"generator": {"w": torch.zeros(2, 2)}, "critic": {"w": torch.zeros(2, 2), "b": torch.zeros(2)}},
         "contains several sets of weights: 'generator' (1 tensors), 'critic' (2 tensors)",
-        "['generator']",
+        "refused.pth:generator",
     ),
     "sparse": (lambda: {"w": torch.eye(3).to_sparse()}, "`w` in refused.pth cannot be a weight", "dense"),
     "compressed": (lambda: {"w": torch.eye(3).to_sparse_csr()}, "is a sparse tensor", "dense"),
@@ -191,7 +191,7 @@ def test_other_formats_are_named(start: bytes, what: str, spec: Path) -> None:
 
 def changed(state: State, how: str) -> State:
     change: Callable[[str], str] = {
-        "prefix": lambda key: f"backbone.{key}",
+        "prefix": lambda key: f"trunk.{key}",
         "one_layer": lambda key: key.replace("conv.", "stem.convolution."),
         "all_layers": lambda key: key.replace("conv.", "all.0.").replace("bn.", "all.1.").replace("fc.", "head."),
     }[how]  # fmt: skip

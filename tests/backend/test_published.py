@@ -15,6 +15,7 @@ import cnngraph
 from cnngraph import Graph, SpecError
 from cnngraph.backend import WeightsFile, check_weights, open_weights
 from cnngraph.backend.weights import published
+from cnngraph.backend.weights.tables import Table
 from cnngraph.elaborate.bases import base_names
 from tests.library import network
 
@@ -104,7 +105,10 @@ def test_a_failed_download_explains_a_manual_download(file: Path, hub: Path) -> 
     ("choice", "name", "message"),
     [
         ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `resnet18`\?"),
-        ("torchvision", "mine", r"torchvision has no network `mine`\n  help: use a torchvision network, or a spec"),
+        ("torchvision", "mine", r"torchvision has no network `mine`\n  help: name one of its networks, as in"),
+        ("torchvision:resnet18:V7", "mine", "no weights `V7` for `resnet18`"),
+        ("torchvision:resnet5O", "resnet18", r"no weights `resnet5O` for `resnet18`\n.*did you mean `resnet50`\?"),
+        ("torchvision:resnet18:V7:x", "mine", "has too many parts"),
         (
             "torchvision:V7",
             "resnet18",
@@ -156,14 +160,9 @@ class Shapes(WeightsFile):
     """A weights file that has shapes but no tensors."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        super().__init__(Path("shapes"), "shapes", shapes)
-        self._shapes = shapes
+        super().__init__(Path("shapes"), "shapes", [Table((), shapes)])
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return self._shapes
-
-    def tensors(self) -> dict[str, Tensor]:
+    def stored(self) -> dict[str, Tensor]:
         raise NotImplementedError
 
 

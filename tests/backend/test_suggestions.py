@@ -76,8 +76,8 @@ def in_blocks(key: str) -> str:
 @pytest.mark.parametrize(
     ("name", "renames"),
     [
-        (lambda key: f"model.{key}", {"model.**": "**"}),
-        (all_but_fc("backbone."), {"backbone.**": "**"}),
+        (lambda key: f"trunk.{key}", {"trunk.**": "**"}),
+        (all_but_fc("tower."), {"tower.**": "**"}),
         (lambda key: key.replace("fc.", "head.linear."), {"head.linear.**": "fc.**"}),
         (lambda key: all_but_fc("body.")(key).replace("fc.", "head."), {"body.**": "**", "head.**": "fc.**"}),
         (in_blocks, {"blocks.**": "layer.**", "last.block*.**": "last.stage*.**"}),
@@ -116,19 +116,19 @@ def test_unrelated_names_are_matched_by_order(graph: Graph, tmp_path: Path) -> N
 
 def test_renames_of_the_spec_are_kept(save: Save) -> None:
     graph = graph_of(SPEC + '\n    weights: {renames: {"classifier.*": "fc.*"}}')
-    names = all_but_fc("model.")
+    names = all_but_fc("trunk.")
     found = suggest_renames(
         read_weights(save(renamed(graph, lambda key: names(key).replace("fc.", "classifier.")))), graph
     )
     assert found
-    assert found[0] == {"model.**": "**", "classifier.*": "fc.*"}
+    assert found[0] == {"trunk.**": "**", "classifier.*": "fc.*"}
 
 
 def test_a_useless_rename_of_the_spec_is_replaced(save: Save) -> None:
-    graph = graph_of(SPEC + '\n    weights: {renames: {"model.**": "nowhere.**"}}')
-    found = suggest_renames(read_weights(save(renamed(graph, lambda key: f"model.{key}"))), graph)
+    graph = graph_of(SPEC + '\n    weights: {renames: {"trunk.**": "nowhere.**"}}')
+    found = suggest_renames(read_weights(save(renamed(graph, lambda key: f"trunk.{key}"))), graph)
     assert found
-    assert (found[0], found[1].ok) == ({"model.**": "**"}, True)
+    assert (found[0], found[1].ok) == ({"trunk.**": "**"}, True)
 
 
 def test_with_a_classifier_of_another_size(tmp_path: Path, save: Save) -> None:
@@ -136,10 +136,10 @@ def test_with_a_classifier_of_another_size(tmp_path: Path, save: Save) -> None:
         "cnngraph: 1\ninput: [3, 8, 8]\nparams: {classes: 10}\n"
         "nodes: {body: {op: conv, out: 8, kernel: 3}, pool: global_avg_pool, fc: {op: linear, out: $classes}}"
     )
-    file = read_weights(save(renamed(cnngraph.load(tmp_path / "net.yaml"), lambda key: f"net.{key}")))
+    file = read_weights(save(renamed(cnngraph.load(tmp_path / "net.yaml"), lambda key: f"trunk.{key}")))
     found = suggest_renames(file, cnngraph.load(tmp_path / "net.yaml", classes=3))
     assert found
-    assert (found[0], found[1].ok, found[1].fresh_layers) == ({"net.**": "**"}, True, ["fc"])
+    assert (found[0], found[1].ok, found[1].fresh_layers) == ({"trunk.**": "**"}, True, ["fc"])
 
 
 def test_accidental_matches_are_not_suggested(graph: Graph, save: Save) -> None:
@@ -148,23 +148,23 @@ def test_accidental_matches_are_not_suggested(graph: Graph, save: Save) -> None:
 
 
 def test_a_partly_matching_module_is_not_renamed(graph: Graph, save: Save) -> None:
-    weights = renamed(graph, all_but_fc("model."))
-    weights["model.layer.0.extra.weight"] = torch.zeros(3)
+    weights = renamed(graph, all_but_fc("trunk."))
+    weights["trunk.layer.0.extra.weight"] = torch.zeros(3)
     found = suggest_renames(read_weights(save(weights)), graph)
     assert found
-    assert "model.**" not in found[0]
-    assert not any("model.layer.**" in rename for rename in found[0])
-    assert found[1].unexpected == ("model.layer.0.extra.weight",)
+    assert "trunk.**" not in found[0]
+    assert not any("trunk.layer.**" in rename for rename in found[0])
+    assert found[1].unexpected == ("trunk.layer.0.extra.weight",)
 
 
 def test_the_search_is_bounded(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suggestions, "MAX_KEYS", 5)
-    assert suggest_renames(read_weights(save(renamed(graph, lambda key: f"model.{key}"))), graph) is None
+    assert suggest_renames(read_weights(save(renamed(graph, lambda key: f"trunk.{key}"))), graph) is None
     monkeypatch.undo()
     many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}
     start = time.perf_counter()
     assert suggest_renames(read_weights(save(many)), graph) is None
     assert time.perf_counter() - start < 20
     for key in ("a*b.weight", f"{'x' * 2000}.weight", f"{'x.' * 100}weight"):
-        weights = {**renamed(graph, lambda key: f"model.{key}"), key: torch.zeros(1)}
+        weights = {**renamed(graph, lambda key: f"trunk.{key}"), key: torch.zeros(1)}
         assert suggest_renames(read_weights(save(weights)), graph) is None

@@ -62,19 +62,40 @@ def test_weights_that_fit(cli: Cli, one: str) -> None:
     assert torch.equal(load_file("one.safetensors")["conv.weight"], load_file("two.safetensors")["conv.weight"])
 
 
-def test_every_key_that_does_not_fit_is_printed(cli: Cli, one: str, folder: Path) -> None:
+def test_weights_that_do_not_fit_are_an_error_unless_partial(cli: Cli, one: str, folder: Path) -> None:
     state = {"conv.weight": torch.zeros(4, 3, 3, 3), "head.1.bias": torch.zeros(7), "fc.weight": torch.zeros(2, 2)}
     save_file(state, "theirs.safetensors")
-    ran = cli("build", one, "--weights", "theirs.safetensors", "-o", "one.safetensors")
-    assert ran.code == 1
+    command = ("build", one, "--weights", "theirs.safetensors", "-o", "one.safetensors")
+    ran = cli(*command)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(
+        "error[E706]: theirs.safetensors does not fit one: 1 of 4 weights, 2 missing, 1 with a different shape, 1 only "
+    )
+    assert "--partial" in ran.err
+    assert not (folder / "one.safetensors").exists()
+    ran = cli(*command, "--partial")
+    assert (ran.code, ran.err) == (0, "")
     assert ran.out.endswith(
         "theirs.safetensors: 1 of 4 weights loaded\n"
-        "  missing in the file     conv.bias\n"
-        "  missing in the file     head.1.weight\n"
-        "  with a different shape  head.1.bias: 7 in the file, 10 in the network\n"
-        "  only in the file        fc.weight\n"
+        "2 missing in the file:\n  conv.bias\n  head.1.weight\n"
+        "1 with a different shape:\n  head.1.bias: 7 in the file, 10 in the network\n"
+        "1 only in the file:\n  fc.weight\n"
+        "wrote one.safetensors\n"
     )
-    assert not (folder / "one.safetensors").exists()
+    assert not load_file("one.safetensors")["conv.weight"].any()
+    ran = cli(*command, "--fresh", "head.**", "--fresh", "conv.bias", "--leave", "fc")
+    assert (ran.code, ran.err) == (0, "")
+    assert "\n3 initialised, as chosen by --fresh:\n  conv.bias: 4\n  head.1.weight: 10×256\n" in ran.out
+    ran = cli(*command, "--fresh", "haed")
+    assert ran.err == "error[E706]: `--fresh haed` matches no weight of the network\n  help: did you mean `head`?\n"
+
+
+def test_with_partial_at_least_one_weight_must_fit(cli: Cli, one: str) -> None:
+    save_file({"other.weight": torch.zeros(4, 3)}, "theirs.safetensors")
+    ran = cli("build", one, "--weights", "theirs.safetensors", "--partial")
+    assert ran.code == 1
+    assert ran.err.startswith("error[E706]: theirs.safetensors does not fit one: 0 of 4 weights")
+    assert cli("build", one, "--partial").code == 2
 
 
 def test_file_that_is_not_a_weights_file(cli: Cli, one: str, folder: Path) -> None:

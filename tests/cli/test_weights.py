@@ -70,10 +70,10 @@ def test_no_module_is_built(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> None:
-    save_file({f"backbone.{key}": tensor for key, tensor in weights().items()}, "theirs.safetensors")
+    save_file({f"trunk.{key}": tensor for key, tensor in weights().items()}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert ran.code == 1
-    paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
+    paste = 'weights:\n  renames:\n    "trunk.**": "**"\n'
     assert f"\nWith these lines in the spec, all weights fit (4 of 4 weights):\n{paste}\n" in ran.out
     assert "\ntheirs.safetensors does not fit one: " in ran.out
     (folder / "one.yaml").write_text(ONE + paste)
@@ -82,9 +82,9 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
 
 def test_renames_for_a_bundled_network_extend_it(cli: Cli, folder: Path) -> None:
     state = cnngraph.load("googlenet_mnist").state
-    save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
+    save_file({f"trunk.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
     ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
-    paste = 'cnngraph: 1\nextends: googlenet_mnist\nweights:\n  renames:\n    "backbone.**": "**"\n'
+    paste = 'cnngraph: 1\nextends: googlenet_mnist\nweights:\n  renames:\n    "trunk.**": "**"\n'
     assert f"\nWith these lines in a new spec, all weights fit (34 of 34 weights):\n{paste}" in ran.out
     (folder / "own.yaml").write_text(paste)
     assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
@@ -102,7 +102,10 @@ def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> No
     assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 freshly initialised\n")
     ran = cli("build", "one.yaml", "--weights", "theirs.safetensors", "--set", "classes=3", "-o", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
-    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  freshly initialised     head.1.weight: 10×256 in " in ran.out
+    assert (
+        "\ntheirs.safetensors: 2 of 4 weights loaded\n2 initialised, because the number of outputs differs:\n"
+        in ran.out
+    )
     ours = load_file("ours.safetensors")
     assert ours["head.1.weight"].shape == (3, 256)
     assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
@@ -111,7 +114,7 @@ def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> No
 
 
 def test_json(cli: Cli, one: str, folder: Path) -> None:
-    theirs = {f"net.{key}": tensor for key, tensor in weights(out=6).items()}
+    theirs = {f"trunk.{key}": tensor for key, tensor in weights(out=6).items()}
     save_file(theirs, "theirs.safetensors")
     (folder / "extended.yaml").write_text(EXTENDED)
     ran = cli("weights", "extended.yaml", "theirs.safetensors", "--format", "json")
@@ -131,9 +134,9 @@ def test_json(cli: Cli, one: str, folder: Path) -> None:
         "blocks": [
             {"name": "conv", "weights": 2, "fit": 0, "missing": 2, "misshapen": 0, "unexpected": 0},
             {"name": "head", "weights": 2, "fit": 0, "missing": 2, "misshapen": 0, "unexpected": 0},
-            {"name": "net", "weights": 0, "fit": 0, "missing": 0, "misshapen": 0, "unexpected": 4},
+            {"name": "trunk", "weights": 0, "fit": 0, "missing": 0, "misshapen": 0, "unexpected": 4},
         ],
-        "suggested_renames": {"net.**": "**"},
+        "suggested_renames": {"trunk.**": "**"},
     } | {"unexpected": facts["unexpected"]}
     assert sorted(facts["unexpected"]) == sorted(theirs)
 
@@ -243,7 +246,10 @@ def test_build_with_published_weights(cli: Cli, squeezenet: str) -> None:
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)
     assert (ran.code, ran.err) == (0, "")
-    assert ": 50 of 52 weights loaded\n  freshly initialised     classifier.1.weight: 1000×512×1×1 in the" in ran.out
+    assert (
+        ": 50 of 52 weights loaded\n2 initialised, because the number of outputs differs:\n  classifier.1.weight: 1000"
+        in ran.out
+    )
     assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
 
 

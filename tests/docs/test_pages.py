@@ -20,6 +20,7 @@ PAGES = [
     "guide/change.md",
     "guide/from-pytorch.md",
     "guide/fine-tuning.md",
+    "guide/migration.md",
     "guide/plugins.md",
     "python.md",
 ]

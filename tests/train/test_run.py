@@ -189,7 +189,9 @@ def test_initial_weights_of_a_run(graph: Graph, tmp_path: Path) -> None:
     facts = json.loads((folder / "environment.json").read_text())["weights"]
     digest = hashlib.sha256((tmp_path / "begin.safetensors").read_bytes()).hexdigest()
     path = str(tmp_path / "begin.safetensors")
-    assert facts == {"file": weights.name, "path": path, "sha256": digest, "loaded": 4, "fresh": []}
+    options = {"selected": "", "partial": False, "fresh": [], "leave": []}
+    expected = {"file": weights.name, "path": path, "sha256": digest, "loaded": 4, "fresh": [], "options": options}
+    assert facts == expected
     (tmp_path / "begin.safetensors").unlink()
     further = train_few(graph, replace(still, epochs=2), spec_text=SPEC, resume=True)
     ended = read_file_weights(further.folder / "last.safetensors")

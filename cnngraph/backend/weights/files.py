@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
@@ -14,13 +17,12 @@ from torch import Tensor
 from cnngraph import run_files
 from cnngraph.atomic_files import readable
 from cnngraph.backend.weights.checksum import checksum_fits
-from cnngraph.backend.weights.pickles import not_plain, unpickled, unwrapped
+from cnngraph.backend.weights.pickles import not_plain, tables_in, unpickled, usual_table
+from cnngraph.backend.weights.tables import Shape, Table, View, choose, plain_view, several_sets
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
 
 SAFETENSORS = ".safetensors"
-PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile
-BOOKKEEPING = ("n_averaged", "total_ops", "total_params")  # counters of torch's AveragedModel and of thop, not weights
 OTHER_FORMATS = {  # the first bytes of files that are mistaken for weights
     b"\x89HDF": "an HDF5 file, as written by Keras",
     b"GGUF": "a GGUF file",
@@ -38,65 +40,116 @@ TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
 PYTORCH = (b"PK\x03\x04", b"\x80")  # the first bytes of files of torch.save: a zip archive, or a pickle
 MAX_HEADER = 100_000_000  # bytes, the limit of safetensors itself
 
-Shape = tuple[int, ...]
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person allows not to fit, with patterns of paths as in `init`.
+
+    With `partial` everything may be missing. Weights of the network that match `fresh` keep their initial values, and
+    weights of the file that match `leave` are ignored.
+    """
+
+    partial: bool = False
+    fresh: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+    why_fresh: str = "as chosen by --fresh"
 
 
 class WeightsFile(ABC):
     """Weights by key, whose shapes are known before any weight is read.
 
-    `name` is the name of the file in messages. `found_in` are the keys of the wrappers that contain the weights, and
-    `prefix` is a prefix that all keys had; the keys have neither. `expects` are params that the network should have.
+    `name` is the name of the file in messages, and `expects` are params that the network should have. A file can have
+    several sets of weights: `view` is the one that is read, and `others` are those that would fit as well.
     """
 
     in_order = False  # whether the keys are in the order of the modules that they were saved from
-    found_in: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, name: str, keys: Iterable[str]) -> None:
-        self.path, self.name = path, name
+    def __init__(self, path: Path, name: str, tables: Sequence[Table], usual: int | None = 0) -> None:
+        self.path, self.name, self.tables = path, name, tuple(tables)
         self.expects: dict[str, object] = {}
-        keys = list(keys)
-        if not keys:
-            raise SpecError.of("E704", f"{name} contains no weights")
-        self.prefix = _common_prefix([key for key in keys if not is_bookkeeping(key)] or keys)
+        self.choices = Choices()
+        self.selected = ""
+        self.others: tuple[View, ...] = ()
+        self._is_fitted = False
+        self._view = None if usual is None else plain_view(self.tables[usual])
 
     @property
-    @abstractmethod
+    def view(self) -> View:
+        """The set of weights that is read. Raises SpecError (E704) if there are several and none was chosen."""
+        if self._view is None:
+            raise several_sets(self.tables, self.name)
+        return self._view
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What else to report about the weights."""
+        return ()
+
+    @property
+    def found_in(self) -> tuple[str, ...]:
+        """The keys of the mappings that contain the weights."""
+        return self.view.table.found_in
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of keys in the file that is left out."""
+        return self.view.prefix
+
+    @property
     def shapes(self) -> dict[str, Shape]:
         """The shapes of all weights."""
+        return self.view.shapes
 
-    @abstractmethod
+    def fitted(self, expected: Mapping[str, Shape], renames: Mapping[str, str]) -> Self:
+        """This file with the set of weights and the prefix that fit a network best. Raises SpecError (E704)."""
+        if self._is_fitted:
+            return self
+        rules = self.renames(renames)
+        view, others = choose(self.tables, self._view, expected, rules, self.name, self.selected)
+        chosen = copy(self)
+        chosen._view, chosen.others, chosen._is_fitted = view, others, True
+        chosen.check()
+        return chosen
+
     def tensors(self) -> dict[str, Tensor]:
         """All weights. Raises SpecError (E704) if they cannot be read."""
+        return {self.view.bare(key): tensor for key, tensor in self.stored().items()}
 
-    def _bare(self, key: str) -> str:
-        return key.removeprefix(self.prefix)
+    def renames(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """The renames that apply to the file, of those of a spec."""
+        return given
+
+    def check(self) -> None:  # noqa: B027  # safetensors are checked when they are opened
+        """Raise SpecError (E704) for a tensor that cannot be a weight."""
+
+    @abstractmethod
+    def stored(self) -> Mapping[str, Tensor]:
+        """All weights by their keys in the file. Raises SpecError (E704) if they cannot be read."""
 
 
 class Safetensors(WeightsFile):
     """A safetensors file, which has the shapes in its header."""
 
     def __init__(self, path: Path, name: str) -> None:
-        self._shapes: dict[str, Shape] = {}
+        shapes: dict[str, Shape] = {}
         with readable(path) as plain, safe_open(plain, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118
                 tensor = file.get_slice(key)
                 if not PLAIN.fullmatch(tensor.get_dtype()):
                     raise _no_weight(key, name, f"a tensor of {tensor.get_dtype()}")
-                self._shapes[key] = tuple(tensor.get_shape())
-        super().__init__(path, name, self._shapes)
+                shapes[key] = tuple(tensor.get_shape())
+        if not shapes:
+            raise SpecError.of("E704", f"{name} contains no weights")
+        super().__init__(path, name, [Table((), shapes)])
 
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """The shapes of all weights."""
-        return {self._bare(key): shape for key, shape in self._shapes.items()}
-
-    def tensors(self) -> dict[str, Tensor]:
+    def stored(self) -> Mapping[str, Tensor]:
         """All weights."""
         try:
             if checksum_fits(self.path) is False:  # cnngraph writes one into every file, other tools do not
                 raise SpecError.of("E704", f"{self.name} is damaged: its content does not match its checksum")
             with readable(self.path) as plain:
-                return {self._bare(key): tensor for key, tensor in load_file(plain).items()}
+                tensors: dict[str, Tensor] = load_file(plain)
+                return tensors
         except (OSError, ValueError, SafetensorError) as error:
             raise SpecError.of("E704", f"cannot read {self.name}: {error}") from None
 
@@ -107,26 +160,44 @@ class Pickle(WeightsFile):
     in_order = True
 
     def __init__(self, path: Path, name: str) -> None:
-        self._tensors, self.found_in = unwrapped(unpickled(path, name), name)
-        super().__init__(path, name, self._tensors)
-        for key, tensor in self._tensors.items():
+        self._tensors = tables_in(unpickled(path, name), name)
+        tables = [
+            Table(found_in, {key: () if tensor.is_nested else tuple(tensor.shape) for key, tensor in weights.items()})
+            for found_in, weights in self._tensors.items()
+        ]
+        usual = usual_table(self._tensors)
+        super().__init__(path, name, tables, None if usual is None else list(self._tensors).index(usual))
+        if len(tables) == 1:
+            self.check()
+
+    def check(self) -> None:
+        """Raise SpecError (E704) for a tensor that cannot be a weight."""
+        for key, tensor in self.stored().items():
             if what := not_plain(tensor):
-                raise _no_weight(key, name, what)
+                raise _no_weight(key, self.name, what)
 
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """The shapes of all weights."""
-        return {self._bare(key): tuple(tensor.shape) for key, tensor in self._tensors.items()}
-
-    def tensors(self) -> dict[str, Tensor]:
+    def stored(self) -> Mapping[str, Tensor]:
         """All weights."""
-        return {self._bare(key): tensor for key, tensor in self._tensors.items()}
+        return self._tensors[self.view.table.found_in]
 
 
 def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
-    """Open a weights file. Raises SpecError (E704) if it is not one."""
-    path = Path(path)
-    name = name or str(path)
+    """Open a weights file; `FILE:NAME` selects one of several sets of weights in it. Raises SpecError (E704)."""
+    path, selected = _selection(str(path))
+    file = _opened(path, name or str(path))
+    file.selected = selected
+    return file
+
+
+def _selection(path: str) -> tuple[Path, str]:
+    """The file, and the name of the weights in it, of `FILE:NAME`."""
+    start, _, selected = path.rpartition(":")
+    if start and selected and not Path(path).exists() and Path(start).is_file():
+        return Path(start), selected
+    return Path(path), ""
+
+
+def _opened(path: Path, name: str) -> WeightsFile:
     if trained := next(
         (file for name in (run_files.BEST, run_files.LAST) if (file := run_files.weights_file(path, name)).is_file()),
         None,
@@ -143,11 +214,6 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SpecError.of("E704", f"cannot read {name}: {reason}") from None
-
-
-def is_bookkeeping(key: str) -> bool:
-    """Whether a key is a counter that a tool stored among the weights."""
-    return key.rpartition(".")[2] in BOOKKEEPING
 
 
 def _is_safetensors(path: Path, name: str) -> bool:
@@ -174,13 +240,3 @@ def _no_weight(key: str, name: str, what: str) -> SpecError:
     return SpecError.of(
         "E704", f"`{key}` in {name} cannot be a weight: it is {what}", help="save it as an ordinary dense tensor"
     )
-
-
-def _common_prefix(keys: list[str]) -> str:
-    """The longest common prefix of all keys that consists of prefixes added by wrappers."""
-    prefix = ""
-    while True:
-        more = next((known for known in PREFIXES if all(key.startswith(prefix + known) for key in keys)), None)
-        if more is None:
-            return prefix
-        prefix += more

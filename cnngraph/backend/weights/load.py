@@ -13,7 +13,7 @@ from cnngraph.atomic_files import write
 from cnngraph.backend.weights.checksum import with_checksum
 from cnngraph.backend.weights.files import WeightsFile, read_weights
 from cnngraph.backend.weights.renames import Renames
-from cnngraph.backend.weights.report import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
+from cnngraph.backend.weights.report import WeightsReport, check_shapes, check_weights, refuse_misfit, renamed_shapes
 from cnngraph.graph.graph import Graph
 
 
@@ -35,10 +35,12 @@ def load_weights(
     graph = getattr(model, "graph", None)
     if isinstance(graph, Graph):
         renames = graph.renames if renames is None else renames
+        file = file.fitted(graph.state, renames)
         report = check_weights(file, graph, renames)
     else:
         shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
-        report = compare(file.name, renamed_shapes(file, renames or {}), shapes)
+        file = file.fitted(shapes, renames or {})
+        report = check_shapes(file, renamed_shapes(file, renames or {}), shapes)
     if strict:
         refuse_misfit(report, graph.name if isinstance(graph, Graph) else type(model).__name__)
     on_meta = any(tensor.is_meta for tensor in state.values())
@@ -52,7 +54,7 @@ def load_weights(
 def renamed_tensors(file: WeightsFile, renames: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, Tensor]:
     """Weights of the file by their keys in the network."""
     tensors = file.tensors()
-    old = Renames(renames).all(tensors, file.name)
+    old = Renames(file.renames(renames)).all(tensors, file.name)
     return {key: tensors[old[key]] for key in keys}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -23,9 +23,9 @@ WRAPPERS = (  # keys under which training scripts store the weights, most likely
     "net",
     "network",
     "module",
-    "params_ema",
     "params",
     "weights",
+    "params_ema",
     "state_dict_ema",
     "model_ema",
     "ema_state_dict",
@@ -33,6 +33,8 @@ WRAPPERS = (  # keys under which training scripts store the weights, most likely
 )
 NOT_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
 MAX_WRAPPERS = 8  # nesting depth
+MAX_TABLES = 64
+MAX_VALUES = 1_000_000  # of all mappings of a file
 MAX_CLASSES = 64  # of skipped objects
 UNKNOWN_GLOBAL = re.compile(r"Unsupported global: GLOBAL (\S+) was not an allowed global")
 NUMPY_ARRAY = re.compile(r"numpy\.(_?core)\.multiarray\._reconstruct")
@@ -65,49 +67,51 @@ def unpickled(path: Path, name: str) -> Mapping[Any, Any]:
     raise SpecError.of("E704", f"{name} contains no weights, only {_kind(content)}")
 
 
-def unwrapped(content: Mapping[Any, Any], name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The weights of a checkpoint, and the keys of the mappings that contain them.
+def tables_in(content: Mapping[Any, Any], name: str) -> dict[tuple[str, ...], dict[str, Tensor]]:
+    """The mappings of a checkpoint that contain weights, by the keys of the mappings around them.
 
-    Raises SpecError (E704) if there are no weights, or several mappings with weights.
+    Numbers are not weights: a mapping with nothing else counts only if it is the whole file. Raises SpecError (E704) if
+    there are no weights.
     """
-    found_in: tuple[str, ...] = ()
-    mapping: Mapping[Any, Any] = content
-    while len(found_in) < MAX_WRAPPERS:  # a mapping may contain itself
-        key = _wrapper(mapping, name)
-        if key is None:
-            break
-        mapping, found_in = mapping[key], (*found_in, str(key))
-    weights = {str(key): value for key, value in mapping.items() if isinstance(value, Tensor)}
-    if not weights:
+    found = {path: weights for path, weights in _tables(content) if any(value.dim() for value in weights.values())}
+    if not found:
+        found = {(): {str(key): value for key, value in content.items() if isinstance(value, Tensor)}}
+    if not any(found.values()):
         raise _no_weights(content, name)
-    return weights, found_in
+    return found
 
 
-def _wrapper(mapping: Mapping[Any, Any], name: str) -> Any:
-    """The key of the inner mapping with the weights, or None if this mapping has them."""
-    known = next((key for key in WRAPPERS if isinstance(mapping.get(key), Mapping)), None)
-    if known is not None:
-        return known
-    if any(isinstance(value, Tensor) and value.dim() > 0 for value in mapping.values()):
-        return None
-    inner = {
-        key: count
-        for key, value in mapping.items()
-        if (count := _weights_in(value)) and not NOT_WEIGHTS.search(str(key))
-    }
-    if len(inner) > 1:
-        notes = [f"{str(key)!r} ({count:,} tensors)" for key, count in inner.items()]
-        key = next(iter(inner))
-        help = f"save one of them: `torch.save(torch.load({name!r}, weights_only=True)[{key!r}], 'weights.pth')`"
-        raise SpecError.of("E704", f"{name} contains several sets of weights: {', '.join(notes)}", help=help)
-    return next(iter(inner), None)
+def usual_table(tables: Iterable[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """The table to take if no network decides: under the names that are used most, or the only one."""
+    paths = list(tables)
+    chosen: tuple[str, ...] = ()
+    while paths:
+        below = [path for path in paths if path[: len(chosen)] == chosen]
+        names = {path[len(chosen)] for path in below if len(path) > len(chosen)}
+        known = next((name for name in WRAPPERS if name in names), None)
+        if known is None and (chosen in below or len(names) != 1):
+            return chosen if chosen in below else None
+        chosen = (*chosen, known if known is not None else names.pop())
+    return None
 
 
-def _weights_in(value: object, depth: int = MAX_WRAPPERS) -> int:
-    """The number of tensors in a mapping, including those of inner mappings."""
-    if not isinstance(value, Mapping) or not depth:
-        return 0
-    return sum(isinstance(value, Tensor) or _weights_in(value, depth - 1) for value in value.values())
+def _tables(content: Mapping[Any, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
+    """Every mapping with tensors, the outer ones first. A mapping may contain itself."""
+    waiting: list[tuple[tuple[str, ...], Mapping[Any, Any]]] = [((), content)]
+    seen = {id(content)}
+    values = tables = 0
+    while waiting and tables < MAX_TABLES and values < MAX_VALUES:
+        path, mapping = waiting.pop(0)
+        values += len(mapping)
+        weights = {str(key): value for key, value in mapping.items() if isinstance(value, Tensor)}
+        if weights:
+            tables += 1
+            yield path, weights
+        for key, value in mapping.items():
+            inner = isinstance(value, Mapping) and id(value) not in seen and len(path) < MAX_WRAPPERS
+            if inner and not NOT_WEIGHTS.search(str(key)):
+                seen.add(id(value))
+                waiting.append(((*path, str(key)), value))
 
 
 def _no_weights(content: Mapping[Any, Any], name: str) -> SpecError:

@@ -12,45 +12,64 @@ from urllib.parse import urlparse
 
 import torch
 
-from cnngraph.backend.weights.files import WeightsFile, read_weights
+from cnngraph.backend.weights.files import Choices, WeightsFile, read_weights
 from cnngraph.diagnostics import SpecError, did_you_mean
 
 TORCHVISION = "torchvision"
 EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}  # as torchvision sets it
 
 
-def open_weights(weights: str | Path, names: Sequence[str]) -> WeightsFile:
-    """Open a weights file, or for `torchvision` and `torchvision:IMAGENET1K_V1` the published weights.
+def open_weights(weights: str | Path, names: Sequence[str], choices: Choices | None = None) -> WeightsFile:
+    """Open a weights file, or the published weights that `torchvision[:NETWORK][:VERSION]` selects.
 
     `names` are the name of the network, then those of the networks that it extends; the first one that torchvision has
-    is used. Raises SpecError (E704, E705).
+    is used if no network is selected. `choices` are what a person allows not to fit. Raises SpecError (E704, E705).
     """
-    source, _, version = str(weights).partition(":")
-    if source != TORCHVISION:
-        return read_weights(weights)
-    return _published(names, version)
+    file = _published(names, str(weights)) if is_published(weights) else read_weights(weights)
+    file.choices = choices or Choices()
+    return file
 
 
-def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any]:
+def is_published(weights: str | Path | None) -> bool:
+    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
+    return str(weights or "").partition(":")[0] == TORCHVISION
+
+
+def published_weights(names: Sequence[str], weights: str = TORCHVISION) -> tuple[str, Any]:
     """The name of the network in torchvision, and a member of its weights enum. Raises SpecError (E705)."""
     from torchvision import models  # slow to import
 
     known = models.list_models(module=models)
-    name = next((candidate for candidate in names if candidate in known), None)
+    selected = [part for part in weights.split(":")[1:] if part]
+    network = selected.pop(0) if selected and (selected[0] in known or len(selected) > 1) else ""
+    version = selected.pop(0) if selected else ""
+    if selected:
+        raise SpecError.of("E705", f"`{weights}` has too many parts", help="use `torchvision:NETWORK:VERSION`")
+    name = (
+        network
+        if network in known
+        else next((candidate for candidate in names if candidate in known and not network), None)
+    )
     if name is None:
-        help = did_you_mean(names[0], known) or "use a torchvision network, or a spec that `extends` one"
-        raise SpecError.of("E705", f"torchvision has no network `{names[0]}`", help=help)
+        wanted = network or names[0]
+        near = did_you_mean(wanted, known)
+        if not network and version:
+            near = did_you_mean(version, known)
+        help = near or "name one of its networks, as in `torchvision:resnet50`, or `extends` one in the spec"
+        raise SpecError.of("E705", f"torchvision has no network `{wanted}`", help=help)
     versions = models.get_model_weights(name)
     if not len(versions):
         raise SpecError.of("E705", f"torchvision publishes no weights for `{name}`")
     if version and version not in versions.__members__:
         help = f"choose one of {', '.join(versions.__members__)}"
+        if near := did_you_mean(version, known):
+            help += f"; or {near}"
         raise SpecError.of("E705", f"torchvision publishes no weights `{version}` for `{name}`", help=help)
     return name, versions[version] if version else versions.DEFAULT
 
 
-def _published(names: Sequence[str], version: str) -> WeightsFile:
-    name, chosen = published_weights(names, version)
+def _published(names: Sequence[str], weights: str) -> WeightsFile:
+    name, chosen = published_weights(names, weights)
     title = f"{type(chosen).__name__}.{chosen.name}"
     file = _read(_download(chosen.url, title), title)
     file.expects.update(EXPECTED.get(name, {}))

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from cnngraph.backend.weights.files import Shape, WeightsFile, is_bookkeeping
+from cnngraph.backend.weights.files import WeightsFile
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.report import COUNTER, WeightsReport, check_weights
+from cnngraph.backend.weights.tables import Shape, is_bookkeeping
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 

@@ -15,13 +15,12 @@ from click.exceptions import Exit
 from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, count, say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
-from cnngraph.cli.published import expectations, weights_option
+from cnngraph.cli.published import InitialWeights, expectations, weights_options
 from cnngraph.numbers import show_sizes
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from cnngraph.backend import WeightsReport
     from cnngraph.backend.smoke_test import Shapes, SmokeTest
     from cnngraph.graph.graph import Graph
 
@@ -47,10 +46,10 @@ NOTE_AFTER = 5.0  # seconds
     metavar="FILE",
     help="Output file: .py for Python source that only needs torch, .safetensors for the weights.",
 )
-@weights_option
+@weights_options
 @click.option("--seed", type=number(0), default=0, metavar="N", help="Random seed for the initial weights.")
 @reading_options
-def build(spec: str, output: Path | None, weights: str | None, seed: int, reading: Reading) -> None:
+def build(spec: str, output: Path | None, weights: InitialWeights, seed: int, reading: Reading) -> None:
     """Compile a network into a PyTorch module and test that it runs.
 
     The module is run with a batch of two random images, in eval and in training mode, and printed.
@@ -62,14 +61,13 @@ def build(spec: str, output: Path | None, weights: str | None, seed: int, readin
         check_output(output, (SOURCE, WEIGHTS))
     graph = compile_network(spec, reading)
 
-    from cnngraph.backend import load_weights, lower, open_weights, smoke_test
-    from cnngraph.elaborate.bases import base_names
+    from cnngraph.backend import load_weights, lower, smoke_test
 
-    opened = open_weights(weights, base_names(graph)) if weights else None
+    opened = weights.open(graph, reading)
     smoke_test.seed(seed)
     with _note_if_slow(f"building and running {count(len(graph.nodes), 'operation')}"):
         model = lower(graph)
-        report = load_weights(model, opened) if opened else None
+        report = load_weights(model, opened, strict=True) if opened else None
         try:
             result = smoke_test.smoke_test(model, graph)
         except smoke_test.SmokeTestError as error:
@@ -77,10 +75,8 @@ def build(spec: str, output: Path | None, weights: str | None, seed: int, readin
             raise Exit(1) from None
     _print(model, graph, result)
     if report and opened:
-        for line in (*_report_lines(report), *expectations(opened, graph)):
+        for line in (*str(report).splitlines(), *opened.statements, *expectations(opened, graph)):
             say(line)
-    if report and not report.ok:
-        raise Exit(1)
     if output is not None:
         _write(output, model, graph)
         if report and output.suffix.lower() == SOURCE:
@@ -97,17 +93,6 @@ def _note_if_slow(what: str, seconds: float = NOTE_AFTER) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _report_lines(report: WeightsReport) -> list[str]:
-    """The number of loaded weights, and one line for each key that was not loaded."""
-    lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
-    lines += [f"  missing in the file     {key}" for key in report.missing]
-    lines += [f"  with a different shape  {mismatch}" for mismatch in report.misshapen]
-    lines += [f"  only in the file        {key}" for key in report.unexpected]
-    lines += [f"  freshly initialised     {mismatch}" for mismatch in report.fresh]
-    lines += [f"  not a tensor            {key}" for key in report.left_out]
-    return lines
 
 
 def _print(model: nn.Module, graph: Graph, result: SmokeTest) -> None:

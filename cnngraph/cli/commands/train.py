@@ -12,7 +12,7 @@ from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, count, print_diagnostics, print_styled
 from cnngraph.cli.options import Reading, number, reading_options
-from cnngraph.cli.published import expectations, weights_option
+from cnngraph.cli.published import InitialWeights, expectations, weights_options
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     help="Resume the run in this folder.",
     shell_complete=complete_runs,
 )
-@weights_option
+@weights_options
 @device_option
 @quiet_option
 @click.option(
@@ -80,7 +80,7 @@ def train(
     out: Path | None,
     data_dir: Path | None,
     resume: Path | None,
-    weights: str | None,
+    weights: InitialWeights,
     device: str | None,
     quiet: bool,
     handlers: tuple[str, ...],
@@ -96,7 +96,7 @@ def train(
     """
     if dry_run and (resume is not None or is_launched()):
         raise click.BadParameter("a dry run cannot be combined with --resume or torchrun", param_hint="--dry-run")
-    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights.source))
     if log_every and not log:
         raise click.UsageError("--log-every needs a logger, such as --log tensorboard")
 
@@ -113,7 +113,7 @@ def train(
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
-        weights=_opened(weights, job.graph) if weights else None,
+        weights=_opened(weights, job.graph, reading),
         cores=free_cores(),
         handlers=load_handlers(_handler_names(handlers)),
         log=log,
@@ -127,13 +127,10 @@ def train(
         raise Exit(130)
 
 
-def _opened(weights: str, graph: Graph) -> WeightsFile:
+def _opened(weights: InitialWeights, graph: Graph, reading: Reading) -> WeightsFile | None:
     """Open the initial weights, and warn if they were trained with other params."""
-    from cnngraph.backend import open_weights
-    from cnngraph.elaborate.bases import base_names
-
-    opened = open_weights(weights, base_names(graph))
-    for warning in expectations(opened, graph):
+    opened = weights.open(graph, reading)
+    for warning in expectations(opened, graph) if opened else ():
         complain(warning, "warning")
     return opened
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.key_blocks import KeyBlocks
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
+from cnngraph.cli.published import InitialWeights, choices_options
 from cnngraph.document.flow import quoted
 from cnngraph.library import is_name
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 COUNTS = ("weights", "fit", "missing", "other shape", "only in the file")
 MAX_ROWS = 60
-LARGE = 0.5  # a block with more than this fraction of the keys is split into its own blocks
 ENDING = ".safetensors"
 
 
@@ -38,31 +39,33 @@ ENDING = ".safetensors"
 @argument(
     "file",
     metavar="FILE",
-    help="A .safetensors file, a PyTorch checkpoint (loaded without executing code), torchvision for its default "
-    "published weights, or torchvision:IMAGENET1K_V1 for specific ones.",
+    help="A .safetensors file, a PyTorch checkpoint (loaded without executing code; FILE:NAME for one of several sets "
+    "of weights in it), or torchvision for its published weights; torchvision:resnet50 for those of another network, "
+    "torchvision:IMAGENET1K_V1 for a version.",
 )
 @click.option("--save", type=Path, metavar="FILE", help="Write the network's weights to a .safetensors file.")
+@choices_options
 @format_option
 @reading_options
-def weights(spec: str, file: str, save: Path | None, format: Format, reading: Reading) -> None:
+def weights(spec: str, file: str, save: Path | None, choices: InitialWeights, format: Format, reading: Reading) -> None:
     """Check whether weights fit a network.
 
     Compares keys and shapes block by block, after applying the spec's renames. If other renames make more weights fit,
     they are printed, to be copied to the spec. If --set changes the number of classes, the classifier is freshly
-    initialised.
+    initialised, and so is what the spec changes in a network that it extends.
 
-    The exit code is 1 if the weights do not fit; with --save, if weights of the network are missing in the file.
+    The exit code is 1 if the weights do not fit (with --partial, if none does); with --save, if weights of the network
+    are missing in the file.
     """
     from cnngraph.cli.reading import compile_network
 
     _check_save(save, file)
     graph = compile_network(spec, reading)
 
-    from cnngraph.backend import check_weights, open_weights
+    from cnngraph.backend import check_weights
     from cnngraph.backend.weights.suggestions import suggest_renames
-    from cnngraph.elaborate.bases import base_names
 
-    opened = open_weights(file, base_names(graph))
+    opened = replace(choices, source=file).opened(graph).fitted(graph.state, graph.renames)
     report = check_weights(opened, graph)
     better = suggest_renames(opened, graph)
     if format == "json":
@@ -71,7 +74,7 @@ def weights(spec: str, file: str, save: Path | None, format: Format, reading: Re
         _print_text(spec, opened, report, graph, better)
     if save is not None:
         _save(opened, report, graph, save, quiet=format == "json")
-    elif not report.ok:
+    elif not report.accepted:
         raise Exit(1)
 
 
@@ -101,11 +104,11 @@ def by_block(report: WeightsReport, keys: Iterable[str]) -> list[Block]:
 
     Blocks are the top-level modules; one with more than half of the keys is split into its own blocks.
     """
-    split = _large([*keys, *report.unexpected])
+    names = KeyBlocks([*keys, *report.unexpected])
     blocks: dict[str, Block] = {}
 
     def block(key: str) -> Block:
-        name = _block_of(key, split)
+        name = names.of(key)
         return blocks.setdefault(name, Block(name))
 
     for key in keys:
@@ -114,36 +117,16 @@ def by_block(report: WeightsReport, keys: Iterable[str]) -> list[Block]:
         block(key).fit += 1
     for key in report.missing:
         block(key).missing += 1
-    for mismatch in (*report.misshapen, *report.fresh):
+    for mismatch in report.misshapen:
         block(mismatch.key).misshapen += 1
+    for weight in report.fresh:
+        if weight.in_file is None:
+            block(weight.key).missing += 1
+        else:
+            block(weight.key).misshapen += 1
     for key in (*report.unexpected, *report.left_out):
         block(key).unexpected += 1
     return list(blocks.values())
-
-
-def _large(keys: list[str]) -> set[str]:
-    """The paths of the blocks to split."""
-    split: set[str] = set()
-    path = ""
-    while True:
-        inside = [key.removeprefix(path).split(".") for key in keys if key.startswith(path)]
-        counts: dict[str, int] = {}
-        for name, *rest in inside:
-            if len(rest) > 1:
-                counts[name] = counts.get(name, 0) + 1
-        name = max(counts, key=counts.__getitem__, default="")
-        if not name or counts[name] <= LARGE * len(keys):
-            return split
-        split.add(path + name)
-        path += f"{name}."
-
-
-def _block_of(key: str, split: set[str]) -> str:
-    parts = key.split(".")
-    length = 1
-    while length < len(parts) - 1 and ".".join(parts[:length]) in split:
-        length += 1
-    return ".".join(parts[:length])
 
 
 def _facts(opened: WeightsFile, report: WeightsReport, graph: Graph, renames: dict[str, str]) -> dict[str, object]:
@@ -229,13 +212,18 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     if opened.found_in:
         yield [(f"The file has the weights under {', '.join(opened.found_in)}.", "dim")]
     if opened.prefix:
-        yield [(f"Every key in the file starts with {opened.prefix}, which is ignored.", "dim")]
+        yield [(f"The prefix {opened.prefix} of keys in the file is ignored.", "dim")]
+    for other in opened.others:
+        name = f"{opened.name}:{other.label}" if other.label else opened.name
+        yield [(f"The file has other weights that fit as well: {name}", "dim")]
     for expected in expectations(opened, graph):
         yield [(expected, "yellow")]
     facts = report.counted
     if report.fresh:
-        facts += f", {', '.join(report.fresh_layers)} freshly initialised"
+        facts += f", {report.fresh_summary}"
     verdict, style = ("fits", "green") if report.ok else ("does not fit", "red")
+    if report.accepted and not report.ok:
+        verdict, style = "partly fits", "yellow"
     if report.unexpected and len(report.loaded) == report.expected:
         yield [("--save FILE writes only the weights of the network.", "dim")]
     yield [(f"{report.file} ", "bold"), (verdict, style), (f" {graph.name}: {facts}", "")]
@@ -256,7 +244,7 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
     """Write the network's weights. Raises Exit if the file lacks some of them."""
     from cnngraph.backend import convert_weights
 
-    lacking = [*report.missing, *(mismatch.key for mismatch in (*report.misshapen, *report.fresh))]
+    lacking = [*report.missing, *(weight.key for weight in report.misshapen), *(weight.key for weight in report.fresh)]
     if lacking:
         verb = "is" if len(report.fresh_layers) == 1 else "are"
         fresh = f", because {' and '.join(report.fresh_layers)} {verb} freshly initialised" if report.fresh else ""

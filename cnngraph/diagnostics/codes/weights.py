@@ -73,7 +73,8 @@ WEIGHTS = Group(
             """
             The file is neither safetensors nor a checkpoint of `torch.save`, is damaged, holds something other than
             named tensors, or needs code to be loaded. cnngraph loads pickles without running any code in them, so a
-            pickled module is refused. It is also reported if `weights: renames:` gives two keys the same name.
+            pickled module is refused. It is also reported if `weights: renames:` gives two keys the same name, and if
+            several sets of weights in a checkpoint fit: select one with `FILE:NAME`.
 
             Save the weights alone: `torch.save(model.state_dict(), file)`, or better `safetensors.torch.save_file`.
             """,
@@ -89,8 +90,8 @@ WEIGHTS = Group(
             `--weights torchvision` asks for published weights, and torchvision has no network of this name, has not
             published weights of this version, or they cannot be downloaded.
 
-            A network is recognised by its name, or by that of the network it extends. To use weights that you have
-            downloaded, name the file.
+            A network is recognised by its name, or by that of the network it extends; `torchvision:resnet50` names
+            another one. To use weights that you have downloaded, name the file.
             """,
             wrong=project("cnngraph weights network.yaml torchvision", network_yaml=NETWORK),
             right=project(BUILD, "cnngraph weights network.yaml weights.safetensors", network_yaml=NETWORK),
@@ -103,8 +104,9 @@ WEIGHTS = Group(
             Loading part of them would leave layers with random weights unnoticed.
 
             `cnngraph weights SPEC FILE` lists every key, and suggests `renames` if only names differ. A classifier for
-            a different number of classes is allowed if `--set classes=…` changes it: that layer is initialised
-            randomly.
+            a different number of classes is allowed if `--set classes=…` changes it, and so is what a spec changes in
+            the network that it extends: these layers are initialised randomly. `--partial` loads what fits, `--fresh
+            PATTERN` initialises weights that you name, and `--leave PATTERN` ignores weights of the file.
             """,
             wrong=project(
                 BUILD,
@@ -115,6 +117,30 @@ WEIGHTS = Group(
             right=project(
                 BUILD,
                 "cnngraph train network.yaml --recipe digits --weights weights.safetensors --set train.epochs=1 -q",
+                network_yaml=NETWORK,
+            ),
+        ),
+        code(
+            "E707",
+            "impossible migration of weights",
+            """
+            `cnngraph migrate` was asked for something that the two networks do not allow: old classes that do not
+            exist, another number of them than the new classifier has, or networks that cannot be compared at the
+            new input size. It is also reported, and nothing is written, if the networks differ where the plan says that
+            the function is preserved.
+
+            `--classes` takes one old class, counted from 0, for each output of the new classifier.
+            """,
+            wrong=project(
+                BUILD,
+                "sed 's/out: 10/out: 3/' network.yaml > fewer.yaml",
+                "cnngraph migrate network.yaml fewer.yaml weights.safetensors --classes 0,3",
+                network_yaml=NETWORK,
+            ),
+            right=project(
+                BUILD,
+                "sed 's/out: 10/out: 3/' network.yaml > fewer.yaml",
+                "cnngraph migrate network.yaml fewer.yaml weights.safetensors --classes 0,3,7",
                 network_yaml=NETWORK,
             ),
         ),

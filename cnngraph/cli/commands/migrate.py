@@ -1,0 +1,173 @@
+"""`cnngraph migrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_networks
+from cnngraph.cli.key_blocks import KeyBlocks
+from cnngraph.cli.messages import count, json_text, print_styled, say, terminal_width
+from cnngraph.cli.migrating import MigrationChoices, migration_options
+from cnngraph.cli.options import Format, Reading, format_option, number, reading_options
+from cnngraph.cli.output_paths import check_output
+
+if TYPE_CHECKING:
+    from cnngraph.backend import Migration
+    from cnngraph.cli.messages import Styled
+    from cnngraph.graph.graph import Graph
+    from cnngraph.migration import Plan
+
+ENDING = ".safetensors"
+MAX_ROWS = 60
+MAX_CHANGES = 60
+STYLES = {"copied": "", "renamed": "cyan", "adapted": "yellow", "fresh": "yellow", "dropped": "yellow"}
+
+
+@command(
+    (
+        "cnngraph migrate old.yaml new.yaml old.safetensors -o new.safetensors",
+        "carry weights over to a new network",
+    ),
+    ("cnngraph migrate old.yaml new.yaml", "print the plan only"),
+    ("cnngraph migrate resnet18 mine.yaml torchvision -o mine.safetensors", "start from published weights"),
+    ("cnngraph migrate net.yaml net.yaml net.pth --input 1x32x32 -o grey.safetensors", "grey images instead of RGB"),
+    ("cnngraph migrate net.yaml net.yaml net.pth --set classes=3 --classes 0,4,7", "keep three of the classes"),
+)
+@argument(
+    "old",
+    metavar="OLD",
+    help="The network that the weights belong to: a YAML file, or the name of a bundled network.",
+    shell_complete=complete_networks,
+)
+@argument("new", metavar="NEW", help="The changed network.", shell_complete=complete_networks)
+@argument(
+    "weights",
+    required=False,
+    metavar="WEIGHTS",
+    help="Weights of OLD: a .safetensors file, a PyTorch checkpoint (loaded without executing code), or torchvision. "
+    "Without it, only the plan is printed.",
+)
+@click.option("--output", "-o", type=Path, metavar="FILE", help="Write the weights of NEW to a .safetensors file.")
+@migration_options
+@click.option("--fresh", multiple=True, metavar="PATTERN", help="Initialise these modules of NEW. Repeatable.")
+@click.option("--seed", type=number(0), default=0, metavar="N", help="Random seed for fresh weights.")
+@format_option
+@reading_options
+def migrate(
+    old: str,
+    new: str,
+    weights: str | None,
+    output: Path | None,
+    migration: MigrationChoices,
+    fresh: tuple[str, ...],
+    seed: int,
+    format: Format,
+    reading: Reading,
+) -> None:
+    """Carry the weights of a network over to a changed one.
+
+    Every weight of NEW is copied, renamed (its module has another path, found by its neighbours), adapted (to other
+    channels, classes or kernels) or fresh. Inserted modules start such that the network computes the same as before,
+    where that is possible. Where the plan says that the function is preserved, both networks are run on random inputs,
+    and the maximum difference is printed. --set and --input apply to NEW.
+    """
+    from cnngraph.cli.reading import compile_network
+
+    if output is not None:
+        check_output(output, (ENDING,))
+        if weights is None:
+            raise click.BadParameter("there is nothing to write without WEIGHTS", param_hint="--output")
+        if output.exists() and Path(weights).exists() and output.samefile(weights):
+            raise click.BadParameter(f"{output} is the file with the old weights", param_hint="--output")
+    graphs = migration.old_graph(old, reading), compile_network(new, reading)
+    options = migration.options(fresh)
+    done = None
+    if weights is None:
+        from cnngraph.migration import plan
+
+        planned = plan(*graphs, options)
+    else:
+        from cnngraph import backend
+        from cnngraph.elaborate.bases import base_names
+
+        opened = backend.open_weights(weights, base_names(graphs[0]))
+        done = backend.migrate(opened, *graphs, options, seed)
+        planned = done.plan
+    if output is not None and done is not None:
+        from cnngraph.backend.weights.load import save_tensors
+
+        save_tensors(done.state, output)
+    if format == "json":
+        facts = {"weights": weights, "written": None if output is None else str(output)}
+        print(json_text({**facts, **(done.to_dict() if done else planned.to_dict())}, indent=2))
+        return
+    print_styled([*_table(planned), [], *_changes(planned), *_summary(planned, done, graphs[1])])
+    if output is not None:
+        say(f"wrote {output}")
+
+
+def _table(planned: Plan) -> list[Styled]:
+    """The number of weights of each kind, by block."""
+    from cnngraph.cli.layout import Column, in_columns
+
+    names = KeyBlocks([*(tensor.key for tensor in planned.tensors), *(item.key for item in planned.dropped)])
+    rows: dict[str, dict[str, int]] = {}
+    keys = [(tensor.key, str(tensor.kind)) for tensor in planned.tensors]
+    for key, kind in [*keys, *((item.key, "dropped") for item in planned.dropped)]:
+        row = rows.setdefault(names.of(key), dict.fromkeys(STYLES, 0))
+        row[kind] += 1
+    columns = [Column("block", cut="middle"), Column("weights", right=True)]
+    columns += [Column(kind, right=True) for kind in STYLES]
+    lines = in_columns(columns, [_cells(*row) for row in [*rows.items()][:MAX_ROWS]], terminal_width())
+    if len(rows) > MAX_ROWS:
+        lines.append([(f"… {count(len(rows) - MAX_ROWS, 'more block')}", "dim")])
+    return lines
+
+
+def _cells(name: str, counts: dict[str, int]) -> list[Styled]:
+    total = sum(counts.values()) - counts["dropped"]
+    changed = any(number for kind, number in counts.items() if kind not in ("copied", "renamed"))
+    cells: list[Styled] = [[(name, "bold" if changed else "")], [(f"{total:,}" if total else "", "")]]
+    return [*cells, *([(f"{number:,}" if number else "", STYLES[kind])] for kind, number in counts.items())]
+
+
+def _changes(planned: Plan) -> Iterator[Styled]:
+    """What is not simply copied, with one line for the tensors of a module that are treated alike."""
+    tensors = [(str(tensor.kind), tensor.key, tensor.note) for tensor in planned.tensors if tensor.kind != "copied"]
+    tensors += [("dropped", item.key, item.note) for item in planned.dropped]
+    groups = [
+        (kind, path, [key.rpartition(".")[2] for _, key, _ in items], list(dict.fromkeys(note for *_, note in items)))
+        for (kind, path), items in (
+            (label, list(items)) for label, items in groupby(tensors, lambda item: (item[0], _module(*item[:2])))
+        )
+    ]
+    for kind, path, names, notes in groups[:MAX_CHANGES]:
+        shown = f" ({', '.join(names)})" if len(names) > 1 else ""
+        note = notes[0] if len(notes) == 1 else "; ".join(filter(None, notes[:2]))
+        yield [(f"{kind:<8}", STYLES[kind]), (f" {path}{shown}", ""), (f": {note}" if note else "", "dim")]
+    if len(groups) > MAX_CHANGES:
+        yield [(f"… {count(len(groups) - MAX_CHANGES, 'more change')}; --format json lists every weight", "dim")]
+    if groups:
+        yield []
+
+
+def _module(kind: str, key: str) -> str:
+    return key.rpartition(".")[0] or key
+
+
+def _summary(planned: Plan, done: Migration | None, new: Graph) -> Iterator[Styled]:
+    """The totals, and for each output what is preserved, with the measured difference."""
+    measured = {item.claim.output: item for item in done.differences} if done else {}
+    for claim in planned.claims:
+        style = "green" if claim.preserved else "yellow"
+        yield [(str(claim), style)]
+        if found := measured.get(claim.output):
+            yield [(f"  measured at {claim.at}: {found}", "dim")]
+    totals = ", ".join(f"{number:,} {kind}" for kind, number in planned.counts.items() if number)
+    yield [(f"{planned.old} → {planned.new}: ", "bold"), (f"{count(len(new.state), 'weight')}: {totals}", "")]
