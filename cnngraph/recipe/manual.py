@@ -11,6 +11,7 @@ from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import recipe_names
+from cnngraph.recipe.freezing import Freeze
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
 from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.reading import load_recipe, tables_in
@@ -93,6 +94,7 @@ are measured after it, in eval mode.
 """
 
 TABLES: dict[str, type[Any]] = {
+    "freeze": Freeze,
     "warmup": Warmup,
     "clip": Clip,
     "normalize": Normalize,

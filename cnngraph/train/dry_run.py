@@ -8,6 +8,7 @@ import torch
 
 from cnngraph.backend import check_weights, lower, refuse_misfit
 from cnngraph.diagnostics import warnings_of
+from cnngraph.lint.freezing import frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.train.data.data_reader import DataReader
 from cnngraph.train.data.identity import named_splits
@@ -67,5 +68,6 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else threads,
         epochs=recipe.epochs,
         folder=folder.path,
+        frozen=frozen_count(recipe, graph),
     )
     return DryRun(facts, recipe.batch_size, steps_per_epoch(len(splits.train), recipe.batch_size) if splits else None)

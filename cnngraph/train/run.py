@@ -15,6 +15,7 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.diagnostics import Diagnostic, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
+from cnngraph.lint.freezing import frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
@@ -107,7 +108,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
             threads = set_threads(request.cores, state.get("threads") if state else None)
             with reporting_failures(folder):
                 sha256 = setup.write_documents(resumed, folder, recipe, splits, root, weights_origin(weights, report))
-                shown.begin(setup.facts(recipe, splits, threads, folder, state["done"] if state else 0))
+                shown.begin(setup.facts(recipe, splits, threads, folder, state))
                 result = train(setup.job(model, recipe, splits, folder, sha256), state)
                 setup.save_broken(splits, folder)
                 return result
@@ -234,8 +235,10 @@ class RunSetup:
             handlers=(*(LogHandler(name, request.log_every) for name in request.log), *request.handlers),
         )
 
-    def facts(self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, resumed_at: int) -> RunSummary:
-        """The facts reported at the start."""
+    def facts(
+        self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, state: dict[str, Any] | None
+    ) -> RunSummary:
+        """The facts reported at the start; `state` is that of a resumed run."""
         graph, processes = self.request.graph, self.world.size
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
@@ -247,7 +250,8 @@ class RunSetup:
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
             folder=folder.path,
-            resumed_at=resumed_at,
+            resumed_at=state["done"] if state else 0,
+            frozen=frozen_count(recipe, graph, len(state["epochs"]) if state else 0),
         )
 
     def save_broken(self, splits: Splits, folder: RunFolder) -> None:

@@ -215,7 +215,7 @@ def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
 
 def test_every_key_schedule_and_optimizer_is_tested() -> None:
     """A new key of groups, optimizer or schedule needs a case above."""
-    assert set(fields_of(ParameterGroup)) == {"match", "lr", "weight_decay"}
+    assert set(fields_of(ParameterGroup)) == {"match", "exclude", "lr", "weight_decay"}
     tested: Sequence[type[Any]] = [*(type(schedule) for schedule, _ in SAME), Plateau, OneCycle]
     assert set(tested) == set(SCHEDULES)
     assert {type(optimizer) for optimizer, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)

@@ -36,7 +36,7 @@ def network(tmp_path: Path) -> torch.nn.Module:
 def grouped(network: torch.nn.Module, *groups: ParameterGroup) -> list[list[str]]:
     """The names of the parameters in each of an optimizer's groups."""
     names = {id(tensor): name for name, tensor in network.named_parameters()}
-    made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
+    made = make_optimizer(Sgd(lr=0.1, groups=groups), network, names.values())
     return [[names[id(parameter)] for parameter in group["params"]] for group in made.param_groups]
 
 
@@ -69,6 +69,7 @@ def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
             groups=(ParameterGroup(match="bias", weight_decay=0.0), ParameterGroup(match="head", lr=0.3)),
         ),
         network,
+        dict(network.named_parameters()),
     )
     said = [(group["initial_lr"], group["weight_decay"], len(group["params"])) for group in made.param_groups]
     assert said == [(0.1, 0.5, 5), (0.1, 0.0, 5), (0.3, 0.5, 2)]
