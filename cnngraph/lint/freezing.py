@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnngraph.diagnostics import Diagnostic
+from cnngraph.diagnostics import Diagnostic, Severity
 from cnngraph.graph.graph import Graph
 from cnngraph.lint.patterns import Matcher, parameter_names
 
@@ -67,6 +67,21 @@ def frozen_count(recipe: Recipe, graph: Graph, epochs: int = 0) -> int:
         return 0
     frozen = FreezePlan.for_graph(recipe, graph).frozen_after(epochs)
     return sum(math.prod(shape) for name, shape in graph.state.items() if name in frozen)
+
+
+def check_initial_weights(recipe: Recipe, graph: Graph, loaded: Collection[str]) -> list[Diagnostic]:
+    """Warn if parameters are frozen for the whole run that no weights were loaded for (W617)."""
+    if not recipe.freeze:
+        return []
+    plan = FreezePlan.for_graph(recipe, graph)
+    fresh = [name for name, epochs in plan.parameters.items() if math.isinf(epochs) and name not in loaded]
+    if not fresh:
+        return []
+    count = sum(math.prod(graph.state[name]) for name in fresh)
+    more = f" and {len(fresh) - 1:,} more" if len(fresh) > 1 else ""
+    message = f"`freeze` keeps {count:,} parameters at their random initial values: {fresh[0]}{more}"
+    help = "start from trained weights with `--weights FILE`, or do not freeze these parameters"
+    return [Diagnostic("W617", message, recipe.places.get("freeze"), severity=Severity.WARNING, help=help)]
 
 
 def check_trainable(recipe: Recipe, graph: Graph) -> list[Diagnostic]:

@@ -15,7 +15,7 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.diagnostics import Diagnostic, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
-from cnngraph.lint.freezing import frozen_count
+from cnngraph.lint.freezing import check_initial_weights, frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
@@ -150,10 +150,13 @@ class RunSetup:
         Raises SpecError (E706) if they do not fit.
         """
         weights = initial_weights_of(resumed) if resumed and not resumed.state else self.request.weights
-        if weights is None:
-            return None, None
-        report = check_weights(weights, self.request.graph)
-        refuse_misfit(report, self.request.graph.name)
+        report = None
+        if weights is not None:
+            report = check_weights(weights, self.request.graph)
+            refuse_misfit(report, self.request.graph.name)
+        if not resumed or not resumed.state:
+            loaded = report.loaded if report else ()
+            self.raise_errors(check_initial_weights(self.request.recipe, self.request.graph, loaded))
         return weights, report
 
     def images(self, resumed: ResumedRun | None) -> tuple[Splits, Path]:
