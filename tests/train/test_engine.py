@@ -356,7 +356,7 @@ def test_auxiliary_weights() -> None:
 )  # fmt: skip
 def test_optimizers_equal_pytorch(optimizer: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
     network = small_network()
-    made = make_optimizer(optimizer, network, dict(network.named_parameters()))
+    made = make_optimizer(optimizer, network, dict.fromkeys(dict(network.named_parameters()), 0.0))
     expected = same(small_network().parameters())
     assert type(made) is type(expected)
     assert made.defaults == expected.defaults | ({} if isinstance(optimizer, RmsProp) else {"fused": True})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.modules.batchnorm import _NormBase
@@ -24,10 +26,10 @@ class Freezing:
         self.frozen = frozenset[str]()
 
     @property
-    def ever_trained(self) -> frozenset[str]:
-        """The names of the parameters that are not frozen for the whole run, however long it is."""
-        always = {name for name, epochs in self.plan.parameters.items() if epochs == float("inf")}
-        return self.trainable - always
+    def trained(self) -> dict[str, float]:
+        """For how many epochs each parameter is frozen, without those that are frozen however long the run is."""
+        epochs = {name: self.plan.parameters.get(name, 0.0) for name in self.trainable}
+        return {name: number for name, number in epochs.items() if number < math.inf}
 
     def start_epoch(self, epochs_done: int) -> bool:
         """Freeze what is frozen after some epochs. Returns whether this is a change."""

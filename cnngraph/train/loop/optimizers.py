@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from cnngraph.analysis.layers import layer_depths
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from cnngraph.train.loop.freezing import matcher_of
 
-FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
+FUSED = True  # one kernel for a whole step, on the CPU and on CUDA; PyTorch has none for SGD on sharded weights
 
 Group: TypeAlias = dict[str, Any]  # a parameter group of PyTorch
 
 
-def make_optimizer(options: Optimizer, model: nn.Module, trained: Collection[str]) -> torch.optim.Optimizer:
-    """The optimizer over the parameters with these names; each parameter group has its `lr` and `initial_lr`."""
+def make_optimizer(options: Optimizer, model: nn.Module, trained: Mapping[str, float]) -> torch.optim.Optimizer:
+    """The optimizer over the `trained` parameters, by name, with the number of epochs for which each is frozen.
+
+    Each parameter group has its `lr` and `initial_lr`.
+    """
     groups = parameter_groups(options, model, trained)
     lr, decay = options.lr, options.weight_decay
     match options:
         case Sgd(momentum=momentum, dampening=dampening, nesterov=nesterov):
-            return torch.optim.SGD(groups, lr, momentum, dampening, decay, nesterov, fused=FUSED)
+            fused = FUSED and not any(isinstance(parameter, DTensor) for parameter in model.parameters())
+            return torch.optim.SGD(groups, lr, momentum, dampening, decay, nesterov, fused=fused)
         case Adam(betas=betas, eps=eps, amsgrad=amsgrad):
             return torch.optim.Adam(groups, lr, betas, eps, decay, amsgrad, fused=FUSED)
         case AdamW(betas=betas, eps=eps, amsgrad=amsgrad):
@@ -33,23 +38,25 @@ def make_optimizer(options: Optimizer, model: nn.Module, trained: Collection[str
             return torch.optim.RMSprop(groups, lr, alpha, eps, decay, momentum, centered)
 
 
-def parameter_groups(options: Optimizer, model: nn.Module, trained: Collection[str]) -> list[Group]:
+def parameter_groups(options: Optimizer, model: nn.Module, trained: Mapping[str, float]) -> list[Group]:
     """PyTorch's parameter groups: first the parameters that no group of the recipe matches, then those of each group.
 
-    With `layer_decay`, these are split by depth, the last layers first. Each group sets both `lr` and `initial_lr`: a
-    schedule scales `initial_lr`, and without a schedule the optimizer uses `lr` as it is.
+    With `layer_decay`, these are split by depth, the last layers first. They are also split by the epoch in which they
+    are unfrozen, because PyTorch's fused SGD needs the same number of steps for all parameters of a group. Each group
+    sets both `lr` and `initial_lr`: a schedule scales `initial_lr`, and without a schedule the optimizer uses `lr` as
+    it is.
     """
     matcher, depths = matcher_of(model), _depths(options, model)
-    members: dict[tuple[int, int], list[nn.Parameter]] = {}
+    members: dict[tuple[int, int, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if name in trained:
             index = matcher.last_of(options.groups, name)
             own_rate = index is not None and options.groups[index].lr is not None
             depth = 0 if own_rate else depths.get(name.rpartition(".")[0], depths.get(name, 0))
-            members.setdefault((-1 if index is None else index, depth), []).append(parameter)
+            members.setdefault((-1 if index is None else index, depth, trained[name]), []).append(parameter)
     return [
         {"params": parameters, **_settings(options, index, depth)}
-        for (index, depth), parameters in sorted(members.items(), key=lambda item: item[0])
+        for (index, depth, _), parameters in sorted(members.items(), key=lambda item: item[0])
     ]
 
 

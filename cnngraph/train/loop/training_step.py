@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cnngraph.recipe import Recipe
@@ -54,7 +55,7 @@ class TrainingStep:
         self.forward = replicate(self.compiled, device) if self.is_replicated else self.compiled
         class_weights = weights if weights is None else weights.to(device)
         self.objective = Objective(recipe.loss, class_weights, every_head=distributed)
-        self.optimizer = make_optimizer(recipe.optimizer, self.model, self.freezing.ever_trained)
+        self.optimizer = make_optimizer(recipe.optimizer, self.model, self.freezing.trained)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
         self.epochs_done = 0  # when the current epoch started
         self.rate_factor = 1.0  # the schedule's, by which the initial learning rates are multiplied
@@ -188,4 +189,13 @@ def _compile(model: nn.Module) -> nn.Module:
 
 def _moving_average(model: nn.Module, decay: float) -> AveragedModel:
     """The exponential moving average of a network's weights and running statistics, from the first step on."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    update = get_ema_multi_avg_fn(decay)
+
+    def average(averages: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        """Update the averages; FSDP shards parameters but not buffers, and PyTorch cannot update both together."""
+        for is_sharded in (True, False):
+            chosen = [number for number, tensor in enumerate(current) if isinstance(tensor, DTensor) == is_sharded]
+            if chosen:
+                update([averages[number] for number in chosen], [current[number] for number in chosen], count)
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
