@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
-from cnngraph.language.model import BlockSpec
+from cnngraph.language.model import BlockSpec, LocatedText
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
@@ -26,17 +26,20 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a block, or an iteration of a repeat (`number`), around the current node."""
+    """A use of a block, an iteration of a repeat (`number`), or a rule of `change` that applies to the current node."""
 
     block: BlockSpec | None
     number: int
     path: str
     span: Span
+    match: LocatedText | None = None
 
     def __str__(self) -> str:
+        if self.match is not None:
+            return f"`{self.path}` at {self.span} is changed by `match: {self.match}` at {self.match.span}"
         if self.block is not None:
             return f"in block `{self.block.name}`, used as `{self.path}` at {self.span}"
-        return f"in iteration {self.number} of the repeat at {self.span}, `{self.path}`"
+        return f"in `{self.path}`, iteration {self.number} of the repeat at {self.span}"
 
 
 @dataclass(slots=True)
@@ -90,6 +93,10 @@ class Budget:
     def enter_iteration(self, number: int, path: str, span: Span) -> None:
         """Enter an iteration of a repeat."""
         self.chain.append(Use(None, number, path, span))
+
+    def enter_change(self, match: LocatedText, path: str, span: Span) -> None:
+        """Enter a node that a rule of `change` matches."""
+        self.chain.append(Use(None, 0, path, span, match))
 
     # -- diagnostics
 

@@ -35,6 +35,7 @@ class WalkResult:
     nodes: list[Node]
     inputs: Mapping[str, TensorType]
     unused: set[int]
+    file: str  # of the spec; its base's nodes are in other files
     passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
 
 
@@ -174,6 +175,8 @@ def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs
         seen[span] = index
         fact = walked.passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
+        if span.file != walked.file:
+            help = f"name it under `outputs`, or remove it: `change: [{{match: {path}, remove: true}}]`"
         found.append(Diagnostic("E316", f"`{path}` is never used", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
     for position, name in enumerate(walked.inputs):

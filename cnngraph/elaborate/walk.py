@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
+from cnngraph.elaborate.changes import Changed, Changes, Match, Use
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
 from cnngraph.elaborate.lookup import Env
@@ -19,7 +21,7 @@ from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
-from cnngraph.fields import show_value
+from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
@@ -38,6 +40,7 @@ class Walker:
     maker: Maker
     home: Library
     file_params: dict[str, Argument]
+    changes: Changes
     orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
     # nodes that only an absent node would read, each with a note about that node
@@ -79,8 +82,10 @@ class Walker:
             if name:
                 env.names.put(name.text, bound)
                 later.discard(name.text)
-            elif not bound.absent and not bound.flat:
+            elif (not bound.absent or bound.path) and not bound.flat:
                 env.names.put(_number(bound, place), bound)
+            if bound.inserted:
+                env.names.join(bound.inserted)
             if bound.flat:
                 env.names.join(bound.names)
         last = bounds[-1]
@@ -88,11 +93,12 @@ class Walker:
         return last
 
     def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
-        """The evaluated names of a mapping's nodes; empty for a list, whose nodes are numbered."""
-        if scope.numbered:
-            return [""] * len(scope.children)
+        """The evaluated names of a mapping's nodes; empty for those of a list, which are numbered."""
         names = []
         for index, child in enumerate(scope.children):
+            if index < scope.numbered:
+                names.append("")
+                continue
             try:
                 names.append(_own_name(env.text(child.name), child.name.span, env))
             except ProblemError as problem:
@@ -109,12 +115,14 @@ class Walker:
         try:
             if child.broken:
                 raise UnknownError
-            reads = self.reads(read_once(child), env, above)
+            reads = self.reads_if_needed(read_once(child), env, above, place)
             env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:
-                bound = repeat(self, child, env, reads, place, None)
+                bound = self.changed(
+                    child, reads, env, place, lambda reads: repeat(self, child, env, reads, place, None)
+                )
             else:
                 bound = self.body(child, {}, reads, env, place)
             if child.expect is not None:
@@ -134,6 +142,15 @@ class Walker:
             del self.budget.chain[depth:]
         return Bound(None, child.span)
 
+    def reads_if_needed(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Reads:
+        """The inputs of a node. They need not exist if a rule of `change` replaces the node and its inputs."""
+        if not (self.changes.rules and self.changes.discard_reads(child, place)):
+            return self.reads(child, env, above)
+        try:
+            return self.reads(child, env, above)
+        except (ProblemError, UnknownError):
+            return Reads((), (), False)
+
     def reads(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str]) -> Reads:
         """The inputs of a node: those in `from`, or else the node above, or `in` for the first node."""
         if child.reads is None:
@@ -145,13 +162,13 @@ class Walker:
                 message = f"node `{child.name}` must name its input, since there are several: {several}"
                 help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
                 raise ProblemError("E321", message, child.span, help=help)
-            if bound.unused:
+            if bound.unused and not child.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
         values = []
         for path in child.reads:
             bound = find(env, path)
-            if bound.unused:
+            if bound.unused and not child.unused:
                 raise self.reads_unused(path.text, path.span, bound)
             values.append(bound.tensors())
         return Reads(tuple(values), tuple(path.text for path in child.reads), True)
@@ -195,7 +212,8 @@ class Walker:
             if overlay:
                 key, argument = next(iter(overlay.items()))
                 raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", argument.key_span)
-            return self.inline(child.nodes, child, reads, env, place)
+            nodes = child.nodes
+            return self.changed(child, reads, env, place, lambda reads: self.inline(nodes, child, reads, env, place))
         if child.share is not None and child.flat:
             raise ProblemError(
                 "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
@@ -204,15 +222,18 @@ class Walker:
             message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
             raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
-            return self.share(child.share, reads, env, place)
+            shared = child.share
+            return self.changed(child, reads, env, place, lambda reads: self.share(shared, reads, env, place))
         arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
         arguments.update(overlay)
         other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
-            return self.use(_op_name(other.value, other.span), arguments, reads, env.library, place, child)
-        assert child.op is not None
-        return self.use(self.op_name(child.op, env), arguments, reads, env.library, place, child)
+            op = _op_name(other.value, other.span)
+        else:
+            assert child.op is not None
+            op = self.op_name(child.op, env)
+        return self.use(op, arguments, reads, env.library, place, child, env)
 
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         if "$" not in op.text:
@@ -259,11 +280,36 @@ class Walker:
         library: Library,
         place: Place,
         child: NodeSpec,
+        env: Env,
+    ) -> Bound:
+        """A use of an op or a block, as the rules of `change` leave it. `env` is that of the scope it is in."""
+        matches = self.matching(op.text, child, place)
+        for key in place.dropped:
+            arguments.pop(key, None)
+        if not matches:
+            return self.used(op, arguments, reads, library, place, child, env)
+
+        def run(use: Use) -> Bound:
+            assert use.op is not None
+            return self.used(use.op, use.arguments, use.reads, use.library, place, child, env)
+
+        node = Changed(self, self.changes, child, env, place, run)
+        return node.apply(matches, Use(reads, library, op, arguments))
+
+    def used(
+        self,
+        op: LocatedText,
+        arguments: dict[str, Argument],
+        reads: Reads,
+        library: Library,
+        place: Place,
+        child: NodeSpec,
+        env: Env,
     ) -> Bound:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*found, arguments, reads, place, child)
+            return self.block(*self.current(*found), arguments, reads, place, child, env)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -284,8 +330,9 @@ class Walker:
         reads: Reads,
         place: Place,
         child: NodeSpec,
+        outer: Env,
     ) -> Bound:
-        """A use of a block: binds its params, then elaborates its body."""
+        """A use of a block in the scope of `outer`: binds its params, then elaborates its body."""
         self.budget.visit(child.span, len(self.maker.nodes))
         if block.body.broken:
             raise UnknownError
@@ -307,9 +354,41 @@ class Walker:
             assert body.op is not None
             inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}
             use = replace(child, flat=flat) if flat else child
-            return self.use(self.op_name(body.op, env), {**inner, **rest}, reads, library, place, use)
-        bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child)
+            return self.use(self.op_name(body.op, env), {**inner, **rest}, reads, library, place, use, outer)
+        bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child, outer)
         return bound
+
+    def current(self, block: BlockSpec, library: Library) -> tuple[BlockSpec, Library]:
+        """The block, or the one by which the spec replaces it."""
+        name = self.home.replaced.get(block.name.span)
+        return (self.home.blocks[name], self.home) if name is not None else (block, library)
+
+    # -- changes
+
+    def matching(self, name: str | None, child: NodeSpec, place: Place) -> list[Match]:
+        """The rules of `change` to apply to a node; `name` is that of its op or block."""
+        if not self.changes.rules:
+            return []
+        return self.changes.matching(name, place, self.maker, child)
+
+    def changed(self, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]) -> Bound:
+        """A node that is not a use of an op or block, as the rules of `change` leave it."""
+        matches = self.matching(None, child, place)
+        if not matches:
+            return run(reads)
+        return Changed(self, self.changes, child, env, place, lambda use: run(use.reads)).apply(
+            matches, Use(reads, env.library)
+        )
+
+    def parameters_of(self, op: LocatedText, library: Library) -> set[str] | None:
+        """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
+        found = library.find(op.text)
+        if found is not None:
+            block = self.current(*found)[0]
+            passes = block.body.op is not None and block.body.repeat is None
+            return None if passes else {param.name.text for param in block.params}
+        cls = self.registry.get(op.text)
+        return set(fields_of(cls)) if cls else None
 
     # -- single operations
 

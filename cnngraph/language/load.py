@@ -26,9 +26,10 @@ from cnngraph.diagnostics import (
 )
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
-from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, Spec
+from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, ScopeSpec, Spec
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used
+from cnngraph.language.without_expect import without_expect
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.text import in_backticks
 
@@ -102,6 +103,7 @@ class _Loader:
 
     def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:
         base = self.base(file, folder, seen)
+        base = without_expect(base) if base and file.change else base
         imports = self.imports(file, folder)
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
@@ -116,6 +118,10 @@ class _Loader:
         for key, attribute in _REPLACED_WHOLE.items():
             if key in file.keys and not (key == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
+        if file.extends and file.nodes and base and base.nodes:
+            changes["nodes"] = self.with_nodes(base.nodes, file.nodes, file.extends)
+        if "change" in file.keys:
+            changes["change"] = (*spec.change, *file.change)
         if "outputs" in file.keys and "training_only" not in file.keys:
             # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
@@ -140,6 +146,19 @@ class _Loader:
         if path is None or inner is None:
             return None
         return self.spec(inner, path.parent, (*seen, path))
+
+    def with_nodes(self, base: ScopeSpec, own: ScopeSpec, extends: LocatedText) -> ScopeSpec:
+        """The nodes of a base and those that a variant adds, which come after them."""
+        known = {child.name.text: child for child in base.children}
+        for child in own.children:
+            if other := known.get(child.name.text):
+                message = f"`{extends}` has a node `{child.name}` already"
+                help = f"rename it; to change the base's node, write `change: [{{match: {child.name}, …}}]`"
+                note = f"it is at {other.span}"
+                self.diagnostics.append(Diagnostic("E305", message, child.name.span, notes=(note,), help=help))
+        return replace(
+            base, children=(*base.children, *(child for child in own.children if child.name.text not in known))
+        )
 
     def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
         found = []
@@ -172,11 +191,13 @@ class _Loader:
                     first = imported[name].name.span
                     self.clash(name, block.name.span, f"the other one is imported from {first}")
                 imported[name] = block
+        known = {name: block.name.span for library in base.imports for name, block in library.blocks.items()}
+        replaced = {**base.replaced, **{known[name]: name for name in own if name in known}}
         for name, block in own.items():
-            if name in imported and name not in base.blocks:
+            if name in imported and name not in base.blocks and imported[name].name.span not in replaced:
                 self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
         params = {param.name.text: param for param in file.params}
-        self.misspelt(file, "block", [definition.name for definition in file.blocks], base.blocks)
+        self.misspelt(file, "block", [definition.name for definition in file.blocks], {**known, **base.blocks})
         self.misspelt(file, "param", [param.name for param in file.params], base.params)
         incomplete = base.incomplete or any(library.incomplete for library in imports)
         return Library(
@@ -184,6 +205,7 @@ class _Loader:
             {**base.blocks, **own},
             (*base.imports, *imports),
             (*base.ignore, *file.ignore),
+            replaced,
             incomplete,
         )
 

@@ -65,10 +65,14 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ScopeSpec:
-    """`nodes:` as a mapping (named) or a list (numbered)."""
+    """`nodes:` as a mapping or a list.
+
+    The first `numbered` nodes have a number instead of a name: all nodes of a list, none of a mapping. A variant may
+    add named nodes to a base whose nodes are a list.
+    """
 
     children: tuple[NodeSpec, ...]
-    numbered: bool
+    numbered: int
     span: Span
 
 
@@ -94,13 +98,15 @@ class BlockSpec:
 class Library:
     """The names visible inside one file: its params, its own blocks, and the libraries it imports.
 
-    A file and its base form one library. `ignore` holds the file-level ignored warnings.
+    A file and its base form one library. `ignore` holds the file-level ignored warnings. `replaced` are imported blocks
+    of the base, by the span of their name, and the names of the blocks here that replace them.
     """
 
     params: Mapping[str, ParamSpec]
     blocks: Mapping[str, BlockSpec]
     imports: tuple[Library, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+    replaced: Mapping[Span, str] = field(default_factory=dict)
     incomplete: bool = False  # an import failed, so an unknown name may be defined there
 
     def with_imports(self) -> Iterator[Library]:
@@ -134,6 +140,30 @@ class InitSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSpec:
+    """One rule of `change:`: what becomes of the nodes that `match` names. An entry whose value is null is removed."""
+
+    match: LocatedText
+    span: Span
+    entries: tuple[Entry, ...] = ()
+    op: LocatedText | None = None
+    remove: bool = False
+    before: ScopeSpec | None = None
+    after: ScopeSpec | None = None
+    replace: NodeSpec | None = None
+
+    @property
+    def sets_parameters(self) -> bool:
+        """Whether the rule changes a node's op or parameters."""
+        return bool(self.entries) or self.op is not None
+
+    @property
+    def is_structural(self) -> bool:
+        """Whether the rule removes, replaces or inserts nodes."""
+        return self.remove or any(item is not None for item in (self.before, self.after, self.replace))
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A complete spec with `extends` and `import` resolved. Without `nodes` it is a library of blocks.
 
@@ -150,6 +180,7 @@ class Spec:
     nodes: ScopeSpec | None = None
     outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
     training_only: tuple[LocatedText, ...] = ()
+    change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     train: Table | LocatedText | None = None

@@ -37,7 +37,7 @@ class NodeReader:
             self.node(name, child, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
             for name, child in items
         ]
-        return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
+        return ScopeSpec(tuple(children), len(children) if isinstance(value, Listing) else 0, value.span)
 
     def node(self, name: LocatedText, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
         """A node, or the body of a block, in any of its forms."""
