@@ -124,6 +124,8 @@ def node_keys() -> Schema:
         "flat": {"type": "boolean"},
         "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
         "share": PATH,
+        "net": TEXT,
+        "until": PATH,
         "unused": {"type": "boolean"},
         "ignore": IGNORE,
     }

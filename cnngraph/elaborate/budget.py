@@ -26,15 +26,18 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a block, an iteration of a repeat (`number`), or a rule of `change` that applies to the current node."""
+    """A use of a block, an iteration of a repeat (`number`), or a rule of `change`, or a network, around a node."""
 
     block: BlockSpec | None
     number: int
     path: str
     span: Span
     match: LocatedText | None = None
+    network: str = ""
 
     def __str__(self) -> str:
+        if self.network:
+            return f"in the network `{self.network}`, used as `{self.path}` at {self.span}"
         if self.match is not None:
             return f"`{self.path}` at {self.span} is changed by `match: {self.match}` at {self.match.span}"
         if self.block is not None:
@@ -93,6 +96,12 @@ class Budget:
     def enter_iteration(self, number: int, path: str, span: Span) -> None:
         """Enter an iteration of a repeat."""
         self.chain.append(Use(None, number, path, span))
+
+    def enter_network(self, network: str, path: str, span: Span) -> None:
+        """Enter a network that is a node. Raises TooLargeError if nested too deeply."""
+        if len(self.chain) >= MAX_NESTING:
+            raise TooLargeError("E503", f"networks are nested more than {MAX_NESTING} levels deep", span)
+        self.chain.append(Use(None, 0, path, span, network=network))
 
     def enter_change(self, match: LocatedText, path: str, span: Span) -> None:
         """Enter a node that a rule of `change` matches."""

@@ -6,27 +6,21 @@ that a rule inserts are subject to the rules after it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from cnngraph.diagnostics import Diagnostic, did_you_mean
 from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Argument, Bound, Reads, VisibleNodes
-from cnngraph.graph.graph import Graph
-from cnngraph.graph.path_patterns import matches_path
 from cnngraph.language.model import ChangeSpec, Library, LocatedText, NodeSpec, ScopeSpec
 from cnngraph.language.reader import is_null
 
 Arguments = dict[str, Argument]
-HOW_TO_MATCH = "`cnngraph show` prints the ops and the paths of the nodes"
-NUMBER = re.compile(r"(?<![^.])[0-9]+(?![^.])")
 
 
 @dataclass(slots=True)
@@ -37,17 +31,6 @@ class Use:
     library: Library
     op: LocatedText | None = None
     arguments: Arguments = field(default_factory=dict)
-
-
-class Match(NamedTuple):
-    """A rule that matches a node: whether its parameters and its other actions apply to this node.
-
-    A rule that matches a repeat sets the parameters of the iterations, and inserts nodes around the repeat.
-    """
-
-    number: int
-    sets: bool
-    inserts: bool
 
 
 class Walker(Protocol):
@@ -66,63 +49,8 @@ class Walker(Protocol):
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         """The name of an op, evaluated."""
 
-    def parameters_of(self, op: LocatedText, library: Library) -> set[str] | None:
+    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
         """The names of an op's or a block's parameters; None if there is no such op."""
-
-
-@dataclass(slots=True)
-class Changes:
-    """The rules of a network, and which of them have matched a node."""
-
-    rules: tuple[ChangeSpec, ...]
-    home: Library
-    params: Arguments
-    matched: set[int] = field(default_factory=set)
-    first: int = 0  # the rules before it do not apply: they have made the node that is being elaborated
-
-    def matching(self, name: str | None, place: Place, maker: Maker, child: NodeSpec) -> list[Match]:
-        """The rules that match a node and have not been applied to it yet; they count as applied from now on."""
-        path = None if child.flat else place.peek()
-        path = path and (maker.owner(path) or path)
-        found = []
-        for number in range(self.first, len(self.rules)):
-            rule = self.rules[number]
-            match = rule.match.text
-            around = bool(place.around) and rule.sets_parameters and matches_path(match, place.around)
-            fits = match == name or (path is not None and matches_path(match, path))
-            if child.repeat is not None and not rule.is_structural:  # its parameters are those of the iterations
-                fits = False
-            if (fits or around) and number not in place.applied:
-                place.applied.add(number)
-                found.append(Match(number, sets=child.repeat is None, inserts=fits))
-        return found
-
-    def discard_reads(self, child: NodeSpec, place: Place) -> bool:
-        """Whether a rule replaces a node by one that names its own inputs, so that those of the node do not matter."""
-        name = child.op.text if child.op else None
-        return any(
-            rule.replace is not None
-            and rule.replace.reads is not None
-            and (rule.match.text == name or (not child.flat and matches_path(rule.match.text, place.peek())))
-            for rule in self.rules[self.first :]
-        )
-
-    @contextmanager
-    def after(self, number: int) -> Iterator[None]:
-        """Apply only the rules after this one."""
-        before, self.first = self.first, max(self.first, number + 1)
-        try:
-            yield
-        finally:
-            self.first = before
-
-    def unmatched(self, graph: Graph) -> Iterator[Diagnostic]:
-        """An error for each rule that matches no node of the network."""
-        for number, rule in enumerate(self.rules):
-            if number in self.matched:
-                continue
-            help = did_you_mean(rule.match.text, _matchable(graph, rule.match.text)) or HOW_TO_MATCH
-            yield Diagnostic("E324", f"`{rule.match}` matches no node", rule.match.span, help=help)
 
 
 @dataclass(slots=True)
@@ -130,7 +58,6 @@ class Changed:
     """One node while the rules that match it are applied; `run` elaborates it as they leave it."""
 
     walker: Walker
-    changes: Changes
     child: NodeSpec
     env: Env
     place: Place
@@ -138,30 +65,30 @@ class Changed:
 
     def apply(self, matches: list[Match], use: Use) -> Bound:
         """Apply rules to the node, and elaborate it."""
-        after: list[int] = []
+        after: list[Match] = []
         names = VisibleNodes()
         depth = len(self.walker.budget.chain)
-        for number, sets, inserts in matches:
-            rule = self.changes.rules[number]
-            self.changes.matched.add(number)
+        for match in matches:
+            rule = match.rule
+            match.file.matched.add(match.number)
             self.walker.budget.enter_change(rule.match, self.place.peek(), self.child.span)
-            if sets and rule.sets_parameters:
-                self.set_parameters(rule, use)
-            if not inserts:
+            if match.sets and rule.sets_parameters:
+                self.set_parameters(match, use)
+            if not match.inserts:
                 continue
             if rule.remove:
                 return self.removed(rule, use.reads)
             if rule.replace is not None:
-                return self.replaced(number, rule.replace, use.reads)
+                return self.replaced(match, rule.replace, use.reads)
             if rule.before is not None and not self.is_shared:
-                use.reads = self.inserted_before(number, rule.before, use.reads, names)
+                use.reads = self.inserted_before(match, rule.before, use.reads, names)
             if rule.after is not None and not self.is_shared:
-                after.append(number)
+                after.append(match)
         bound = self.run(use)
-        for number in after:
-            scope = self.changes.rules[number].after
+        for match in after:
+            scope = match.rule.after
             assert scope is not None
-            bound = self.inserted_after(number, scope, bound, names)
+            bound = self.inserted_after(match, scope, bound, names)
         if names:
             bound.inserted = names
         del self.walker.budget.chain[depth:]
@@ -184,21 +111,22 @@ class Changed:
         path = self.place.path or self.place.skip()
         return Bound(reads.passed_through, self.child.span, path, absent=True)
 
-    def replaced(self, number: int, node: NodeSpec, reads: Reads) -> Bound:
+    def replaced(self, match: Match, node: NodeSpec, reads: Reads) -> Bound:
         """The node that takes this one's place, and reads the same unless it says otherwise."""
-        env = self.inside(Bound(reads.joined, self.child.span), VisibleNodes())
-        with self.changes.after(number):
+        env = self.inside(match.file, Bound(reads.joined, self.child.span), VisibleNodes())
+        with match.file.after(match.number):
             return self.walker.node(replace(node, name=self.child.name), env, (env.inputs["in"], "in"), self.place)
 
-    def set_parameters(self, rule: ChangeSpec, use: Use) -> None:
+    def set_parameters(self, match: Match, use: Use) -> None:
         """Set the op and the parameters that a rule gives. Raises ProblemError if the node cannot have them."""
+        rule, file = match.rule, match.file
         if use.op is None:
             key = rule.op or LocatedText(rule.entries[0].key, rule.entries[0].key_span)
             what = "shares a module" if self.child.share else "contains nodes"
             message = f"`{self.place.peek()}` {what}, so a rule cannot set its `{'op' if rule.op else key}`"
             help = "match the nodes inside, or use `replace`"
             raise ProblemError("E207", message, key.span, help=help)
-        env = replace(self.env, library=self.changes.home, params=self.changes.params, reads=use.reads)
+        env = replace(self.env, library=file.library, params=file.params, file=file, reads=use.reads)
         for entry in rule.entries:
             if is_null(entry.value):
                 use.arguments.pop(entry.key, None)
@@ -207,13 +135,13 @@ class Changed:
                 use.arguments[entry.key] = env.argument(entry.key_span, entry.value)
                 self.place.dropped.discard(entry.key)
         if rule.op is not None:
-            use.op, use.library = self.walker.op_name(rule.op, env), self.changes.home
-            self.check_leftover(use.op, rule, use.arguments)
+            use.op, use.library = self.walker.op_name(rule.op, env), file.library
+            self.check_leftover(use.op, match, use.arguments)
 
-    def check_leftover(self, op: LocatedText, rule: ChangeSpec, arguments: Arguments) -> None:
+    def check_leftover(self, op: LocatedText, match: Match, arguments: Arguments) -> None:
         """Raise ProblemError if the new op lacks a parameter that the old one had."""
-        known = self.walker.parameters_of(op, self.changes.home)
-        own = {entry.key for entry in rule.entries}
+        known = self.walker.parameters_of(op, match.file)
+        own = {entry.key for entry in match.rule.entries}
         for key, argument in arguments.items():
             if known is not None and key not in known and key not in own:
                 message = f"`{op}` has no parameter `{key}`, which `{self.place.peek()}` sets"
@@ -222,34 +150,34 @@ class Changed:
                     "E207", message, op.span, notes=(note,), help=f"remove it in the rule: `{key}: null`"
                 )
 
-    def inserted_before(self, number: int, scope: ScopeSpec, reads: Reads, names: VisibleNodes) -> Reads:
+    def inserted_before(self, match: Match, scope: ScopeSpec, reads: Reads, names: VisibleNodes) -> Reads:
         """What the node reads once nodes have been inserted before it."""
         if len(reads.values) > 1:
             message = f"`{self.place.peek()}` has {len(reads.values)} inputs, so nothing can be inserted before it"
             help = "insert it `after` the node that it reads"
-            raise ProblemError("E324", message, self.changes.rules[number].match.span, help=help)
-        bound = self.inserted(number, scope, Bound(reads.joined, self.child.span), names)
+            raise ProblemError("E324", message, match.rule.match.span, help=help)
+        bound = self.inserted(match, scope, Bound(reads.joined, self.child.span), names)
         return Reads((bound.tensors(),), (scope.children[-1].name.text,), reads.explicit)
 
-    def inserted_after(self, number: int, scope: ScopeSpec, bound: Bound, names: VisibleNodes) -> Bound:
+    def inserted_after(self, match: Match, scope: ScopeSpec, bound: Bound, names: VisibleNodes) -> Bound:
         """The node with others after it: its names and module, their value."""
         with_itself = VisibleNodes()
         if self.place.name is not None:
             with_itself.put(self.place.name.text, bound)
-        last = self.inserted(number, scope, bound, names, with_itself)
+        last = self.inserted(match, scope, bound, names, with_itself)
         return replace(bound, value=last.value, absent=False)
 
     def inserted(
-        self, number: int, scope: ScopeSpec, value: Bound, names: VisibleNodes, more: VisibleNodes | None = None
+        self, match: Match, scope: ScopeSpec, value: Bound, names: VisibleNodes, more: VisibleNodes | None = None
     ) -> Bound:
         """Elaborate inserted nodes at the level of the node; their names are added to `names`."""
-        env = self.inside(value, more or VisibleNodes())
+        env = self.inside(match.file, value, more or VisibleNodes())
         for child in scope.children:
             self.check_name(child.name, env.text(child.name))
         outside = dict(env.names)
         slot: Slot = []
         self.place.slot.append(slot)
-        with self.changes.after(number):
+        with match.file.after(match.number):
             last = self.walker.children(scope, env, self.place.level, slot)
         for name, bound in env.names.items():
             if outside.get(name) is not bound:
@@ -269,7 +197,7 @@ class Changed:
             notes = (f"it is at {level.taken[name]}",) if name in level.taken else ()
             raise ProblemError("E305", message, written.span, notes=notes, help="rename the node to insert")
 
-    def inside(self, value: Bound, more: VisibleNodes) -> Env:
+    def inside(self, file: FileScope, value: Bound, more: VisibleNodes) -> Env:
         """The environment of inserted nodes: `in` is the value, `$name` that of the node."""
         names = VisibleNodes()
         for visible in (self.env.names, more):
@@ -277,14 +205,5 @@ class Changed:
                 names[name] = bound
         inputs: dict[str, Any] = {"in": Bound(value.value, value.span)}
         own = self.place.name.text if self.place.name else self.place.peek().rpartition(".")[2]
-        params = {**self.changes.params, "name": Argument(self.child.span, self.child.span, own, self.child.span)}
-        return Env(self.changes.home, params, inputs, names, self.env.type_of, self.env.index)
-
-
-def _matchable(graph: Graph, pattern: str) -> list[str]:
-    """The ops, blocks and paths of a network, with a star for each number if the pattern has stars."""
-    names = {node.op for node in graph.nodes} | {scope.block for scope in graph.scopes() if scope.block}
-    paths = {node.path for node in graph.nodes} | {scope.path for scope in graph.scopes() if scope.path}
-    if "*" in pattern:
-        paths = {NUMBER.sub("*", path) for path in paths}
-    return sorted(names | paths)
+        params = {**file.params, "name": Argument(self.child.span, self.child.span, own, self.child.span)}
+        return Env(file.library, params, inputs, names, self.env.type_of, file, self.env.index)

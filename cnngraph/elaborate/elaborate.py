@@ -16,8 +16,8 @@ from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
-from cnngraph.elaborate.changes import Changes
 from cnngraph.elaborate.check_names import check_names
+from cnngraph.elaborate.file_scope import FileScope
 from cnngraph.elaborate.finish import WalkResult, finish
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -84,8 +84,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
     env = _environment(spec, maker, budget)
     if env is None:
         return None
-    changes = Changes(spec.change, spec.library, env.params)
-    walked = _walk(spec, registry, env, maker, changes)
+    walked = _walk(spec, registry, env, maker)
     try:
         graph, more = finish(spec, walked, complete=sound and not budget.has_errors)
     except TooLargeError as bound:  # outputs and `init` rules have expressions, too
@@ -93,7 +92,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
             budget.report(bound.problem, "")
         return None
     if sound and not budget.has_errors:  # else the nodes that a rule matches may be missing because of errors
-        budget.extend(changes.unmatched(graph))
+        budget.extend(env.file.unmatched(graph))
     budget.extend(more)
     complete = sound and not budget.has_errors
     rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
@@ -102,7 +101,8 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     """The network's params and inputs; None if one of them is invalid."""
-    env = Env(spec.library, {}, {}, VisibleNodes(), maker.type_of)
+    params: dict[str, Argument] = {}
+    env = Env(spec.library, params, {}, VisibleNodes(), maker.type_of, FileScope(spec.library, params, spec.change))
     try:
         _bind_params(spec, env)
         return env.inside(_inputs(spec, env, maker))
@@ -115,11 +115,11 @@ def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     return None
 
 
-def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, changes: Changes) -> WalkResult:
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker) -> WalkResult:
     """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
     budget = maker.budget
-    walker = Walker(registry, budget, maker, spec.library, env.params, changes)
+    walker = Walker(registry, budget, maker, spec.networks)
     slot: Slot = []
     last = None
     try:
@@ -138,7 +138,9 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, changes: Chang
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    return WalkResult(env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over)
+    return WalkResult(
+        env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over, walker.nets
+    )
 
 
 def _bind_params(spec: Spec, env: Env) -> None:

@@ -44,7 +44,7 @@ class Place:
     span: Span
     path: str | None = None
     around: str = ""
-    applied: set[int] = field(default_factory=set)
+    applied: set[tuple[int, int]] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
 
     def peek(self) -> str:

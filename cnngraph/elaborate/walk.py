@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
-from cnngraph.elaborate.changes import Changed, Changes, Match, Use
+from cnngraph.elaborate.changes import Changed, Use
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
+from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
+from cnngraph.elaborate.networks import NetUse, network
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
@@ -25,7 +27,7 @@ from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
@@ -33,15 +35,14 @@ from cnngraph.text import in_backticks
 
 @dataclass
 class Walker:
-    """Elaborates nodes in order. `home` is the spec's own library, whose blocks see the file's params."""
+    """Elaborates nodes in order."""
 
     registry: Registry
     budget: Budget
     maker: Maker
-    home: Library
-    file_params: dict[str, Argument]
-    changes: Changes
     orders: Orders = field(init=False)
+    networks: Mapping[Span, Spec] = field(default_factory=dict)  # those that nodes use, by the span of their name
+    nets: list[NetUse] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
     # nodes that only an absent node would read, each with a note about that node
     passed_over: dict[int, str] = field(default_factory=dict)
@@ -144,7 +145,7 @@ class Walker:
 
     def reads_if_needed(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Reads:
         """The inputs of a node. They need not exist if a rule of `change` replaces the node and its inputs."""
-        if not (self.changes.rules and self.changes.discard_reads(child, place)):
+        if not (env.file.has_rules and env.file.discard_reads(child, self.rule_path(child, place))):
             return self.reads(child, env, above)
         try:
             return self.reads(child, env, above)
@@ -226,6 +227,8 @@ class Walker:
             return self.changed(child, reads, env, place, lambda reads: self.share(shared, reads, env, place))
         arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
         arguments.update(overlay)
+        if child.net is not None:
+            return self.use_network(child, arguments, reads, env, place)
         other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
@@ -243,32 +246,38 @@ class Walker:
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
         """Inline `nodes`: a nested scope whose `in` is the input of the node."""
         inputs = {"in": Bound(reads.joined, child.span)}
-        bound = self.scope(scope, child.span, env.inside(inputs), "nodes", None, place, child.flat and not child.repeat)
+        bound = self.scope(scope, child, env.inside(inputs), "nodes", None, place)
         bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
         return bound
 
     def scope(
-        self, scope: ScopeSpec, span: Span, env: Env, kind: str, block: BlockSpec | None, place: Place, flat: bool
+        self,
+        scope: ScopeSpec,
+        child: NodeSpec,
+        env: Env,
+        kind: str,
+        block: str | None,
+        place: Place,
+        value: Callable[[Bound], Tensors | None] = lambda last: last.value,
     ) -> Bound:
-        """A scope's nodes, with a level of names unless it is flat."""
-        start = len(self.maker.nodes)
-        if flat:
+        """A scope's nodes, with a level of names unless it is flat. `value` gives its value from the last node."""
+        start, span = len(self.maker.nodes), child.span
+        if child.flat and child.repeat is None:
             inner: Slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
             stop = len(self.maker.nodes)
-            return Bound(last.value, span, place.level.path, env.names, flat=True, start=start, stop=stop)
+            return Bound(value(last), span, place.level.path, env.names, flat=True, start=start, stop=stop)
         path = place.take()
         slot: Slot = []
         last = self.children(scope, env, Level(path), slot)
-        bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
+        bound = Bound(value(last), span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
             inputs = tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items())
-            value = last.value.refs if last.value else ()
+            refs = bound.value.refs if bound.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
-            name = block.name.text if block else None
             place.slot.append(
-                Scope(path, kind, name, inputs, value, tree, start, bound.stop, span, self.maker.owner(path))
+                Scope(path, kind, block, inputs, refs, tree, start, bound.stop, span, self.maker.owner(path))
             )
         return bound
 
@@ -283,7 +292,7 @@ class Walker:
         env: Env,
     ) -> Bound:
         """A use of an op or a block, as the rules of `change` leave it. `env` is that of the scope it is in."""
-        matches = self.matching(op.text, child, place)
+        matches = self.matching(op.text, child, env, place)
         for key in place.dropped:
             arguments.pop(key, None)
         if not matches:
@@ -293,7 +302,7 @@ class Walker:
             assert use.op is not None
             return self.used(use.op, use.arguments, use.reads, use.library, place, child, env)
 
-        node = Changed(self, self.changes, child, env, place, run)
+        node = Changed(self, child, env, place, run)
         return node.apply(matches, Use(reads, library, op, arguments))
 
     def used(
@@ -309,7 +318,7 @@ class Walker:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*self.current(*found), arguments, reads, place, child, env)
+            return self.block(*self.current(*found, env.file), arguments, reads, place, child, env)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -340,8 +349,9 @@ class Walker:
         inputs = block_inputs(block, reads, child, self.maker)
         self.budget.enter(block, place.peek(), child.span)
         body = block.body
-        base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, reads=reads)
+        file = outer.file
+        base = file.params if library is file.library else {}
+        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, file, reads=reads)
         rest = bind_params(block, arguments, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
@@ -349,7 +359,8 @@ class Walker:
         if body.repeat is not None:
             bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
-            bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
+            use = replace(child, flat=flat, repeat=None)
+            bound = self.scope(body.nodes, use, env, "block", block.name.text, place)
         else:
             assert body.op is not None
             inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}
@@ -358,33 +369,55 @@ class Walker:
         bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child, outer)
         return bound
 
-    def current(self, block: BlockSpec, library: Library) -> tuple[BlockSpec, Library]:
-        """The block, or the one by which the spec replaces it."""
-        name = self.home.replaced.get(block.name.span)
-        return (self.home.blocks[name], self.home) if name is not None else (block, library)
+    def current(self, block: BlockSpec, library: Library, file: FileScope) -> tuple[BlockSpec, Library]:
+        """The block, or the one by which the file replaces it."""
+        name = file.library.replaced.get(block.name.span)
+        return (file.library.blocks[name], file.library) if name is not None else (block, library)
+
+    def use_network(
+        self, child: NodeSpec, arguments: dict[str, Argument], reads: Reads, env: Env, place: Place
+    ) -> Bound:
+        """A network as a node, as the rules of `change` leave it."""
+        assert child.net is not None
+        spec = self.networks.get(child.net.span)
+        if spec is None:  # it could not be read
+            raise UnknownError
+
+        def run(use: Use) -> Bound:
+            bound, net = network(self, spec, child, use.arguments, use.reads, env, place)
+            self.nets.append(net)
+            bound.again = lambda reads, place: network(self, spec, child, use.arguments, reads, env, place)[0]
+            return bound
+
+        use = Use(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
+        matches = self.matching(spec.name, child, env, place)
+        return Changed(self, child, env, place, run).apply(matches, use) if matches else run(use)
 
     # -- changes
 
-    def matching(self, name: str | None, child: NodeSpec, place: Place) -> list[Match]:
+    def matching(self, name: str | None, child: NodeSpec, env: Env, place: Place) -> list[Match]:
         """The rules of `change` to apply to a node; `name` is that of its op or block."""
-        if not self.changes.rules:
+        if not env.file.has_rules:
             return []
-        return self.changes.matching(name, place, self.maker, child)
+        return env.file.matching(name, place, self.rule_path(child, place), child)
+
+    def rule_path(self, child: NodeSpec, place: Place) -> str | None:
+        """The path by which a rule knows a node: that of its module, or of the module that it shares."""
+        path = None if child.flat else place.peek()
+        return path and (self.maker.owner(path) or path)
 
     def changed(self, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]) -> Bound:
         """A node that is not a use of an op or block, as the rules of `change` leave it."""
-        matches = self.matching(None, child, place)
+        matches = self.matching(None, child, env, place)
         if not matches:
             return run(reads)
-        return Changed(self, self.changes, child, env, place, lambda use: run(use.reads)).apply(
-            matches, Use(reads, env.library)
-        )
+        return Changed(self, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
 
-    def parameters_of(self, op: LocatedText, library: Library) -> set[str] | None:
+    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
         """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
-        found = library.find(op.text)
+        found = file.library.find(op.text)
         if found is not None:
-            block = self.current(*found)[0]
+            block = self.current(*found, file)[0]
             passes = block.body.op is not None and block.body.repeat is None
             return None if passes else {param.name.text for param in block.params}
         cls = self.registry.get(op.text)

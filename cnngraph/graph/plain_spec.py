@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -9,12 +10,18 @@ from cnngraph.document import Plain
 from cnngraph.fields import fields_of
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
-from cnngraph.language.model import LANGUAGE_VERSION
-from cnngraph.language.write import write_document
+from cnngraph.graph.path_patterns import InitRule
+from cnngraph.language.model import LANGUAGE_VERSION, Spec
+from cnngraph.language.write import write_document, write_spec
 from cnngraph.ops.init import InitCall
 
 
-def plain_spec(graph: Graph) -> str:
+def one_file(spec: Spec, graph: Graph, train: Plain) -> str:
+    """YAML of a network that needs no other file, with a recipe: the spec, or the plain one if it uses networks."""
+    return plain_spec(graph, train) if spec.networks else write_spec(spec, train)
+
+
+def plain_spec(graph: Graph, train: Plain = None) -> str:
     """YAML of the network without blocks, repeats, params, expressions, `extends` and `change`.
 
     Every operation is a node whose name is its path, so the keys of the weights stay the same. Sizes are those of this
@@ -33,10 +40,9 @@ def plain_spec(graph: Graph) -> str:
         },
         "outputs": _outputs(graph),
         "training_only": [name for name in graph.outputs if name in graph.training_only],
-        "init": [
-            {"match": rule.match, **{key: _plain(value) for key, value in rule.values.items()}} for rule in graph.init
-        ],
+        "init": [rule for known in graph.init for rule in _init(known, graph)],
         "weights": {"renames": dict(graph.renames)} if graph.renames else None,
+        "train": train,
     }
     return write_document(document)
 
@@ -64,6 +70,18 @@ def _in_module_order(scope: Scope, nodes: tuple[Node, ...]) -> list[Node]:
     for child in scope.children:
         found += _in_module_order(child, nodes) if isinstance(child, Scope) else [nodes[child]]
     return found
+
+
+def _init(rule: InitRule, graph: Graph) -> Iterator[Plain]:
+    """A rule of `init`; one of a network that was a node is written for each module that it matches."""
+    values = {key: _plain(value) for key, value in rule.values.items()}
+    if not rule.within:
+        yield {"match": rule.match, **values}
+        return
+    for node in graph.nodes:
+        having = {key: value for key, value in values.items() if key in node.parameters}
+        if having and not node.shares and rule.fits(node.op, node.path):
+            yield {"match": node.path, **having}
 
 
 def _names(graph: Graph) -> dict[str, str]:

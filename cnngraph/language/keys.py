@@ -150,6 +150,16 @@ NODE_KEYS = _keys(
         "guide/tensors.md#weights-used-twice",
     ),
     Key(
+        "net",
+        "A network to use as a node: the name of a bundled one, or a file. Other keys set its params.",
+        "guide/change.md#a-network-as-a-node",
+    ),
+    Key(
+        "until",
+        "With `net`, the path of the node whose value is that of the network; what comes after it is left out.",
+        "guide/change.md#a-network-as-a-node",
+    ),
+    Key(
         "unused",
         "`true` builds the node so that its weights exist, but never runs it.",
         "guide/tensors.md#weights-never-used",
@@ -188,7 +198,7 @@ OWN_BLOCK_KEYS = _keys(
 )
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
-BODIES = ("op", "nodes", "share")  # a node has exactly one of them
+BODIES = ("op", "nodes", "share", "net")  # a node has exactly one of them
 REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
 VARIABLES = ("in", "from", "i", "item")  # predefined names of expressions: $in, $from, $i, $item

@@ -27,7 +27,7 @@ from cnngraph.diagnostics import (
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, ScopeSpec, Spec
-from cnngraph.language.parse import FileSpec, parse_file
+from cnngraph.language.parse import FileSpec, nodes_of, parse_file
 from cnngraph.language.usage import names_used
 from cnngraph.language.without_expect import without_expect
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
@@ -88,6 +88,8 @@ class _Loader:
     texts: Mapping[str, str]
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
+    networks: dict[Span, Spec] = field(default_factory=dict)  # of `net`, by the span of the name
+    known_networks: dict[Path, Spec | None] = field(default_factory=dict)
     opened: int = 0
     read_so_far: int = 0  # characters
     files: list[str] | None = None  # files that could be imported, filled when a file is not found
@@ -104,7 +106,8 @@ class _Loader:
     def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:
         base = self.base(file, folder, seen)
         base = without_expect(base) if base and file.change else base
-        imports = self.imports(file, folder)
+        imports = self.imports(file, folder, seen)
+        self.load_networks(file, folder, seen)
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
         spec = base or Spec(file.source, _name_of(path), "", library)
@@ -113,6 +116,7 @@ class _Loader:
             "library": library,
             "name": _name_of(path),
             "published": file.published,
+            "networks": self.networks,
             "base": base,
         }
         for key, attribute in _REPLACED_WHOLE.items():
@@ -160,7 +164,26 @@ class _Loader:
             base, children=(*base.children, *(child for child in own.children if child.name.text not in known))
         )
 
-    def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
+    def load_networks(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> None:
+        """Load the networks that nodes of a file use."""
+        for reference in [node.net for node in nodes_of(file) if node.net is not None]:
+            path = self.named(reference, folder) if is_name(reference.text) else self.beside(reference, folder)
+            if path in seen or len(seen) > MAX_EXTENDS:
+                message, help = f"`{reference}` contains itself", "name another file, or a network of the library"
+                self.diagnostics.append(Diagnostic("E309", message, reference.span, help=help))
+                continue
+            if path is not None and path not in self.known_networks:
+                inner = self.open(reference, path)
+                self.known_networks[path] = self.spec(inner, path.parent, (*seen, path)) if inner else None
+            spec = self.known_networks.get(path) if path else None
+            if spec is not None and spec.nodes is None:
+                message = f"`{reference}` is a library of blocks, not a network"
+                help = "add it to `import`, and use its blocks as ops"
+                self.diagnostics.append(Diagnostic("E311", message, reference.span, help=help))
+            elif spec is not None:
+                self.networks[reference.span] = spec
+
+    def imports(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> tuple[Library, ...]:
         found = []
         for reference in file.imports:
             path = self.beside(reference, folder)
@@ -170,7 +193,8 @@ class _Loader:
                 continue
             if path not in self.libraries:
                 self.libraries[path] = None
-                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
+                self.load_networks(inner, path.parent, seen)
+                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent, seen))
             library = self.libraries[path]
             if library is None:
                 self.diagnostics.append(Diagnostic("E309", f"`{reference}` imports itself", reference.span))

@@ -44,13 +44,18 @@ class RepeatSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node as written. Exactly one of `op`, `nodes` and `share` is set. `arguments` are the op's or the block's."""
+    """A node as written. Exactly one of `op`, `nodes`, `share` and `net` is set.
+
+    `arguments` are those of the op, the block or the network.
+    """
 
     name: LocatedText
     span: Span
     op: LocatedText | None = None
     nodes: ScopeSpec | None = None
     share: LocatedText | None = None
+    net: LocatedText | None = None
+    until: LocatedText | None = None  # the path in `net` of the node whose value is that of this one
     reads: tuple[LocatedText, ...] | None = None
     when: Scalar | None = None
     otherwise: tuple[LocatedText, ...] | None = None
@@ -74,6 +79,14 @@ class ScopeSpec:
     children: tuple[NodeSpec, ...]
     numbered: int
     span: Span
+
+    def walk(self) -> Iterator[NodeSpec]:
+        """Its nodes, and those inside them."""
+        waiting = list(self.children)
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += node.nodes.children if node.nodes else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +181,7 @@ class Spec:
     """A complete spec with `extends` and `import` resolved. Without `nodes` it is a library of blocks.
 
     `base` is the spec that this one modifies: the same without command-line overrides, or the one it extends.
+    `networks` are the specs of all `net` nodes in its files, by the span of their names.
     """
 
     source: Source
@@ -184,4 +198,5 @@ class Spec:
     init: tuple[InitSpec, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     train: Table | LocatedText | None = None
+    networks: Mapping[Span, Spec] = field(default_factory=dict, repr=False, compare=False)
     base: Spec | None = field(default=None, repr=False, compare=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -241,11 +241,11 @@ class _Parser:
 
     def without_use(self, table: Table, body: NodeSpec) -> NodeSpec | None:
         """The body of a block, without keys that belong to its uses; None if it only shares a module."""
-        for key in ("from", "unused", "expect", "share"):
+        for key in ("from", "unused", "expect", "share", "net"):
             if found := table.get(key):
                 message = f"`{key}` is not allowed in the definition of a block, only where the block is used"
                 self.read.error("E107", message, found.key_span)
-        return None if body.share else body
+        return None if body.share or body.net else body
 
     def input_names(self, value: Value) -> tuple[LocatedText, ...] | None:
         names = self.read.strings(value, "inputs")
@@ -315,3 +315,12 @@ def _why_no_output(name: str) -> str:
     if keyword.iskeyword(name):
         return "it is a Python keyword"
     return "it starts with `_`" if name.startswith("_") else NAME_RULE
+
+
+def nodes_of(file: FileSpec) -> Iterator[NodeSpec]:
+    """Every node that is written in a file, with those in blocks and rules."""
+    scopes = [file.nodes, *(scope for rule in file.change for scope in (rule.before, rule.after))]
+    nodes = [*(block.body for block in file.blocks), *(rule.replace for rule in file.change if rule.replace)]
+    scopes += [ScopeSpec(tuple(nodes), 0, file.span)]
+    for scope in scopes:
+        yield from scope.walk() if scope else ()

@@ -144,6 +144,8 @@ class _Writer:
             "repeat": self.value(node.repeat.count.plain()) if node.repeat else None,
             "op": self.value(node.op.text) if node.op else None,
             "share": node.share.text if node.share else None,
+            "net": node.net.text if node.net else None,
+            "until": node.until.text if node.until else None,
             "from": _paths(node.reads),
             "when": node.when.plain() if node.when else None,
             "else": _paths(node.otherwise),
