@@ -90,7 +90,8 @@ a newer version are rejected (`E646`). A run written by a version without checks
 be used, with a warning (`W647`).
 
 Accuracies are fractions from 0 to 1. Training accuracy is measured during the epoch, in training mode; all others
-are measured after it, in eval mode.
+are measured after it, in eval mode. The learning rate is that of the epoch's last step, for the parameters that have
+the optimizer's `lr`; if all have rates of their own (`groups`, `layer_decay`), it is the highest one.
 """
 
 TABLES: dict[str, type[Any]] = {
