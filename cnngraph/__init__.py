@@ -11,6 +11,7 @@ from cnngraph.packages import explained
 from cnngraph.version import __version__
 
 if TYPE_CHECKING:
+    from cnngraph.api.backbone import backbone
     from cnngraph.api.compiling import build, check, load, load_weights
     from cnngraph.api.drawing import render
     from cnngraph.api.experiments import experiment
@@ -70,6 +71,7 @@ __all__ = [
     "TrainResult",
     "VariantResult",
     "__version__",
+    "backbone",
     "build",
     "check",
     "evaluate",
@@ -83,6 +85,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "cnngraph.api.backbone": ("backbone",),
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
     "cnngraph.api.drawing": ("render",),
     "cnngraph.api.experiments": ("experiment",),

@@ -46,7 +46,7 @@ def named_inputs(
     if len(values) != len(names):
         expected = "one input" if names == ["in"] else f"{len(names)} inputs ({in_backticks(names)})"
         message = f"{what} expects {expected}, got {len(values)}"
-        help = help or f"write `from: [{', '.join(names)}]`"
+        help = help or (f"write `from: [{', '.join(names)}]`" if len(names) > 1 else None)
         raise ProblemError("E210", message, child.span, notes=maker.trace.facts(reads), help=help)
     return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 

@@ -85,7 +85,7 @@ def _left_out(nodes: list[Node], live: set[int], unused: set[int], nets: Sequenc
         index
         for net in nets
         for index, node in enumerate(nodes)
-        if index not in live and index not in unused and node.path.startswith(net.env.file.path)
+        if index not in live and index not in unused and (node.shares or node.path).startswith(net.env.file.path)
     }
     index_of = {node.path: index for index, node in enumerate(nodes)}
     waiting = [index for index in range(len(nodes)) if index not in dead]

@@ -15,6 +15,21 @@ def tapped(graph: Graph, outputs: Mapping[str, Ref]) -> Graph:
     return replace(graph, outputs=dict(outputs), training_only=frozenset(), init=())
 
 
+def live_nodes(graph: Graph) -> set[int]:
+    """The nodes on which the outputs depend, and those whose modules these run."""
+    index_of = {node.path: index for index, node in enumerate(graph.nodes)}
+    live: set[int] = set()
+    waiting = [ref.node for ref in graph.outputs.values()]
+    while waiting:
+        index = waiting.pop()
+        if index >= 0 and index not in live:
+            live.add(index)
+            node = graph.nodes[index]
+            waiting += [ref.node for ref in node.reads]
+            waiting += [index_of[node.shares]] if node.shares else []
+    return live
+
+
 def tensor_at(graph: Graph, path: str) -> Ref:
     """The output of the node or block at a path; of a list, one by index: `chunk.1`, `layer1.0`, `conv1`.
 

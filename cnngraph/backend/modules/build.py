@@ -9,6 +9,7 @@ from cnngraph.backend.modules.classes import class_source
 from cnngraph.backend.modules.compile_source import compile_class
 from cnngraph.backend.modules.initialise import init_weights
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, ScopeModule, plan
+from cnngraph.backend.modules.wrong_input import call_with_explanation
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.graph.graph import Graph
 
@@ -25,6 +26,7 @@ def lower(graph: Graph) -> nn.Module:
         model = _build(modules)
         init_weights(model, modules, graph.init)
     model.graph = graph  # type: ignore[assignment]
+    type(model).__call__ = call_with_explanation  # type: ignore[method-assign]
     return model
 
 
