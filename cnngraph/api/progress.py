@@ -24,7 +24,10 @@ class Note(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """Training starts. `images` are the numbers of images by split; `resumed_at` is the number of steps done before."""
+    """Training starts. `images` are the numbers of images by split; `resumed_at` is the number of steps done before.
+
+    `frozen` is the number of parameters that are frozen at this time.
+    """
 
     network: str
     parameters: int
@@ -34,6 +37,7 @@ class RunStarted(Event):
     epochs: int
     folder: Path
     resumed_at: int
+    frozen: int
 
 
 @dataclass(frozen=True, slots=True)

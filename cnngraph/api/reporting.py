@@ -44,6 +44,7 @@ class CallbackReporter(Silent):
                 epochs=facts.epochs,
                 folder=facts.folder,
                 resumed_at=facts.resumed_at,
+                frozen=facts.frozen,
             )
         )
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from click.exceptions import Exit
 
@@ -17,14 +18,16 @@ from cnngraph.graph.graph import Graph
 from cnngraph.language.model import Spec
 from cnngraph.lint.run import Lint
 
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
+
 
 def compile_file(spec: str, reading: Reading, lint: Lint | None = None) -> Compilation:
     """Compile and lint the spec with the options."""
     compilation = compile_unlinted(spec, reading)
     if reading.train and compilation.ok and compilation.spec:
-        compilation = replace(
-            compilation, diagnostics=compilation.diagnostics + _recipe_errors(compilation.spec, reading)
-        )
+        recipe, errors = _changed_recipe(compilation.spec, reading)
+        compilation = replace(compilation, recipe=recipe, diagnostics=compilation.diagnostics + errors)
     return (lint or Lint()).run(compilation)
 
 
@@ -34,16 +37,15 @@ def compile_unlinted(spec: str, reading: Reading) -> Compilation:
     return compile_spec(spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins)
 
 
-def _recipe_errors(spec: Spec, reading: Reading) -> tuple[Diagnostic, ...]:
-    """The errors of the spec's recipe with `--set train.…` applied."""
+def _changed_recipe(spec: Spec, reading: Reading) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+    """The spec's recipe with `--set train.…` applied, and its errors."""
     from cnngraph.recipe.changed import find_table, read_changed
 
     try:
         table, name = find_table(spec.train, None)
-        read_changed(table, reading.train, name)
+        return read_changed(table, reading.train, name), ()
     except SpecError as error:
-        return error.diagnostics
-    return ()
+        return None, error.diagnostics
 
 
 def compile_network(spec: str, reading: Reading) -> Graph:

@@ -17,8 +17,8 @@ nodes:
   join: {op: concat, ignore: {W401: more branches are to come}}
 ```
 At the top level of a file, `ignore` applies to the whole file. `cnngraph check --ignore W401,W6` suppresses warnings
-by code or prefix, `--select W401` reports only these. Warnings about images and runs (W620, W644, W647, W648) are
-reported by `train`, `evaluate` and `experiment`, and cannot be ignored.
+by code or prefix, `--select W401` reports only these. Warnings about images and runs (W617, W620, W644, W647, W648)
+are reported by `train`, `evaluate` and `experiment`, and cannot be ignored.
 """
 
 

@@ -11,6 +11,7 @@ from cnngraph.text import in_backticks
 
 OF_THE_COMPILER = ("W318",)  # reported by the compiler, since it may explain an error
 OF_RUNS = {  # about images and runs: these commands always report them, `cnngraph check` never does
+    "W617": "`cnngraph train` and `cnngraph experiment`",
     "W620": "`cnngraph train` and `cnngraph experiment`",
     "W644": "`cnngraph evaluate` and `cnngraph experiment`",
     "W647": "the commands that read a run",

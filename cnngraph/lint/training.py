@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Span
@@ -24,6 +25,7 @@ def misfits(
 
     Errors are reported at `span`, or else at the input, where `input_span` is known, and at the outputs.
     """
+    from cnngraph.lint.freezing import FreezePlan, check_trainable
     from cnngraph.lint.patterns import check_patterns
     from cnngraph.recipe import check_fit
     from cnngraph.recipe.fit import Norm, check_batches
@@ -31,10 +33,11 @@ def misfits(
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
     place = span or input_span or graph.root.span
+    always_frozen = {path for path, epochs in FreezePlan.for_graph(recipe, graph).norms.items() if math.isinf(epochs)}
     norms = (
         Norm(node.path, graph.type_of(node.reads[0]), node.span)
         for node in graph.nodes
-        if node.op == "batch_norm" and not node.unused
+        if node.op == "batch_norm" and not node.unused and (node.shares or node.path) not in always_frozen
     )
     found = check_fit(
         recipe,
@@ -47,4 +50,5 @@ def misfits(
         classes=images.classes if images else None,
     )
     count = images.count if images else None
-    return found + check_batches(recipe, norms, count) + check_patterns(recipe, graph)
+    found += check_batches(recipe, norms, count)
+    return found + (check_patterns(recipe, graph) or check_trainable(recipe, graph))

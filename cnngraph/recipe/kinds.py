@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, string_help
+from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, ListOf, fields_of, refuse, string_help
 
 MAX_SIDE = 16_384  # pixels of an image
 MAX_COUNT = 1_000_000  # of epochs, images per batch, batches per step
@@ -182,6 +182,28 @@ class Record(Kind):
 
     def describe(self) -> str:
         return f"{fields_of(self.cls)[self.short].kind.describe()}, or a mapping" if self.short else "a mapping"
+
+
+class OneOrMore(Kind):
+    """A list of records, or a single one without the brackets. Stored as a tuple. `noun` describes a record."""
+
+    item: Record
+    most: int
+    noun: str
+
+    def convert(self, value: object) -> tuple[Any, ...]:
+        return self.list.convert(value if isinstance(value, list | tuple) else [value])
+
+    @property
+    def list(self) -> ListOf:
+        """The list, as a kind."""
+        return ListOf(self.item, 0, self.most)
+
+    def schema(self) -> Json:
+        return {"anyOf": [self.item.schema(), self.list.schema()]}
+
+    def describe(self) -> str:
+        return f"{self.noun}, or a list of these"
 
 
 class Named(Kind):

@@ -11,6 +11,7 @@ from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import recipe_names
+from cnngraph.recipe.freezing import Freeze
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
 from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.reading import load_recipe, tables_in
@@ -89,10 +90,12 @@ a newer version are rejected (`E646`). A run written by a version without checks
 be used, with a warning (`W647`).
 
 Accuracies are fractions from 0 to 1. Training accuracy is measured during the epoch, in training mode; all others
-are measured after it, in eval mode.
+are measured after it, in eval mode. The learning rate is that of the epoch's last step, for the parameters that have
+the optimizer's `lr`; if all have rates of their own (`groups`, `layer_decay`), it is the highest one.
 """
 
 TABLES: dict[str, type[Any]] = {
+    "freeze": Freeze,
     "warmup": Warmup,
     "clip": Clip,
     "normalize": Normalize,

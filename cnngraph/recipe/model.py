@@ -11,9 +11,11 @@ from cnngraph.frozen import Frozen
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.data import DATA, MAX_CLASSES, Data, Normalize
-from cnngraph.recipe.kinds import MAX_COUNT, ByName, Fraction, Named, OrNone, Positive, Record, ZeroOr
+from cnngraph.recipe.freezing import Freeze
+from cnngraph.recipe.kinds import MAX_COUNT, ByName, Fraction, Named, OneOrMore, OrNone, Positive, Record, ZeroOr
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
+from cnngraph.recipe.selection import MAX_ENTRIES
 from cnngraph.recipe.sets import MEAN_AND_STD
 
 WEIGHT = ZeroOr(Positive(1e-6, 1e6))  # of a class or an output in the loss
@@ -55,6 +57,11 @@ class Recipe(Frozen):
     epochs: int = field(COUNT, "number of passes over the training images")
     batch_size: int = field(COUNT, "images per batch", 64)
     optimizer: Optimizer = field(Named(OPTIMIZERS), "the optimizer")
+    freeze: tuple[Freeze, ...] | None = field(
+        OrNone(OneOrMore(Record(Freeze, "match"), MAX_ENTRIES, "a pattern, or a mapping")),
+        "parameters that are not trained, or not in the first epochs",
+        None,
+    )
     schedule: Schedule = field(Named(SCHEDULES), "the learning-rate schedule", Constant())
     warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller learning rate at the beginning", None)
     accumulate: int = field(

@@ -34,7 +34,7 @@ from cnngraph.nearest import nearest
 from cnngraph.recipe.checks import CHECKS
 from cnngraph.recipe.extending import resolved
 from cnngraph.recipe.finding import recipe_table
-from cnngraph.recipe.kinds import Named, OrNone, Record
+from cnngraph.recipe.kinds import Named, OneOrMore, OrNone, Record
 from cnngraph.recipe.model import Recipe
 
 INVALID = object()  # placeholder for a value whose error has been reported
@@ -47,8 +47,12 @@ ELSEWHERE = {  # keys of other tools, and the corresponding keys here
     "clip_grad_norm": "clip: {norm: …}",
     "class_weights": "loss: {class_weights: …}",
     "dataset": "data",
+    "freeze_layers": "freeze",
+    "frozen": "freeze",
     "gradient_accumulation_steps": "accumulate",
     "label_smoothing": "loss: {label_smoothing: …}",
+    "layer_decay": "optimizer: {layer_decay: …}",
+    "layer_wise_lr_decay": "optimizer: {layer_decay: …}",
     "learning_rate": "optimizer: {lr: …}",
     "lr": "optimizer: {lr: …}",
     "lr_scheduler": "schedule",
@@ -60,6 +64,7 @@ ELSEWHERE = {  # keys of other tools, and the corresponding keys here
     "patience": "early_stopping",
     "scheduler": "schedule",
     "transforms": "augment",
+    "unfreeze": "freeze: {match: …, epochs: …}",
     "weight_decay": "optimizer: {weight_decay: …}",
 }
 
@@ -131,6 +136,11 @@ class RecipeReader:
     def value(self, kind: Kind, value: Value, path: str) -> Any:
         """A value converted by its kind, or INVALID."""
         self.places[path] = value.span
+        if isinstance(kind, OrNone) and isinstance(kind.kind, OneOrMore):
+            if _is_none(value):
+                return None
+            kind = kind.kind.list
+            value = value if isinstance(value, Listing) else Listing((value,), value.span)
         table = tables_in(kind)
         if isinstance(table, Record) and isinstance(value, Table):
             return self.record(table.cls, value, f"{path}.", f"`{path}`")
@@ -140,8 +150,8 @@ class RecipeReader:
         if isinstance(table, Named) and not (isinstance(kind, Optional) and _empty(value)):
             return self.named(table, value, path)
         if isinstance(kind, ListOf) and isinstance(kind.item, Record) and isinstance(value, Listing):
-            is_short = kind.most is None or len(value.items) <= kind.most
-            return self.records(kind.item, value, path) if is_short else self.converted(kind, value, path)
+            is_valid = kind.least <= len(value.items) and (kind.most is None or len(value.items) <= kind.most)
+            return self.records(kind.item, value, path) if is_valid else self.converted(kind, value, path)
         return self.converted(kind, value, path)
 
     def converted(self, kind: Kind, value: Value, path: str) -> Any:
@@ -185,6 +195,10 @@ class RecipeReader:
 
 def _empty(value: Value) -> bool:
     return isinstance(value, Scalar) and value.value is None
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Scalar) and value.value in (None, "none")
 
 
 def meant(kind: Kind, value: Value, path: str) -> str | None:
@@ -237,6 +251,8 @@ def tables_in(kind: Kind) -> Kind | None:
             return kind
         case Optional(kind=inner) | OrNone(kind=inner):
             return tables_in(inner)
+        case OneOrMore(item=item):
+            return item
         case Either(kinds=kinds):
             return next((found for option in kinds if (found := tables_in(option))), None)
     return None

@@ -8,6 +8,7 @@ import torch
 
 from cnngraph.backend import check_weights, lower, refuse_misfit
 from cnngraph.diagnostics import warnings_of
+from cnngraph.lint.freezing import check_initial_weights, frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.train.data.data_reader import DataReader
 from cnngraph.train.data.identity import named_splits
@@ -45,8 +46,11 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
     known = misfits(recipe, graph)
     for warning in warnings_of([*known, *check_device(recipe, device)]):
         data.note(str(warning))
-    if request.weights:
-        refuse_misfit(check_weights(request.weights, graph), graph.name)
+    report = check_weights(request.weights, graph) if request.weights else None
+    if report:
+        refuse_misfit(report, graph.name)
+    for warning in check_initial_weights(recipe, graph, report.loaded if report else ()):
+        data.note(str(warning))
     splits = data.splits(recipe, next(iter(graph.inputs.values())))
     title = data_title(recipe)
     if splits:
@@ -67,5 +71,6 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else threads,
         epochs=recipe.epochs,
         folder=folder.path,
+        frozen=frozen_count(recipe, graph),
     )
     return DryRun(facts, recipe.batch_size, steps_per_epoch(len(splits.train), recipe.batch_size) if splits else None)

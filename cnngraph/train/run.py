@@ -15,6 +15,7 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.diagnostics import Diagnostic, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
+from cnngraph.lint.freezing import check_initial_weights, frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
@@ -108,7 +109,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
             with reporting_failures(folder):
                 origin = weights_origin(weights, report, folder, model)
                 sha256 = setup.write_documents(resumed, folder, recipe, splits, root, origin)
-                shown.begin(setup.facts(recipe, splits, threads, folder, state["done"] if state else 0))
+                shown.begin(setup.facts(recipe, splits, threads, folder, state))
                 result = train(setup.job(model, recipe, splits, folder, sha256), state)
                 setup.save_broken(splits, folder)
                 return result
@@ -150,10 +151,13 @@ class RunSetup:
         Raises SpecError (E706) if they do not fit.
         """
         weights = initial_weights_of(resumed) if resumed and not resumed.state else self.request.weights
-        if weights is None:
-            return None, None
-        report = check_weights(weights, self.request.graph)
-        refuse_misfit(report, self.request.graph.name)
+        report = None
+        if weights is not None:
+            report = check_weights(weights, self.request.graph)
+            refuse_misfit(report, self.request.graph.name)
+        if not resumed or not resumed.state:
+            loaded = report.loaded if report else ()
+            self.raise_errors(check_initial_weights(self.request.recipe, self.request.graph, loaded))
         return weights, report
 
     def images(self, resumed: ResumedRun | None) -> tuple[Splits, Path]:
@@ -235,8 +239,10 @@ class RunSetup:
             handlers=(*(LogHandler(name, request.log_every) for name in request.log), *request.handlers),
         )
 
-    def facts(self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, resumed_at: int) -> RunSummary:
-        """The facts reported at the start."""
+    def facts(
+        self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, state: dict[str, Any] | None
+    ) -> RunSummary:
+        """The facts reported at the start; `state` is that of a resumed run."""
         graph, processes = self.request.graph, self.world.size
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
@@ -248,7 +254,8 @@ class RunSetup:
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
             folder=folder.path,
-            resumed_at=resumed_at,
+            resumed_at=state["done"] if state else 0,
+            frozen=frozen_count(recipe, graph, len(state["epochs"]) if state else 0),
         )
 
     def save_broken(self, splits: Splits, folder: RunFolder) -> None:

@@ -60,7 +60,8 @@ def test_json_matches_the_graph(cli: Cli) -> None:
     graph = cnngraph.load(path)
     printed = json.loads(cli("show", path, "--format", "json").out)
     about = ["name", "about", "paper", "published"]
-    assert list(printed) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "size_limits", "nodes"]
+    counts = ["num_params", "num_frozen", "macs"]
+    assert list(printed) == [*about, "input_shapes", "output_shapes", *counts, "size_limits", "nodes"]
     for name in (*about, "num_params", "macs"):
         assert printed[name] == getattr(graph, name)
     assert printed["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
@@ -69,6 +70,19 @@ def test_json_matches_the_graph(cli: Cli) -> None:
     assert [list(node) for node in printed["nodes"]] == [words] * len(graph.nodes)
     expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
     assert printed["nodes"] == json.loads(json.dumps(expected))
+
+
+@pytest.mark.parametrize(
+    ("options", "frozen"), [([], 96), (["--set", "train.freeze=none"], 0), (["--set", "train.freeze=stem"], 80)]
+)
+def test_the_parameters_that_the_recipe_freezes(cli: Cli, folder: Path, options: list[str], frozen: int) -> None:
+    (folder / "net.yaml").write_text(
+        "cnngraph: 1\ninput: [1, 28, 28]\nnodes:\n  stem: {op: conv, out: 8, kernel: 3}\n  bn: batch_norm\n"
+        "  fc: [global_avg_pool, {op: linear, out: 10}]\ntrain: {recipe: linear_probe, data: digits}\n"
+    )
+    text = f"its recipe freezes {frozen} of 186 parameters"
+    assert (text in cli("show", "net.yaml", *options).out) == bool(frozen)
+    assert json.loads(cli("show", "net.yaml", "--format", "json", *options).out)["num_frozen"] == frozen
 
 
 def test_paper_and_published_errors_follow_the_description(cli: Cli, folder: Path) -> None:

@@ -199,6 +199,7 @@ MISFITS = {  # by the code of the warning: a network, and the keys of its recipe
     "W612": (TWO_INPUTS, ""),
     "W613": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "loss: {auxiliary: {aux: 0.3}}"),
     "W614": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "checkpoint: [nowhere]"),
+    "W616": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "freeze: linear"),
 }
 
 

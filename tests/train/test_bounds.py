@@ -22,6 +22,7 @@ from cnngraph.fields import Kind, ListOf, fields_of
 from cnngraph.recipe import Recipe, check_fit, read_recipe
 from cnngraph.recipe.augment import Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.data import Normalize
+from cnngraph.recipe.freezing import Freeze
 from cnngraph.recipe.kinds import Named, Record, names_of
 from cnngraph.recipe.optimizers import ParameterGroup, Sgd
 from cnngraph.recipe.reading import tables_in
@@ -36,6 +37,7 @@ LEAST: dict[str, Any] = {"data": "digits", "epochs": 3, "optimizer": {"name": "a
 ALSO: dict[type[Any], dict[str, Any]] = {  # other required keys of a mapping
     Sgd: {"lr": 0.1},
     ParameterGroup: {"match": "bias"},
+    Freeze: {"match": "bias"},
     Exponential: {"gamma": 0.9},
     RandomResizedCrop: {"size": 8},
     RandomErasing: {"p": 0.5},

@@ -355,7 +355,9 @@ def test_auxiliary_weights() -> None:
     ],
 )  # fmt: skip
 def test_optimizers_equal_pytorch(optimizer: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
-    made, expected = make_optimizer(optimizer, small_network()), same(small_network().parameters())
+    network = small_network()
+    made = make_optimizer(optimizer, network, dict.fromkeys(dict(network.named_parameters()), 0.0))
+    expected = same(small_network().parameters())
     assert type(made) is type(expected)
     assert made.defaults == expected.defaults | ({} if isinstance(optimizer, RmsProp) else {"fused": True})
 

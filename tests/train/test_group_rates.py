@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,36 @@ from cnngraph.recipe.schedules import (
     Step,
     Warmup,
 )
+from cnngraph.train import Result
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.loop.loader import TrainingLoader
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, stripe_splits
 
 EPOCHS, STEPS, WARM = 4, 5, 7  # 36 images in batches of 8
-GROUPS = (
-    ParameterGroup(match="0", lr=0.0),
-    ParameterGroup(match="1.weight", lr=0.01),
-    ParameterGroup(match="1.bias", weight_decay=0.3),
-    ParameterGroup(match="3.bias", lr=0.03, weight_decay=0.0),
-)
-NAMES = (["0.weight", "0.bias"], ["1.weight"], ["1.bias"], ["3.bias"])
+
+Groups = list[tuple[ParameterGroup, list[str]]]  # with the names of the parameters that it should have
+
+ALL = ["0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias"]
+GROUPS: dict[str, Groups] = {
+    "mixed": [
+        (ParameterGroup(match="0", lr=0.0), ALL[:2]),
+        (ParameterGroup(match="1.weight", lr=0.01), ["1.weight"]),
+        (ParameterGroup(match="1.bias", weight_decay=0.3), ["1.bias"]),
+        (ParameterGroup(match="3.bias", lr=0.03, weight_decay=0.0), ["3.bias"]),
+    ],
+    "none": [],
+    "rate_0_first": [(ParameterGroup(match="**", lr=0.0), ALL[:4]), (ParameterGroup(match="3", lr=0.01), ALL[4:])],
+    "rates": [
+        (ParameterGroup(match="**", exclude="bias", lr=0.002), ["0.weight", "1.weight", "3.weight"]),
+        (ParameterGroup(match="bias", lr=0.03), ["0.bias", "1.bias", "3.bias"]),
+    ],
+    "decays": [(ParameterGroup(match=("0", "1"), weight_decay=0.0), ALL[:4])],
+    "both": [
+        (ParameterGroup(match="**", lr=0.01, weight_decay=0.2), ALL[:4]),
+        (ParameterGroup(match="3", weight_decay=0.0), ALL[4:]),
+    ],
+}
 
 Scheduler = Callable[[torch.optim.Optimizer, int], Any]
 SAME: list[tuple[Schedule, Scheduler]] = [  # counted in steps, after a warmup of `warm` steps
@@ -51,13 +69,13 @@ SAME: list[tuple[Schedule, Scheduler]] = [  # counted in steps, after a warmup o
     (Polynomial(power=2), lambda own, warm: lr_scheduler.PolynomialLR(own, EPOCHS * STEPS - warm, 2)),
 ]
 OPTIMIZERS_OF_PYTORCH: list[tuple[Optimizer, Callable[[Any], torch.optim.Optimizer]]] = [
-    (Sgd(lr=0.02, momentum=0.5, nesterov=True, weight_decay=0.01, groups=GROUPS),
+    (Sgd(lr=0.02, momentum=0.5, nesterov=True, weight_decay=0.01),
      lambda groups: torch.optim.SGD(groups, 0.02, 0.5, weight_decay=0.01, nesterov=True)),
-    (Adam(lr=0.01, betas=(0.8, 0.9), weight_decay=0.01, groups=GROUPS),
+    (Adam(lr=0.01, betas=(0.8, 0.9), weight_decay=0.01),
      lambda groups: torch.optim.Adam(groups, 0.01, (0.8, 0.9), weight_decay=0.01)),
-    (AdamW(lr=0.01, weight_decay=0.1, amsgrad=True, groups=GROUPS),
+    (AdamW(lr=0.01, weight_decay=0.1, amsgrad=True),
      lambda groups: torch.optim.AdamW(groups, 0.01, weight_decay=0.1, amsgrad=True)),
-    (RmsProp(lr=0.001, alpha=0.9, eps=0.01, momentum=0.5, weight_decay=0.01, groups=GROUPS),
+    (RmsProp(lr=0.001, alpha=0.9, eps=0.01, momentum=0.5, weight_decay=0.01),
      lambda groups: torch.optim.RMSprop(groups, 0.001, 0.9, 0.01, weight_decay=0.01, momentum=0.5)),
 ]  # fmt: skip
 
@@ -74,16 +92,24 @@ def network() -> nn.Sequential:
 
 
 def in_pytorch(
-    make: Callable[[Any], torch.optim.Optimizer], step_rates: Callable[[torch.optim.Optimizer, int], None]
-) -> dict[str, Tensor]:
-    """The weights after training on the same batches in plain PyTorch; `step_rates` is called before each step."""
+    make: Callable[[Any], torch.optim.Optimizer],
+    step_rates: Callable[[torch.optim.Optimizer, int], None],
+    groups: str = "mixed",
+) -> tuple[dict[str, Tensor], list[float]]:
+    """The weights after training on the same batches in plain PyTorch; `step_rates` is called before each step.
+
+    Also the learning rate of the last step of each epoch: that of the parameters in no group, or else the highest.
+    """
     model = network()
     parameters = dict(model.named_parameters())
-    groups: list[dict[str, Any]] = [{"params": [parameters.pop(name) for name in names]} for names in NAMES]
-    for own, said in zip(groups, GROUPS, strict=True):
-        own |= {"lr": said.lr} if said.lr is not None else {}
-        own |= {"weight_decay": said.weight_decay} if said.weight_decay is not None else {}
-    optimizer = make([{"params": list(parameters.values())}, *groups])
+    grouped: list[dict[str, Any]] = [
+        {"params": [parameters.pop(name) for name in names]}
+        | ({"lr": group.lr} if group.lr is not None else {})
+        | ({"weight_decay": group.weight_decay} if group.weight_decay is not None else {})
+        for group, names in GROUPS[groups]
+    ]
+    optimizer = make([*([{"params": list(parameters.values())}] if parameters else []), *grouped])
+    rates = []
     splits = stripe_splits()
     batches = TrainingLoader(splits.train, Preparation.of(RECIPE, 1, CPU), 8, RECIPE.seed, CPU).batches()
     for number in range(EPOCHS * STEPS):
@@ -92,7 +118,15 @@ def in_pytorch(
         optimizer.zero_grad()
         torch.autograd.backward(F.cross_entropy(model(images), labels))
         optimizer.step()
-    return {name: tensor.detach() for name, tensor in model.state_dict().items()}
+        if number % STEPS == STEPS - 1:
+            now = [group["lr"] for group in optimizer.param_groups]
+            rates.append(now[0] if parameters else max(now))
+    return {name: tensor.detach() for name, tensor in model.state_dict().items()}, rates
+
+
+def with_groups(settings: Optimizer, groups: str = "mixed") -> Optimizer:
+    """The optimizer with these groups."""
+    return replace(settings, groups=tuple(group for group, _ in GROUPS[groups]))
 
 
 def stepping(schedule: Scheduler, warmup: Warmup | None) -> Callable[[torch.optim.Optimizer, int], None]:
@@ -120,11 +154,11 @@ def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
     return shape(optimizer, warmup.start, total_iters=WARM)
 
 
-def assert_same(model: nn.Module, expected: dict[str, Tensor]) -> None:
-    found = model.state_dict()
-    for name, tensor in expected.items():
+def assert_same(model: nn.Module, result: Result, expected: tuple[dict[str, Tensor], list[float]]) -> None:
+    found, (weights, rates) = model.state_dict(), expected
+    for name, tensor in weights.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
-    assert torch.equal(found["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
+    assert [epoch.learning_rate for epoch in result.epochs] == pytest.approx(rates)
     assert not torch.equal(found["3.bias"], network().state_dict()["3.bias"])
 
 
@@ -136,15 +170,16 @@ WARMUPS = [
 ]
 
 
+@pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize("warmup", WARMUPS, ids=["plain", "from_0", "linear", "constant"])
 @pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda value: getattr(value, "name", ""))
 def test_groups_under_every_schedule(
-    tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None
+    tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None, groups: str
 ) -> None:
     settings, make = OPTIMIZERS_OF_PYTORCH[0]
-    model = network()
-    run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
-    assert_same(model, in_pytorch(make, stepping(same, warmup)))
+    model, optimizer = network(), with_groups(settings, groups)
+    result = run(tmp_path, network=model, optimizer=optimizer, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    assert_same(model, result, in_pytorch(make, stepping(same, warmup), groups))
 
 
 @pytest.mark.parametrize(("settings", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda value: getattr(value, "name", ""))
@@ -154,8 +189,9 @@ def test_groups_of_every_optimizer(
 ) -> None:
     same = next(scheduler for known, scheduler in SAME if type(known) is type(schedule))
     model = network()
-    run(tmp_path, network=model, optimizer=settings, schedule=schedule, epochs=EPOCHS)
-    assert_same(model, in_pytorch(make, stepping(same, None)))
+    result = run(tmp_path, network=model, optimizer=with_groups(settings), schedule=schedule, epochs=EPOCHS)
+    assert_same(model, result, in_pytorch(make, stepping(same, None)))
+    assert torch.equal(model.state_dict()["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
 
 
 @pytest.mark.parametrize("warmup", [None, Warmup(steps=WARM, start=0.5)], ids=["plain", "warmup"])
@@ -164,7 +200,8 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     settings, make = OPTIMIZERS_OF_PYTORCH[0]
     schedule = Plateau(patience=0, threshold=1.0, divide=4)
     model = network()
-    result = run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    optimizer = with_groups(settings)
+    result = run(tmp_path, network=model, optimizer=optimizer, schedule=schedule, warmup=warmup, epochs=EPOCHS)
     losses = [epoch.evaluation.loss for epoch in result.epochs]
 
     def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
@@ -180,7 +217,7 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
 
     plateau: list[lr_scheduler.ReduceLROnPlateau] = []
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
-    assert_same(model, in_pytorch(make, rates))
+    assert_same(model, result, in_pytorch(make, rates))
     assert result.epochs[-1].learning_rate < settings.lr / 4
 
 
@@ -195,13 +232,14 @@ def test_groups_in_one_cycle(tmp_path: Path) -> None:
         return lr_scheduler.OneCycleLR(own, rates, total_steps=count + 1, pct_start=start, cycle_momentum=False)
 
     model = network()
-    run(tmp_path, network=model, optimizer=settings, schedule=OneCycle(), epochs=EPOCHS)
-    assert_same(model, in_pytorch(make, stepping(same, None)))
+    result = run(tmp_path, network=model, optimizer=with_groups(settings), schedule=OneCycle(), epochs=EPOCHS)
+    assert_same(model, result, in_pytorch(make, stepping(same, None)))
 
 
 @pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda value: value.name)
 def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
-    changes: dict[str, Any] = {"optimizer": OPTIMIZERS_OF_PYTORCH[2][0], "schedule": schedule, "epochs": EPOCHS}
+    optimizer = with_groups(OPTIMIZERS_OF_PYTORCH[2][0])
+    changes: dict[str, Any] = {"optimizer": optimizer, "schedule": schedule, "epochs": EPOCHS}
     whole, half = network(), network()
     run(tmp_path / "whole", network=whole, **changes)
     stopped = run(
@@ -215,7 +253,7 @@ def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
 
 def test_every_key_schedule_and_optimizer_is_tested() -> None:
     """A new key of groups, optimizer or schedule needs a case above."""
-    assert set(fields_of(ParameterGroup)) == {"match", "lr", "weight_decay"}
+    assert set(fields_of(ParameterGroup)) == {"match", "exclude", "lr", "weight_decay"}
     tested: Sequence[type[Any]] = [*(type(schedule) for schedule, _ in SAME), Plateau, OneCycle]
     assert set(tested) == set(SCHEDULES)
     assert {type(optimizer) for optimizer, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)

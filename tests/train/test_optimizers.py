@@ -9,8 +9,13 @@ import pytest
 import torch
 
 import cnngraph
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, Span
 from cnngraph.lint.patterns import check_patterns
+from cnngraph.lint.training import misfits
+from cnngraph.recipe import load_recipe
+from cnngraph.recipe.data import NamedSet
+from cnngraph.recipe.freezing import Freeze
 from cnngraph.recipe.optimizers import ParameterGroup, Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.train.loop.optimizers import make_optimizer
@@ -36,7 +41,7 @@ def network(tmp_path: Path) -> torch.nn.Module:
 def grouped(network: torch.nn.Module, *groups: ParameterGroup) -> list[list[str]]:
     """The names of the parameters in each of an optimizer's groups."""
     names = {id(tensor): name for name, tensor in network.named_parameters()}
-    made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
+    made = make_optimizer(Sgd(lr=0.1, groups=groups), network, dict.fromkeys(names.values(), 0.0))
     return [[names[id(parameter)] for parameter in group["params"]] for group in made.param_groups]
 
 
@@ -69,6 +74,7 @@ def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
             groups=(ParameterGroup(match="bias", weight_decay=0.0), ParameterGroup(match="head", lr=0.3)),
         ),
         network,
+        dict.fromkeys(dict(network.named_parameters()), 0.0),
     )
     said = [(group["initial_lr"], group["weight_decay"], len(group["params"])) for group in made.param_groups]
     assert said == [(0.1, 0.5, 5), (0.1, 0.0, 5), (0.3, 0.5, 2)]
@@ -120,3 +126,57 @@ def test_group_errors_are_raised_before_a_folder_is_created(tmp_path: Path, netw
     with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match: .* matches no parameter"):
         train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
+
+
+EFFECTS = """\
+data: digits
+epochs: 1
+optimizer: {name: adam, groups: %s}
+freeze: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("groups", "freeze", "code", "message", "help"),
+    [
+        ("[]", "layr.1", "E614", "`freeze.0.match: layr.1` matches no parameter of `grouped`",
+         "did you mean `layer.1`?"),
+        ("[]", "[conv, {match: '**', exclude: haed}]", "E614",
+         "`freeze.1.exclude: haed` matches no parameter of `grouped`", "did you mean `head`?"),
+        ("[{match: head, lr: 0.1}, {match: '**', lr: 0.01}]", "none", "E614",
+         "`optimizer.groups.0` has no effect: later entries match all its parameters",
+         "put it last: of several entries that match a parameter, only the last one applies"),
+        ("[]", "{match: layer, exclude: [conv, norm]}", "E614",
+         "`freeze.0` has no effect: it excludes all its parameters", "narrow its `exclude`"),
+        ("[]", "'**'", "E616", "`freeze` leaves no parameter of `grouped` to train",
+         "leave out the last layer with `exclude: head`"),
+        ("[]", "{match: '**', epochs: 1}", "E616",
+         "`freeze` leaves no parameter of `grouped` to train in the first epoch",
+         "leave out the last layer with `exclude: head`"),
+        ("[]", "[{match: [conv, norm], epochs: 3}, {match: linear, epochs: 2}]", "E616",
+         "`freeze` leaves no parameter of `grouped` to train in the first 2 epochs",
+         "leave out the last layer with `exclude: head`"),
+        ("[{match: bias, weight_decay: 0}]", "[norm, {match: conv, epochs: 1}]", "", "", ""),
+    ],
+)  # fmt: skip
+def test_selections_that_cannot_be_meant(
+    tmp_path: Path, network: torch.nn.Module, groups: str, freeze: str, code: str, message: str, help: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(EFFECTS % (groups, freeze))
+    graph = network.graph
+    assert isinstance(graph, cnngraph.Graph)
+    recipe = replace(load_recipe(str(tmp_path / "mine.yaml")), data=NamedSet(name="digits", resize=(8, 8)))
+    found = [error for error in misfits(recipe, graph) if error.code in ("E614", "E616")]
+    assert [(error.code, error.message, error.help) for error in found] == ([(code, message, help)] if code else [])
+    assert all(error.span and error.span.file.endswith("mine.yaml") for error in found)
+
+
+def test_frozen_batch_norms_accept_single_images() -> None:
+    """A batch norm in eval mode does not compute a variance over the batch."""
+    text = SPEC.replace("head: [", "head: [global_avg_pool, batch_norm, ").replace("flatten, ", "")
+    graph = compile_text(Source("net.yaml", text), Path()).graph
+    assert graph
+    recipe = replace(RECIPE, batch_size=1, data=NamedSet(name="digits", resize=(8, 8)))
+    for freeze, codes in ((None, ["E605"]), (Freeze(match="norm", epochs=1), ["E605"]), (Freeze(match="norm"), [])):
+        found = misfits(replace(recipe, freeze=(freeze,) if freeze else None), graph)
+        assert [error.code for error in found if error.code == "E605"] == codes

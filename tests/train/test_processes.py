@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import torch
 from ignite.engine import Events
+from safetensors.torch import load_file
 from torch.distributed.tensor import DTensor
 
 from cnngraph import build
@@ -21,6 +23,7 @@ from cnngraph.diagnostics import Source, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.clipping import Clip
+from cnngraph.recipe.freezing import Freeze
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train import HandlerView, world
 from cnngraph.train.loop.parallel import blocks_of
@@ -211,3 +214,31 @@ def test_the_blocks_that_fsdp_wraps() -> None:
     network = build("resnet18")
     names = {module: name for name, module in network.named_modules()}
     assert [names[block] for block in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]
+
+
+NORMED = """\
+cnngraph: 1
+name: mortal
+input: [1, 8, 8]
+blocks:
+  unit: {params: {out: }, nodes: {conv: {op: conv, out: $out, kernel: 3, padding: half}, bn: batch_norm, relu: relu}}
+nodes:
+  first: {op: unit, out: 5}
+  second: {op: unit, out: 5}
+  plain: {op: conv, out: 5, kernel: 3}
+  fc: [flatten, {op: linear, out: 4}]
+"""
+FREEZE = (Freeze(match=("first", "second.bn")), Freeze(match=("second.conv", "plain"), epochs=1))
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_frozen_parameters_and_their_norms(tmp_path: Path, strategy: str) -> None:
+    """Frozen batch norms normalise each image alone, so that several processes train like one."""
+    recipe = replace(LEARNING, epochs=3, freeze=FREEZE, strategy=strategy, keep_every=1)
+    alone = train(1, tmp_path / "alone", recipe, NORMED)
+    assert train(2, tmp_path / "together", recipe, NORMED) == pytest.approx(alone, rel=1e-4)
+    train_and_die(2, tmp_path / "half", recipe, NORMED)
+    assert train(2, tmp_path / "half", recipe, NORMED) == pytest.approx(alone, rel=1e-4)
+    first, _, last = (load_file(tmp_path / "together" / f"epoch-000{number}.safetensors") for number in (1, 2, 3))
+    unchanged = {name for name, tensor in first.items() if torch.equal(tensor, last[name])}
+    assert unchanged == {name for name in first if name.startswith(("first.", "second.bn."))}

@@ -58,9 +58,9 @@ def show(spec: str, depth: int | None, resolved: bool, format: Format, reading: 
     if resolved:
         _print_resolved(graph if compilation.ok else None, compilation)
     elif graph is not None and format == "json":
-        print(_json(facts(graph)))
+        print(_json(facts(graph, _frozen(compilation))))
     elif graph is not None:
-        _print_table(graph, depth, complete=compilation.ok)
+        _print_table(graph, depth, _frozen(compilation), complete=compilation.ok)
     elif compilation.ok and compilation.spec:
         if depth is not None:
             raise click.BadParameter("--depth applies only to networks, but this is a library of blocks")
@@ -92,8 +92,16 @@ def _print_blocks(spec: Spec, format: Format) -> None:
         print_styled(library_lines(library, terminal_width()))
 
 
-def facts(graph: Graph) -> dict[str, object]:
-    """The graph for JSON, with the names of the Python API."""
+def _frozen(compilation: Compilation) -> int:
+    """How many parameters the spec's recipe freezes, at least in the first epochs."""
+    from cnngraph.lint.freezing import frozen_count
+
+    recipe, graph = compilation.recipe, compilation.graph
+    return frozen_count(recipe, graph) if recipe and graph else 0
+
+
+def facts(graph: Graph, frozen: int) -> dict[str, object]:
+    """The graph for JSON, with the names of the Python API. The spec's recipe freezes `frozen` parameters."""
     nodes = [
         {
             "path": node.path,
@@ -125,6 +133,7 @@ def facts(graph: Graph) -> dict[str, object]:
         "input_shapes": graph.input_shapes,
         "output_shapes": graph.output_shapes,
         "num_params": graph.num_params,
+        "num_frozen": frozen,
         "macs": graph.macs,
         "size_limits": limits,
         "nodes": nodes,
@@ -143,7 +152,7 @@ def _json(facts: dict[str, object]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
+def _print_table(graph: Graph, depth: int | None, frozen: int, *, complete: bool) -> None:
     """Print the network's name and description, the table, and the totals."""
     from cnngraph.cli.layout import lay_out
     from cnngraph.cli.table import TreeTable, summary
@@ -158,6 +167,8 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     lines += [[], *lay_out(TreeTable(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the error", "bold yellow")
     lines += [[(summary(graph) + end, style)]]
+    if frozen:
+        lines += [[(f"its recipe freezes {frozen:,} of {graph.num_params:,} parameters", "")]]
     lines += [[(_limit(limit), "")] for limit in graph.size_limits]
     print_styled(lines if complete else [*lines, []])
 

@@ -149,7 +149,7 @@ def _dry_run(request: Request, quiet: bool) -> None:
     epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
     lines += [*opening_lines(made.facts), epochs, "dry run: nothing was trained or written"]
     if not quiet:
-        print_styled([[(line, "")] for line in lines])
+        print_styled([[(line, "")] for text in lines for line in text.splitlines()])
 
 
 def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -104,12 +104,13 @@ FIT = Group(
             "E614",
             "pattern in a recipe that matches nothing",
             """
-            `optimizer.groups` gives some parameters a learning rate of their own, and `checkpoint` names blocks whose
-            activations are recomputed; both select by op, parameter or path. A pattern that matches nothing in this
-            network would silently have no effect.
+            `optimizer.groups` gives some parameters a learning rate of their own, `freeze` selects those that are not
+            trained, and `checkpoint` names blocks whose activations are recomputed; all select by op, parameter or
+            path. A pattern that matches nothing in this network would silently have no effect. The same holds for a
+            group whose parameters all belong to a later group, because the last one that matches applies.
 
             Check the pattern against the paths that `cnngraph show` prints. `*` is any part of one name, `**` any
-            number of names.
+            number of names. Write general patterns such as `**` first.
             """,
             wrong=project(
                 TRAIN,
@@ -121,6 +122,31 @@ FIT = Group(
                 network_yaml=CLASSIFIER,
                 recipe_yaml=RECIPE.replace("0.002}", "0.002, groups: [{match: bias, weight_decay: 0}]}"),
             ),
+        ),
+        code(
+            "E616",
+            "a run that would train nothing",
+            """
+            `freeze` contains all parameters on which the loss depends, at least in the first epochs, or the network has
+            no parameters at all. There would be no gradient, and every epoch would end with the same weights.
+
+            Exclude a layer: `freeze: {match: "**", exclude: head}` trains only the last one.
+            """,
+            wrong=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE + 'freeze: "**"'),
+            right=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE + 'freeze: {match: "**", exclude: head}'),
+        ),
+        code(
+            "W617",
+            "frozen parameters with random values",
+            """
+            `freeze` keeps parameters at their initial values for the whole run, and no weights were loaded for them:
+            the run has no `--weights`, or the file does not fit these layers, such as a classifier with another number
+            of classes. Random features are rarely wanted.
+
+            Load trained weights, or exclude these parameters from `freeze`.
+            """,
+            wrong=project(TRAIN.removesuffix(" --quiet"), network_yaml=CLASSIFIER, recipe_yaml=RECIPE + "freeze: conv"),
+            right=project(TRAIN.removesuffix(" --quiet"), network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
         ),
     ),
 )

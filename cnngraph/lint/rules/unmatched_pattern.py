@@ -10,10 +10,10 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class UnmatchedPattern(Misfit):
-    """A `match` in `optimizer.groups` or a path in `checkpoint` of the spec's recipe matches nothing.
+    """A pattern in `optimizer.groups`, `freeze` or `checkpoint` of the spec's recipe matches nothing.
 
-    Such a group has no parameters, and such a path no block; usually a name is misspelt. Ignore it if a variant of
-    the network has what is matched.
+    It has no effect; usually a name is misspelt, or a later group matches the same parameters. Ignore it if a variant
+    of the network has what is matched.
     """
 
     code: ClassVar[str] = "W614"

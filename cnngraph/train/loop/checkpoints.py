@@ -83,6 +83,7 @@ class Checkpointer:
             position.clock = Clock(state["clock"])
             position.steps_done, position.seconds = state["done"], state["seconds"]
             position.epochs = tuple(map(Epoch.of, state["epochs"]))
+            self.training_step.start_epoch(len(position.epochs))
             if job.world.rank < len(state["random"]):
                 set_random_state(state["random"][job.world.rank], job.device)
             else:  # the run had fewer processes when it was saved

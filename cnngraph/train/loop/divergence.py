@@ -34,12 +34,12 @@ class FirstBatch:
     @classmethod
     def of(cls, model: nn.Module, loss: Tensor, scaled: bool) -> FirstBatch:
         """Call it between backward pass and step. `scaled` gradients are not checked: the scaler handles overflow."""
-        trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        gradients = [None if scaled else parameter.grad for _, parameter in trainable]
+        parameters = dict(model.named_parameters())
+        gradients = [None if scaled else parameter.grad for parameter in parameters.values()]
         return cls(
-            tuple(name for name, _ in trainable),
+            tuple(parameters),
             loss.detach().isfinite().all(),
-            _all_finite((parameter for _, parameter in trainable), loss),
+            _all_finite(parameters.values(), loss),
             _all_finite(gradients, loss),
         )
 
@@ -67,23 +67,30 @@ class FirstBatch:
 
 
 def divergence_error(
-    where: str, recipe: Recipe, folder: Path, epochs: tuple[Epoch, ...], problems: Sequence[Problem | None]
+    where: str,
+    recipe: Recipe,
+    rate: float,
+    folder: Path,
+    epochs: tuple[Epoch, ...],
+    problems: Sequence[Problem | None],
 ) -> SpecError:
-    """The error E630 for a loss that is NaN or infinite. `problems` has what each process knows about the cause."""
+    """The error E630 for a loss that is NaN or infinite.
+
+    `rate` is the highest learning rate of any parameter, and `problems` has what each process knows about the cause.
+    """
     kept = best_of(epochs) or (epochs[-1] if epochs else None)
     note = f"{folder} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
-    problem, help = next(filter(None, problems), (None, _learning_rate_help(recipe)))
+    problem, help = next(filter(None, problems), (None, _learning_rate_help(recipe, rate)))
     notes = (problem, note) if problem else (note,)
     return SpecError.of("E630", f"the loss became NaN or infinite {where}", notes=notes, help=help)
 
 
-def _learning_rate_help(recipe: Recipe) -> str:
-    """Which learning rate to lower: the largest of the parameter groups' own, or the optimizer's."""
+def _learning_rate_help(recipe: Recipe, rate: float) -> str:
+    """Which learning rate to lower: that of the parameter group with the highest rate, or the optimizer's."""
     optimizer = recipe.optimizer
-    rates = {f"optimizer.groups.{number}": group.lr for number, group in enumerate(optimizer.groups) if group.lr}
-    largest = max(rates, key=rates.__getitem__, default=None)
-    if largest and rates[largest] > optimizer.lr:
-        return f"lower the learning rate of `{largest}` from {rates[largest]:g} to {rates[largest] / 10:g}"
+    for number, group in enumerate(optimizer.groups):
+        if group.lr == rate != optimizer.lr:
+            return f"lower the learning rate of `optimizer.groups.{number}` from {rate:g} to {rate / 10:g}"
     lower = f"{optimizer.lr / 10:g}"
     return f"lower the learning rate from {optimizer.lr:g} to {lower}: `--set train.optimizer.lr={lower}`"
 

@@ -127,7 +127,8 @@ class Run:
 
     def start_epoch(self) -> None:
         """Switch to training mode. Reset the counters, unless the run resumes within the epoch."""
-        self.model.train()
+        if self.training_step.start_epoch(len(self.position.epochs)):
+            self.job.reporter.note(self.training_step.freezing.describe(len(self.position.epochs)))
         self.iterations = self.position.step
         if not self.position.step:
             self.position.counters = Counters(self.device, self.world)
@@ -290,11 +291,12 @@ class Run:
         assert images is not None
         scores = self.scores[split] = Scores(self.splits.classes, self.device)
         batches = EvaluationLoader(images, self.preparation, self.device, self.world)
-        training = self.model.training
+        was_training = self.model.training
         self.training_step.sync_buffers()
         evaluator = self.evaluators[split]
         metrics = evaluator.evaluate(batches, scores)
-        self.model.train(training)
+        if was_training:
+            self.training_step.train_mode()
         self.trainer.state.metrics.update({f"{split}_{name}": value for name, value in evaluator.state.metrics.items()})
         return metrics
 
@@ -326,7 +328,8 @@ class Run:
         """The error for a loss that is NaN or infinite. All processes call it together."""
         first = self.training_step.first_batch
         problems = self.world.gather(first.problem(self.recipe) if first else None)
-        return divergence_error(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
+        rate = max(group["initial_lr"] for group in self.training_step.optimizer.param_groups)
+        return divergence_error(where, self.recipe, rate, self.job.folder.path, self.position.epochs, problems)
 
 
 class Batches:

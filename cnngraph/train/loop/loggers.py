@@ -18,6 +18,7 @@ from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
 from cnngraph.train.loop.handler_view import HandlerView
+from cnngraph.train.loop.optimizers import reported_group
 from cnngraph.train.record.run_folder import RunFolder
 
 PROJECT = "cnngraph"  # the default for loggers that have projects
@@ -87,9 +88,15 @@ def attach_logger(logger: BaseLogger, training: HandlerView, every: int | None =
             log(Events.COMPLETED, name, partial(_of_test, metrics, name), best)
     log(Events.EPOCH_COMPLETED, "epoch", lambda _: {name: metrics[name] for name in RATES})
     if every:
-        rates = training.optimizer.param_groups
-        values = lambda output: {"loss": output["loss"], "learning_rate": rates[0]["lr"]}  # noqa: E731
-        log(Events.ITERATION_COMPLETED(every=every), "step", values)
+        log(Events.ITERATION_COMPLETED(every=every), "step", partial(_of_step, training))
+
+
+def _of_step(training: HandlerView, output: Mapping[str, Any]) -> dict[str, Any]:
+    """The loss and the learning rate of a step."""
+    return {
+        "loss": output["loss"],
+        "learning_rate": reported_group(training.optimizer, training.recipe.optimizer)["lr"],
+    }
 
 
 def _by_split(metrics: Mapping[str, float], name: str, _: object) -> dict[str, float]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.schedules import Constant, rate_factor
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
 from cnngraph.train.loop.divergence import FirstBatch
+from cnngraph.train.loop.freezing import Freezing
 from cnngraph.train.loop.objective import Objective, logits_of
-from cnngraph.train.loop.optimizers import make_optimizer
+from cnngraph.train.loop.optimizers import make_optimizer, reported_group
 from cnngraph.train.loop.parallel import gradient_sync, load_optimizer_state, load_weights, replicate, shard, unshard
 from cnngraph.train.loop.precision import autocast
 from cnngraph.train.world import SINGLE_PROCESS, World
@@ -40,17 +43,21 @@ class TrainingStep:
         distributed, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
         # FSDP moves a sharded network to the device block by block, since it may not fit; it needs contiguous weights.
         self.model = model if sharded else model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.freezing = Freezing(self.model, recipe)
         self.average = _moving_average(self.model, recipe.ema) if recipe.ema else None
         checkpoint_blocks(self.model, recipe.checkpointed)
+        self.freezing.start_epoch(0)
         if sharded:
             for network in filter(None, (self.model, self.average and self.average.module)):
                 shard(network, device, world)
         self.compiled = _compile(self.model) if recipe.compile else self.model
-        self.forward = replicate(self.compiled, device) if distributed and not sharded else self.compiled
+        self.is_replicated = distributed and not sharded
+        self.forward = replicate(self.compiled, device) if self.is_replicated else self.compiled
         class_weights = weights if weights is None else weights.to(device)
         self.objective = Objective(recipe.loss, class_weights, every_head=distributed)
-        self.optimizer = make_optimizer(recipe.optimizer, self.model)
+        self.optimizer = make_optimizer(recipe.optimizer, self.model, self.freezing.trained)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
+        self.epochs_done = 0  # when the current epoch started
         self.rate_factor = 1.0  # the schedule's, by which the initial learning rates are multiplied
         self.inspects_next_batch = False  # for `first_batch`
         self.first_batch: FirstBatch | None = None
@@ -63,9 +70,25 @@ class TrainingStep:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the last step. Without a schedule in the recipe, a handler may have changed it."""
-        group = self.optimizer.param_groups[0]
-        factor = group["lr"] / group["initial_lr"] if self.has_constant_rate else self.rate_factor
-        return self.recipe.optimizer.lr * factor
+        group = reported_group(self.optimizer, self.recipe.optimizer)
+        rate: float = group["lr"] if self.has_constant_rate else group["initial_lr"] * self.rate_factor
+        return rate
+
+    def start_epoch(self, epochs_done: int) -> bool:
+        """Switch to training mode, and freeze and unfreeze parameters. Returns whether parameters were unfrozen."""
+        self.epochs_done = epochs_done
+        changed = self.freezing.start_epoch(epochs_done)
+        if changed and self.is_replicated:  # DDP knows only the parameters that needed a gradient when it was created
+            self.forward = self.compiled
+            gc.collect()  # the old wrapper's hooks go with it
+            self.forward = replicate(self.compiled, self.device)
+        self.train_mode()
+        return changed
+
+    def train_mode(self) -> None:
+        """Switch to training mode, except for frozen norms."""
+        self.model.train()
+        self.freezing.set_eval_mode(self.epochs_done)
 
     def set_learning_rate(self, epochs_done: float, steps_per_epoch: int, losses: Sequence[float]) -> None:
         """Set the schedule's learning rate. `epochs_done` counts the current epoch by the fraction that is done.
@@ -166,4 +189,13 @@ def _compile(model: nn.Module) -> nn.Module:
 
 def _moving_average(model: nn.Module, decay: float) -> AveragedModel:
     """The exponential moving average of a network's weights and running statistics, from the first step on."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    update = get_ema_multi_avg_fn(decay)
+
+    def average(averages: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        """Update the averages; FSDP shards parameters but not buffers, and PyTorch cannot update both together."""
+        for is_sharded in (True, False):
+            chosen = [number for number, tensor in enumerate(current) if isinstance(tensor, DTensor) == is_sharded]
+            if chosen:
+                update([averages[number] for number in chosen], [current[number] for number in chosen], count)
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -184,8 +184,9 @@ def reporter_for(quiet: bool) -> Reporter:
 
 def opening_lines(facts: RunSummary) -> list[str]:
     """The lines printed before a run: network, data, device and folder."""
+    frozen = f" ({facts.parameters - facts.frozen:,} trainable, {facts.frozen:,} frozen)" if facts.frozen else ""
     lines = [
-        f"{facts.network} · {facts.parameters:,} parameters · {facts.data} · {facts.device}",
+        f"{facts.network} · {facts.parameters:,} parameters{frozen} · {facts.data} · {facts.device}",
         str(facts.folder),
     ]
     if facts.resumed_at:

@@ -116,7 +116,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run as reported before it starts. `splits` has the number of images of each split."""
+    """A run as reported before it starts. `splits` has the number of images of each split.
+
+    `frozen` is the number of parameters that are frozen at this time.
+    """
 
     network: str
     parameters: int
@@ -126,6 +129,7 @@ class RunSummary:
     epochs: int
     folder: Path
     resumed_at: int = 0
+    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

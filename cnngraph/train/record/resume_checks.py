@@ -81,7 +81,7 @@ def check_recipe(state: Mapping[str, Any], recipe: Recipe) -> None:
     """Raise SpecError (E631) if a state was saved with another recipe; measured values of `normalize` may differ."""
     now, then = to_dict(recipe), state["recipe"]
     free = CHANGEABLE | ({"normalize"} if recipe.measures else set())
-    changed = [key for key in now if key not in free and now[key] != then.get(key)]
+    changed = [key for key in {**now, **then} if key not in free and now.get(key) != then.get(key)]
     if changed:
         raise _mismatch(f"its recipe differs in {' and '.join(changed)}")
 
