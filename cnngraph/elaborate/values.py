@@ -41,11 +41,24 @@ class Row(dict[str, Any]):
     cells: dict[str, Argument]
 
 
+class Shift(NamedTuple):
+    """A number of an iteration that meant something else while absent iterations were not counted.
+
+    `alone`: at the end of a path it had another value; `inside`: a path led into another iteration.
+    """
+
+    formerly: str
+    absent: int  # the first iteration that was not counted
+    alone: bool
+    inside: bool
+
+
 @dataclass(slots=True)
 class Bound:
     """What a name refers to: its value (None: unknown because of an error) and the names inside.
 
-    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat.
+    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat; `shifts` are
+    their numbers that once meant another one.
     """
 
     value: Tensors | None
@@ -60,12 +73,18 @@ class Bound:
     again: Callable[..., Bound] | None = None
     shares: str = ""  # whose module it runs
     iterations: list[Bound] = field(default_factory=list)
+    shifts: dict[str, Shift] = field(default_factory=dict)
 
     def tensors(self) -> Tensors:
         """The value; raises UnknownError if it is unknown."""
         if self.value is None:
             raise UnknownError
         return self.value
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether nodes inside are called by numbers, so that a number in a path is one of them, and not a tensor."""
+        return any(name.isdecimal() for name in self.names)
 
 
 class VisibleNodes(dict[str, Bound]):
