@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from cnngraph.language.keys import CARRIES, FILE_KEYS, NODE_KEYS, OWN_BLOCK_KEYS, REPEAT_KEYS, RESERVED_PARAMS, Key
+from cnngraph.language.keys import (
+    CARRIES,
+    FILE_KEYS,
+    GIVES,
+    NODE_KEYS,
+    OWN_BLOCK_KEYS,
+    REPEAT_KEYS,
+    RESERVED_PARAMS,
+    Key,
+)
 from cnngraph.language.model import LANGUAGE_VERSION
 from cnngraph.language.parse import DATA_SET
 from cnngraph.ops.init import init_schema
@@ -109,6 +118,7 @@ def node_keys() -> Schema:
         "first": OVERLAY,
         "last": OVERLAY,
         "carry": {"enum": list(CARRIES)},
+        "gives": {"enum": list(GIVES)},
         "name": PATH,
         "flat": {"type": "boolean"},
         "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},

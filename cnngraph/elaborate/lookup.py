@@ -12,11 +12,11 @@ from cnngraph.elaborate.messages import (
     ProblemError,
     ambiguous_shape,
     no_number,
-    shifted_shape,
     too_late,
     unknown_name,
     wrong_expression,
 )
+from cnngraph.elaborate.shifts import shifted_shape
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression

@@ -13,7 +13,6 @@ from cnngraph.nearest import nearest
 
 if TYPE_CHECKING:
     from cnngraph.diagnostics.repairs import Repair
-    from cnngraph.elaborate.values import Shift
 
 MOST_LISTED = 12  # available names in a message
 NOT_KNOWN_YET = "either it is defined later and itself reads this node, or its path depends on a shape"
@@ -112,28 +111,6 @@ def no_number(reference: Reference, used: int) -> ExpressionError:
     return ExpressionError(
         f"`{path}` contains no node `{number}`", reference.start, reference.end_of(used + 1), help, "E402"
     )
-
-
-def shifted(path: str, repeat: str, shift: Shift, span: Span) -> ProblemError:
-    """The error for a number that meant another iteration before absent iterations were counted."""
-    message, help = _shifted(path, repeat, shift)
-    notes = (
-        f"absent iterations keep their numbers, so it is iteration {path.rpartition('.')[2]}",
-        f"in version 1.0 of the language, which did not count them, it was {shift.formerly}",
-    )
-    return ProblemError("E319", message, span, notes=notes, help=help)
-
-
-def shifted_shape(reference: Reference, used: int, shift: Shift) -> ExpressionError:
-    """The same error for a path in an expression, whose first `used` parts end in the number."""
-    trail = reference.trail[:used]
-    message, help = _shifted(".".join((reference.name, *trail)), ".".join((reference.name, *trail[:-1])), shift)
-    return ExpressionError(message, reference.start, reference.end_of(used), help, "E319")
-
-
-def _shifted(path: str, repeat: str, shift: Shift) -> tuple[str, str]:
-    message = f"`{path}` is ambiguous, since iteration {shift.absent} of `{repeat}` is absent"
-    return message, f'add `name: "0"` to `{repeat}` if you mean the iteration of that number'
 
 
 def unknown_name(reference: Reference, known: list[str], in_repeat: bool = False) -> ExpressionError:

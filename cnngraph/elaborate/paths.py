@@ -19,9 +19,9 @@ from cnngraph.elaborate.messages import (
     ProblemError,
     UnknownError,
     names_available,
-    shifted,
 )
-from cnngraph.elaborate.values import Bound, Shift, Tensors
+from cnngraph.elaborate.shifts import Shift, shifted
+from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import LocatedText
 from cnngraph.language.names import first_name, heads, tensor_path, without_index
 from cnngraph.text import in_backticks

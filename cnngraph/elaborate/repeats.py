@@ -12,7 +12,8 @@ from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Shift, Tensors
+from cnngraph.elaborate.shifts import Shift
+from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
@@ -43,7 +44,8 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     assert child.repeat is not None
     items = _items(walker, child.repeat.count, env)
     if not items:
-        return Bound(reads.passed_through, child.span, absent=True)
+        value = Tensors((), True) if child.repeat.gives == "all" else reads.passed_through
+        return Bound(value, child.span, absent=True)
     return _Repeat(walker, child, env, reads, place, items).run(block)
 
 
@@ -76,7 +78,7 @@ class _Repeat:
             self.level = Level(self.place.take())
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
         self.bound.value = self.iterations()
-        if self.carry == "concat" and self.bound.value is not None:
+        if self.gives == "concat" and self.bound.value is not None:
             refs = self.bound.value.refs
             self.bound.value = Tensors(refs) if len(refs) == 1 else self.concat(refs, self.concat_path())
         self.number_absent()
@@ -92,6 +94,12 @@ class _Repeat:
         """What the next iteration reads: last, concat or none."""
         assert self.child.repeat is not None
         return self.child.repeat.carry
+
+    @property
+    def gives(self) -> str:
+        """What the repeat outputs: last, all or concat."""
+        assert self.child.repeat is not None
+        return self.child.repeat.gives or {"none": "all"}.get(self.carry, self.carry)
 
     def iterations(self) -> Tensors | None:
         """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
@@ -109,16 +117,16 @@ class _Repeat:
             if bound.value is None:
                 return None
             value = bound.value
-            if self.carry == "none":
+            if self.gives == "all":
                 count_steps(len(value.refs))
                 results += value.refs
             if self.carry == "concat" and not bound.absent:
                 self.so_far += value.refs
                 self.joined = None
         del self.walker.budget.chain[depth:]
-        if self.carry == "none":
+        if self.gives == "all":
             return Tensors(tuple(results), True)
-        return (self.joined or Tensors(self.so_far, True)) if self.carry == "concat" else value
+        return (self.joined or Tensors(self.so_far, True)) if self.gives == "concat" else value
 
     def place_of(self, number: int) -> Place:
         """The place of an iteration. Under a level of their own, absent iterations keep their numbers."""
@@ -155,7 +163,7 @@ class _Repeat:
             if bound.absent:
                 name = _iteration_name(self.child, number, self.env)
                 self.bound.names.put(name.text if name else str(number), bound)
-        if repeat.name is None and self.bound.value is not None:
+        if repeat.name is None and not repeat.gives and self.bound.value is not None:
             self.bound.shifts = _shifts(iterations, self.bound.value)
 
     def iteration(self, number: int, item: Any, reads: Reads, place: Place) -> Bound:
@@ -211,7 +219,7 @@ class _Repeat:
         Otherwise it takes no name, since in a flat block the name may belong to another node of the outer scope.
         """
         name = self.place.name
-        first = _iteration_name(self.child, 0, self.env) if self.carry == "concat" and name else None
+        first = _iteration_name(self.child, 0, self.env) if self.gives == "concat" and name else None
         return bool(first and name and first.text.rstrip(DIGITS) == name.text.rstrip(DIGITS))
 
     def scope(self, block: BlockSpec | None) -> Scope:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cnngraph.diagnostics import Span
 from cnngraph.elaborate.messages import UnknownError
+from cnngraph.elaborate.shifts import Shift
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized
 from cnngraph.language.expressions.values import count_steps
@@ -39,18 +40,6 @@ class Row(dict[str, Any]):
     """The values of a mapping; `cells` has their locations."""
 
     cells: dict[str, Argument]
-
-
-class Shift(NamedTuple):
-    """A number of an iteration that meant something else while absent iterations were not counted.
-
-    `alone`: at the end of a path it had another value; `inside`: a path led into another iteration.
-    """
-
-    formerly: str
-    absent: int  # the first iteration that was not counted
-    alone: bool
-    inside: bool
 
 
 @dataclass(slots=True)
