@@ -155,6 +155,9 @@ def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
     text = str(path.value)
     if found := TENSOR.fullmatch(text):
         head, number = found["head"], int(found["index"] or found["number"])
+        if found["number"]:
+            part = tensor_path(head, number)
+            yield Candidate(0.3 + far, f"write `{part}`{place}", (Edit(path.span, f'"{part}"'),))
         for other in (number - 1, number + 1, 0):
             if other >= 0 and other != number:
                 yield _part(path, head, other, 1.4 + far, place)
