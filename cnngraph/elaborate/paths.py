@@ -104,16 +104,21 @@ class _Search:
             for inner in bound.names.all(name):
                 self.walk(inner, rest[length:], f"{reached}.{name}")
         part = rest[0]
-        if (shift := bound.shifts.get(part)) and self.is_shifted(shift, rest):
+        if (shift := bound.shifts.get(part)) and self.is_shifted(shift, bound, rest):
             raise shifted(f"{reached}.{part}", reached, shift, self.path.span)
         if part.isdecimal() and part not in bound.names:
             self.number(bound, int(part), rest, reached)
         if (len(self.found), len(self.problems), self.unknown) == before:
             self.missing_inside(bound, part, reached)
 
-    def is_shifted(self, shift: Shift, rest: list[str]) -> bool:
-        """Whether a path that goes through this number meant something else before absent iterations were counted."""
-        return self.index is None and (shift.inside if len(rest) > 1 else shift.alone)
+    def is_shifted(self, shift: Shift, bound: Bound, rest: list[str]) -> bool:
+        """Whether a path that goes through this number meant something else before absent iterations were counted.
+
+        Another file cannot name the iterations, and reads the paths that `show` prints.
+        """
+        if self.index is not None or bound.span.source != self.path.span.source:
+            return False
+        return shift.inside if len(rest) > 1 else shift.alone
 
     def number(self, bound: Bound, number: int, rest: list[str], reached: str) -> None:
         """A number that is no node inside: a tensor of a list, if the nodes inside have no numbers."""

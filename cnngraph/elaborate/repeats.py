@@ -12,7 +12,7 @@ from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.shifts import Shift
+from cnngraph.elaborate.shifts import Shift, renumbered
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
@@ -165,6 +165,10 @@ class _Repeat:
                 self.bound.names.put(name.text if name else str(number), bound)
         if repeat.name is None and not repeat.gives and self.bound.value is not None:
             self.bound.shifts = _shifts(iterations, self.bound.value)
+            modules = [number for number, bound in enumerate(iterations) if bound.stop > bound.start]
+            present = [number for number, bound in enumerate(iterations) if not bound.absent]
+            if any(present[at] != at for at in range(len(present)) if present[at] in modules):
+                self.walker.budget.warn(renumbered(self.bound.path, modules, self.child.span))
 
     def iteration(self, number: int, item: Any, reads: Reads, place: Place) -> Bound:
         """One iteration: the node without its repeat, with the parameters of its row, `first` and `last` applied."""

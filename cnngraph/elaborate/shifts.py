@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnngraph.diagnostics import Span
+from cnngraph.diagnostics import Diagnostic, Severity, Span
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference
+from cnngraph.text import in_backticks
+
+SHOWN = 4  # iterations in a message
 
 
 class Shift(NamedTuple):
@@ -19,6 +22,20 @@ class Shift(NamedTuple):
     absent: int  # the first iteration that was not counted
     alone: bool
     inside: bool
+
+
+def renumbered(repeat: str, numbers: list[int], span: Span) -> Diagnostic:
+    """The warning for a repeat whose iterations, and so its modules, are called by other numbers than before."""
+    shown = range(len(numbers[:SHOWN]))
+    return Diagnostic(
+        "W319",
+        f"iterations after an absent one keep their numbers: {in_backticks(f'{repeat}.{numbers[at]}' for at in shown)}",
+        span,
+        Severity.WARNING,
+        node=repeat,
+        notes=(f"in version 1.0 of the language they were {in_backticks(f'{repeat}.{at}' for at in shown)}",),
+        help='add `name: "0"` if these numbers are right, and rename the keys of weights that have the old ones',
+    )
 
 
 def shifted(path: str, repeat: str, shift: Shift, span: Span) -> ProblemError:

@@ -98,7 +98,7 @@ GRAPHS = {
         [("a.0", "in", "4×8×8"), ("a.1", "a.0", "3×8×8"), ("a.2", "a.1", "9×8×8")],
     ),
     "a row can disable its iteration and pass another tensor": (
-        "nodes: {z: relu, a: {repeat: 2, op: tanh, first: {when: false, else: [z]}}}",
+        "nodes: {z: relu, a: {repeat: 2, name: '0', op: tanh, first: {when: false, else: [z]}}}",
         [("z", "in", "6×8×8"), ("a.1", "z", "6×8×8")],
     ),
     "a container of dotted keys has a shape": (

@@ -1,4 +1,4 @@
-"""Resolving paths: every path that `show` prints can be read, and ambiguous paths are errors."""
+"""Resolving paths: numbers and indices, flat nodes, unique paths."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.compilation import compile_spec, compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.graph.graph import Graph
 from tests.backend.support import graph_of
 from tests.fuzz.cases import draw
 from tests.fuzz.checks import MAIN, compiled
 from tests.fuzz.spec_tree import spec_files
-from tests.library import network
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 LINK = """\
@@ -237,7 +236,7 @@ nodes:
   all: {{op: concat, from: [x, y, t]}}
 """
     result = compile_text(Source("t.yaml", HEAD + text), Path())
-    found = [diagnostic.code for diagnostic in result.diagnostics]
+    found = [diagnostic.code for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR]
     assert result.graph is not None
     assert expected in found or not found
     if not found:
@@ -340,41 +339,6 @@ def test_paths_in_random_specs_are_unique(tmp_path: Path) -> None:
         graph = compiled(spec_files(draw(seed)[1], MAIN), tmp_path).graph
         assert graph is not None
         assert_one_path_each(graph)
-
-
-# -- every printed path can be read
-
-READ = ["vgg11_bn", "squeezenet1_1", "shufflenet_v2_x0_5", "googlenet_mnist", "resnet_cifar_222", "mnasnet0_5"]
-READ += ["densenet_40_12", "efficientnet_b0", "mobilenet_v2", "drn_c_26", "unet"]
-
-
-def tensors(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Every tensor that can be an output, by the path that `show` prints; then the values of blocks and repeats."""
-    found = {}
-    for index, node in enumerate(graph.nodes):
-        if not node.unused and node.types[0].batched:
-            for part in range(len(node.types)):
-                found[f"{node.path}[{part}]" if node.is_list else node.path] = (index, part)
-    for scope in graph.scopes():
-        if scope.path and scope.kind != "container" and len(scope.value) == 1:
-            ref = scope.value[0]
-            if ref.node < 0 or not graph.nodes[ref.node].unused:
-                found.setdefault(scope.path, (ref.node, ref.output))
-    return found
-
-
-@pytest.mark.parametrize("name", READ)
-def test_every_path_can_be_an_output(name: str, tmp_path: Path) -> None:
-    graph = compile_spec(network(name)).graph
-    assert graph is not None
-    expected_outputs = tensors(graph)
-    lines = [f"  o{number}: {path!r}" for number, path in enumerate(expected_outputs)]
-    text = "\n".join([f"cnngraph: 1\nextends: {name}\ntraining_only: []\noutputs:", *lines, ""])
-    result = compile_text(Source("taps.yaml", text), tmp_path)
-    assert result.ok, result.diagnostics[0]
-    assert result.graph is not None
-    found = {path: tuple(result.graph.outputs[f"o{number}"]) for number, path in enumerate(expected_outputs)}
-    assert found == expected_outputs
 
 
 def test_a_flat_dense_block_can_be_used_twice() -> None:

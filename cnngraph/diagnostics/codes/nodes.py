@@ -278,6 +278,32 @@ NODES = Group(
             ),
         ),
         code(
+            "W319",
+            "iterations with other numbers than in version 1.0",
+            """
+            Absent iterations keep their numbers: without the second of three, the modules are `layers.0` and
+            `layers.2`. Version 1.0 of the language did not count them, so they were `layers.0` and `layers.1`, also in
+            the keys of weights, in `match` of `init`, and in the outputs of specs that extend this one.
+
+            A `name` says how iterations are numbered: with `name: "0"` they keep the new names. If there are weights
+            with the old ones, rename their keys.
+            """,
+            wrong=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: {layers: {op: conv, repeat: [{}, {when: false}, {}], out: 8, kernel: 3}}
+                """
+            ),
+            right=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: {layers: {op: conv, repeat: [{}, {when: false}, {}], out: 8, kernel: 3, name: "0"}}
+                """
+            ),
+        ),
+        code(
             "E321",
             "input that is not named",
             """
