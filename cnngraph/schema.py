@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from cnngraph.language.keys import (
     CARRIES,
+    CHANGE_KEYS,
     FILE_KEYS,
     GIVES,
     NODE_KEYS,
@@ -71,6 +72,7 @@ def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
             "block_table": _node_mapping(known, {**node_keys(), **block_keys()}),
             **{f"op_{name}": _op_keys(cls) for name, cls in known.items()},
             "nodes": _nodes(),
+            "change": _change(),
             "params": _params(),
             "recipe": recipe_schema(),
             "initial": or_expression(init_schema()),
@@ -96,6 +98,7 @@ def _file_keys() -> Schema:
         "extends": TEXT,
         "blocks": {"type": ["object", "null"], "additionalProperties": _ref("block"), "propertyNames": NAME},
         "nodes": _ref("nodes"),
+        "change": {"anyOf": [_ref("change"), {"type": "array", "items": _ref("change")}]},
         "outputs": {"anyOf": [PATH, {"type": ["object", "null"], "additionalProperties": PATH, "propertyNames": NAME}]},
         "training_only": TEXTS,
         "init": _init(),
@@ -123,6 +126,8 @@ def node_keys() -> Schema:
         "flat": {"type": "boolean"},
         "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
         "share": PATH,
+        "net": TEXT,
+        "until": PATH,
         "unused": {"type": "boolean"},
         "ignore": IGNORE,
     }
@@ -196,6 +201,23 @@ def _init() -> Schema:
         "additionalProperties": or_expression(_ref("initial")),
     }
     return {"anyOf": [rule, {"type": "array", "items": rule}]}
+
+
+def _change() -> Schema:
+    schemas: dict[str, Schema] = {
+        "match": TEXT,
+        "op": TEXT,
+        "remove": {"type": "boolean"},
+        "before": _ref("nodes"),
+        "after": _ref("nodes"),
+        "replace": _ref("node"),
+    }
+    return {
+        "type": "object",
+        "properties": _described(CHANGE_KEYS, schemas),
+        "required": ["match"],
+        "minProperties": 2,
+    }
 
 
 def _weights() -> Schema:

@@ -75,7 +75,7 @@ class _Repeat:
             if self.concat_has_its_name:
                 self.place.take()  # reserved, so that no iteration takes it
         else:
-            self.level = Level(self.place.take())
+            self.level = Level(self.place.take(), repeats=True)
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
         self.bound.value = self.iterations()
         if self.gives == "concat" and self.bound.value is not None:
@@ -132,7 +132,8 @@ class _Repeat:
         """The place of an iteration. Under a level of their own, absent iterations keep their numbers."""
         least = 0 if self.child.flat else number
         name = _iteration_name(self.child, number, self.env)
-        return Place(self.level, self.slot, name, self.child.span, least=least)
+        around = "" if self.child.flat else self.walker.maker.owner(self.level.path) or self.level.path
+        return Place(self.level, self.slot, name, self.child.span, around=around, least=least)
 
     def carried(self, number: int, before: Tensors, place: Place) -> Reads:
         """What an iteration reads: for the first, and with `carry: none`, what the repeat reads."""
@@ -148,6 +149,8 @@ class _Repeat:
     def keep(self, bound: Bound) -> None:
         """Make an iteration's names available to paths."""
         self.bound.iterations.append(bound)
+        if bound.inserted:
+            self.bound.names.join(bound.inserted)
         if bound.flat:
             self.bound.names.join(bound.names)
         elif bound.path:

@@ -63,6 +63,7 @@ class Bound:
     shares: str = ""  # whose module it runs
     iterations: list[Bound] = field(default_factory=list)
     shifts: dict[str, Shift] = field(default_factory=dict)
+    inserted: VisibleNodes | None = None  # nodes that a `change` has inserted beside it
 
     def tensors(self) -> Tensors:
         """The value; raises UnknownError if it is unknown."""

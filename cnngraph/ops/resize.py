@@ -165,12 +165,16 @@ class Pad(Op):
 
 
 class Upsample(Op):
-    """Resizes a map to a given size, or by a factor.
+    """Resizes a map to a given size, by a factor, or to the size of a second map.
 
-    C×H×W becomes C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Exactly one of `size` and `scale_factor` is required.
+    C×H×W becomes C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Exactly one of `size` and `scale_factor` is required
+    with one input, and neither with two: the map is then resized to the height and width of the second one, whatever
+    they are when the network runs, as in a feature pyramid (Lin et al. 2017): `{op: upsample, from: [top, lateral]}`.
     """
 
     name: ClassVar[str] = "upsample"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("map", "like")
     elsewhere: ClassVar[tuple[str, ...]] = ("interpolate", "resize", "upsampling", "upscale")
     kind: ClassVar[str] = "resize"
     output_is_free: ClassVar[bool] = True
@@ -188,18 +192,31 @@ class Upsample(Op):
         Example({"size": [7, 9], "mode": "bicubic", "align_corners": True}, ((4, 5, 6),), (4, 7, 9)),
         Example({"size": 3, "mode": "area"}, ((4, 5, 6),), (4, 3, 3)),
         Example({"scale_factor": 1.3, "mode": "nearest-exact"}, ((4, 5, 6),), (4, 6, 7)),
+        Example({}, ((4, 5, 6), (8, 9, 13)), (4, 9, 13)),
+        Example({"mode": "bilinear"}, ((4, 5, 6), (1, 10, 12)), (4, 10, 12)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×size."""
-        (image,) = inputs
-        need_map(self.name, image)
-        if (self.size is None) == (self.scale_factor is None):
-            message = "`upsample` needs exactly one of `size` and `scale_factor`"
+        image = inputs[0]
+        for tensor in inputs:
+            need_map(self.name, tensor)
+        given = next((name for name in ("size", "scale_factor") if getattr(self, name) is not None), None)
+        if len(inputs) == 2 and given:
+            message = f"`upsample` takes the size from its second input, so it cannot have `{given}`"
+            raise OpError(message, code="E205", parameter=given)
+        if len(inputs) == 1 and (self.size is None) == (self.scale_factor is None):
+            message = "`upsample` needs exactly one of `size` and `scale_factor`, or a second input of the wanted size"
             raise OpError(message, code="E205", parameter="size")
         if self.align_corners and self.mode not in ("bilinear", "bicubic"):
             message = f"`align_corners` needs `mode: bilinear` or `mode: bicubic`, got `mode: {self.mode}`"
             raise OpError(message, code="E205", parameter="align_corners")
+        if len(inputs) == 2:
+            like = inputs[1]
+            if like.axes[1:] != image.axes[1:]:
+                help = "exchange height and width of one of them with `permute`"
+                raise OpError("the maps differ in the order of height and width", code="E211", help=help)
+            return resized_map(image, *like.sizes[1:])
         height, width = self.size or self._scaled(image)
         return resized_map(image, height, width)
 
@@ -214,7 +231,11 @@ class Upsample(Op):
         return height, width
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.Upsample."""
+        """torch.nn.Upsample, or a module of two inputs."""
+        if len(inputs) == 2:
+            return layer(
+                "UpsampleLike", **unless_default(mode=(self.mode, "nearest"), align_corners=(self.align_corners, False))
+            )
         return layer(
             "Upsample",
             **unless_default(

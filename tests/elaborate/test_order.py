@@ -80,8 +80,8 @@ FINE = {
         "c a d",
     ),
     "an else of an iteration that is a later node": (
-        "nodes: {a: {op: relu, from: in, repeat: 2, name: '0', first: {when: false, else: c}}, c: {op: tanh, from: in}, "
-        "d: {op: add, from: [a, c]}}",
+        "nodes: {a: {op: relu, from: in, repeat: 2, name: '0', first: {when: false, else: c}}, "
+        "c: {op: tanh, from: in}, d: {op: add, from: [a, c]}}",
         "c a.1 d",
     ),
     "an else of a row that is a later node": (

@@ -18,6 +18,22 @@ class ChannelLayerNorm(nn.LayerNorm):
         return x.movedim(-1, 1)
 
 
+class UpsampleLike(nn.Module):
+    """Resizes a map N×C×H×W to the height and width of another."""
+
+    def __init__(self, mode: str = "nearest", align_corners: bool = False) -> None:
+        super().__init__()
+        self.mode = mode
+        self.align_corners = align_corners
+
+    def forward(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        size = [like.shape[-2], like.shape[-1]]
+        return F.interpolate(x, size=size, mode=self.mode, align_corners=self.align_corners or None)
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode}, align_corners={self.align_corners}"
+
+
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): in training mode the output is 0 with probability p, otherwise x / (1 − p).
 
