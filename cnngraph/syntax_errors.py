@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from cnngraph.characters import code_point, control, find_look_alike, to_ascii
 from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.text import in_backticks
 
 MAX_SEARCHED = 1_000  # characters of a line that are searched
 MAX_SHOWN = 500  # characters of a previous line that are used
 UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
+# between braces or brackets, a path with an index is not read as a string: `from: halves[1]`
+UNQUOTED_PATHS = re.compile(r"""(?<![\w.$"'\]])[A-Za-z_$][\w.$-]*\[[^\[\]"']*\]""")
 GLUED = re.compile(r"\s*[\w.]+:[^\s:]")
 WORD_BEFORE = re.compile(r"\s(\w+)\s*$")
 NUMBERS = re.compile(r"[-+]?\d[\d.]*(?:\s+[-+]?\d[\d.]*)+")
@@ -50,6 +53,10 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
     if unquoted:
         help = f'quote the expression: `"{unquoted.group(1).strip()}"`'
+        return Diagnostic("E102", f"invalid YAML: {problem}", span, help=help)
+    if paths := UNQUOTED_PATHS.findall(line):
+        listed = in_backticks(f'"{path}"' for path in dict.fromkeys(paths))
+        help = f"quote a path with an index between braces or brackets: {listed}"
         return Diagnostic("E102", f"invalid YAML: {problem}", span, help=help)
     context: str = getattr(error, "context", None) or ""
     found = _misplaced(source, span, problem)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
+from cnngraph.language.names import tensor_path
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.render.label import op_label
 
@@ -136,7 +137,7 @@ class Names:
     def name(self, name: str, refs: tuple[Ref, ...]) -> None:
         """Record the name of a value."""
         for part, ref in enumerate(refs):
-            self.names.setdefault(ref, name if len(refs) == 1 else f"{name}.{part}")
+            self.names.setdefault(ref, name if len(refs) == 1 else tensor_path(name, part))
 
     def value(self, child: Scope | int) -> tuple[str, tuple[Ref, ...]]:
         """The name and the value of a child."""
@@ -178,7 +179,8 @@ class Names:
         if ref.node < 0:
             return list(self.graph.inputs)[-1 - ref.node]
         node = self.graph.nodes[ref.node]
-        return self.relative(node.path) + (f".{ref.output}" if node.is_list else "")
+        path = self.relative(node.path)
+        return tensor_path(path, ref.output) if node.is_list else path
 
 
 def summary(graph: Graph) -> str:

@@ -53,6 +53,7 @@ class Budget:
     at: Span | None  # the place of the last visit
     chain: list[Use] = field(default_factory=list)
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
+    warnings: dict[Span, Diagnostic] = field(default_factory=dict)  # only reported if there is no error
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
@@ -136,9 +137,14 @@ class Budget:
         """Add finished diagnostics."""
         self.diagnostics.extend(diagnostics)
 
+    def warn(self, warning: Diagnostic) -> None:
+        """Add a warning, once for its place in the file."""
+        assert warning.span is not None
+        self.warnings.setdefault(warning.span, warning)
+
     def result(self) -> tuple[Diagnostic, ...]:
         """All diagnostics in source order, with the number of other uses of a block that have the same error."""
-        found = []
+        found = [] if self.has_errors else list(self.warnings.values())
         for diagnostic in self.diagnostics:
             times = self.repeated.get((diagnostic.code, diagnostic.span), 0) if diagnostic.span else 0
             if times:

@@ -11,6 +11,7 @@ from cnngraph.diagnostics import Cause
 from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
+from cnngraph.language.names import tensor_path
 from cnngraph.tensor_type import TensorType
 from cnngraph.text import in_backticks
 
@@ -99,7 +100,7 @@ class Trace:
         """Each tensor with the name that the spec uses for it."""
         for value, name in zip(reads.values, reads.names, strict=True):
             for number, ref in enumerate(value.refs):
-                yield (f"{name}.{number}" if len(value.refs) > 1 else name), ref
+                yield (tensor_path(name, number) if len(value.refs) > 1 else name), ref
 
     def shrinking(self, ref: Ref) -> tuple[str, ...]:
         """A note on how a map shrinks: `30×30 conv1 → 7×7 pool1 → 3×3 conv2`."""

@@ -13,7 +13,7 @@ from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.keys import NODE_KEYS
 from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
-from cnngraph.language.names import heads, key_problem
+from cnngraph.language.names import first_name, heads, key_problem
 from cnngraph.library import file_of_block
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, equivalent_parameter
@@ -175,7 +175,7 @@ class _Checker:
         for path in paths:
             known = any(head in names.inputs or head in names.nodes for head in heads(path.text))
             if "$" not in path.text and not known:
-                problem = self.no_such_node(path.text.partition(".")[0], path.span, names)
+                problem = self.no_such_node(first_name(path.text), path.span, names)
                 self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:

@@ -19,6 +19,7 @@ from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.prune import pruned
 from cnngraph.language.model import InitSpec, LocatedText, Spec
+from cnngraph.language.names import tensor_path
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
@@ -149,7 +150,9 @@ def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
         raise ProblemError("E304", message, span, help="name the outputs: `outputs: {logits: …}`")
     if len(refs) != 1:
         message = f"an output must be a single tensor, but `{what}` is a list of {len(refs)}"
-        raise ProblemError("E322", message, span, help=f"select one (`{what}.0`), or concatenate them with `concat`")
+        raise ProblemError(
+            "E322", message, span, help=f"select one (`{tensor_path(what, 0)}`), or concatenate them with `concat`"
+        )
     if not env.type_of(refs[0]).batched:
         raise ProblemError(
             "E212", f"`{what}` is a free parameter, which has no batch axis, so it cannot be an output", span

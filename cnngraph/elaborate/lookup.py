@@ -9,7 +9,15 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.elaborate.file_scope import FileScope
-from cnngraph.elaborate.messages import ProblemError, ambiguous_shape, too_late, unknown_name, wrong_expression
+from cnngraph.elaborate.messages import (
+    ProblemError,
+    ambiguous_shape,
+    no_number,
+    too_late,
+    unknown_name,
+    wrong_expression,
+)
+from cnngraph.elaborate.shifts import shifted_shape
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
@@ -195,20 +203,15 @@ class Env:
             if part not in bound.names or (part in SHAPE_ATTRIBUTES and used + 1 == len(reference.trail)):
                 break
             inner = bound.names[part]
-            if part.isdecimal() and self.is_other_tensor(bound, int(part), inner, reference.trail[used + 1 :]):
-                raise ambiguous_shape(reference)
+            if shift := bound.shifts.get(part):
+                rest = reference.trail[used + 1 :]
+                if shift.inside if rest and rest[0] in inner.names else shift.alone:
+                    raise shifted_shape(reference, used + 1, shift)
             bound = inner
             used += 1
+        if used < len(reference.trail) and reference.trail[used].isdecimal() and bound.is_numbered:
+            raise no_number(reference, used)
         return self.shape(bound.tensors()), used
-
-    def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
-        """Whether a number is ambiguous: a node inside, and a tensor with another shape in the node's list."""
-        value = bound.value
-        # the path continues inside the node, where a tensor has nothing
-        goes_on = rest and (rest[0] in inner.names or rest[0].isdecimal())
-        if value is None or not value.is_list or number >= len(value.refs) or goes_on:
-            return False
-        return self.shape(inner.tensors()).type != self.type_of(value.refs[number])
 
     def shape(self, tensors: Tensors) -> ShapeValue:
         """The shape of a node's value."""

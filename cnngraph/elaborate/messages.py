@@ -103,6 +103,16 @@ def ambiguous_shape(reference: Reference) -> ExpressionError:
     return ExpressionError(message, reference.start, reference.end, help, "E319")
 
 
+def no_number(reference: Reference, used: int) -> ExpressionError:
+    """The error for a number that is no node, in a node whose nodes are numbered."""
+    path = ".".join((reference.name, *reference.trail[:used]))
+    number = reference.trail[used]
+    help = f"write `${path}[{number}]` for tensor {number} of its list"
+    return ExpressionError(
+        f"`{path}` contains no node `{number}`", reference.start, reference.end_of(used + 1), help, "E402"
+    )
+
+
 def unknown_name(reference: Reference, known: list[str], in_repeat: bool = False) -> ExpressionError:
     """The error for an undefined `$name`."""
     name = reference.name

@@ -32,7 +32,7 @@ class Level:
 
 @dataclass(slots=True)
 class Place:
-    """The place of a node's module: its level, its name (None: the next number) and its slot.
+    """The place of a node's module: its level, its name (None: the next number, at least `least`) and its slot.
 
     `around` is the path of the repeat whose iteration this is. `applied` are the rules of `change` that have been
     applied to the node so far, and `dropped` the parameters that they have removed.
@@ -46,11 +46,17 @@ class Place:
     around: str = ""
     applied: set[tuple[int, int]] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
+    least: int = 0
+
+    @property
+    def number(self) -> int:
+        """The number that a node without a name will have."""
+        return max(self.level.count, self.least)
 
     def peek(self) -> str:
         """The path that `take` will give."""
         if self.path is None:
-            return self.level.within(self.name.text if self.name else str(self.level.count))
+            return self.level.within(self.name.text if self.name else str(self.number))
         return self.path
 
     def take(self) -> str:
@@ -58,9 +64,9 @@ class Place:
         level = self.level
         if self.path is not None:
             return self.path
-        name = self.name.text if self.name else str(level.count)
+        name = self.name.text if self.name else str(self.number)
         if not self.name:
-            level.count += 1
+            level.count = self.number + 1
         self.check(name)
         level.taken[name] = self.span
         self.path = level.within(name)
@@ -71,7 +77,8 @@ class Place:
     def skip(self) -> str:
         """The path of a node that failed before it took one."""
         path = self.peek()
-        self.level.count += self.name is None
+        if self.name is None:
+            self.level.count = self.number + 1
         return path
 
     def check(self, name: str) -> None:

@@ -17,6 +17,7 @@ from cnngraph.elaborate.values import Argument, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
+from cnngraph.language.names import tensor_path
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
@@ -75,7 +76,7 @@ class Maker:
         if ref.node < 0:
             return self.input_names[-1 - ref.node]
         node = self.nodes[ref.node]
-        return f"{node.path}.{ref.output}" if node.is_list else node.path
+        return tensor_path(node.path, ref.output) if node.is_list else node.path
 
     def owner(self, path: str) -> str | None:
         """The path of the node whose module is shared here; None if the node has its own."""

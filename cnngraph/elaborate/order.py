@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import islice, pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import BREAK_CYCLE, ProblemError, UnknownError
-from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
+from cnngraph.elaborate.repeats import read_per_iteration
+from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression, path_expressions
 from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec
-from cnngraph.language.names import heads
+from cnngraph.language.names import first_name, heads
 
 MAX_CIRCLES = 20  # nodes of further cycles are unknown and not reported
 MAX_SHOWN = 10  # nodes of a cycle in a message
 MAX_ITERATIONS = 1_000  # of a repeat whose paths are expanded in advance
-IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
 ReadsNothing: TypeAlias = "Callable[[NodeSpec, Library], bool]"
 Order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
@@ -41,7 +40,7 @@ class Orders:
         known = self._known.get(id(scope))
         if known is None:
             known = _order(scope, names, env, self._reads_nothing)
-            if not any("$" in path.text for child in scope.children for path in (*_paths(child), *_other_paths(child))):
+            if not any("$" in text for child in scope.children for text in _texts(child)):
                 self._known[id(scope)] = known
         return known
 
@@ -154,12 +153,13 @@ class _Finder:
         needs = (
             {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
         )
-        for path in _paths(child):
-            texts = self.expanded(path, child)
+        for path, repeated in _paths(child):
+            texts = self.expanded(path, child if repeated else None)
+            stem = path.text.partition("$")[0]
             if texts is not None:
                 needs = needs.union(*(self.heads(text, index) for text in texts))
-            elif "." in path.text.partition("$")[0]:
-                needs |= self.heads(path.text.partition("$")[0].partition(".")[0], index)
+            elif (first := first_name(stem)) != stem:
+                needs |= self.heads(first, index)
         for name in _names_of(child, certain=True):
             needs |= self.named(name, index)
         return needs
@@ -167,36 +167,47 @@ class _Finder:
     def possible(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that this one may depend on: in an `else`, or in a branch of an expression."""
         found: set[int] = set()
-        for path in _other_paths(child):
-            texts = self.expanded(path, child)
+        for path, repeated in _other_paths(child):
+            texts = self.expanded(path, child if repeated else None)
             found = found.union(*(self.heads(text, index) for text in texts or ()))
-        for path in (*_paths(child), *_other_paths(child)):
-            if self.expanded(path, child) is None:
+        for path, repeated in (*_paths(child), *_other_paths(child)):
+            if self.expanded(path, child if repeated else None) is None:
                 found |= self.guessed(path.text, index)
                 found = found.union(*(self.named(name, index) for name in _names_in_path(path.text)))
         for name in _names_of(child, certain=False):
             found |= self.named(name, index)
         return found
 
-    def expanded(self, path: LocatedText, child: NodeSpec) -> list[str] | None:
-        """The paths that `path` expands to, one for each iteration; None if they are not known yet."""
+    def expanded(self, path: LocatedText, repeated: NodeSpec | None) -> list[str] | None:
+        """The paths that `path` expands to; None if they are not known yet.
+
+        `repeated` is the node in whose iterations it is read, each with its own `$i`; None for one that is read once.
+        """
         if "$" not in path.text:
             return [path.text]
         try:
-            return [self.env.text(path)]
-        except (ProblemError, UnknownError):
-            pass
-        if child.repeat is None:
-            return None
-        try:
-            items = self.env.watched(child.repeat.count, always=True)[0]
-            items = [None] * items if type(items) is int else items
-            if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
+            if repeated is None:
+                return [self.env.text(path)]
+            items = self.items(repeated)
+            if items is None:
                 return None
             count_steps(len(items))
             return [self.env.iteration(number, item, None).text(path) for number, item in enumerate(items)]
         except (ProblemError, UnknownError):
             return None
+
+    def items(self, child: NodeSpec) -> list[Any] | None:
+        """The values of `$item`; None if not even their number is known yet."""
+        assert child.repeat is not None
+        count = child.repeat.count
+        try:
+            items = self.env.watched(count, always=True)[0]
+        except (ProblemError, UnknownError):
+            if not isinstance(count, Listing):
+                raise
+            items = len(count.items)  # a row may read the size of a later node
+        items = [None] * items if type(items) is int else items
+        return list(items) if isinstance(items, list | tuple) and len(items) <= MAX_ITERATIONS else None
 
     def named(self, name: str, index: int) -> set[int]:
         """The node that a `$name.and.trail` refers to."""
@@ -221,21 +232,29 @@ class _Finder:
         return {item for name, item in self.index_of.items() if item != index and name.startswith(stem)}
 
 
-def _paths(child: NodeSpec) -> Iterator[LocatedText]:
-    yield from child.reads or ()
+def _paths(child: NodeSpec) -> Iterator[tuple[LocatedText, bool]]:
+    """The paths that a node reads, and whether each of its iterations does."""
+    varying = read_per_iteration(child)
+    yield from ((path, path in varying) for path in child.reads or ())
     if child.share:
-        yield child.share
+        yield child.share, child.repeat is not None
 
 
-def _other_paths(child: NodeSpec) -> Iterator[LocatedText]:
+def _other_paths(child: NodeSpec) -> Iterator[tuple[LocatedText, bool]]:
     """The paths that are read only where the node, or an iteration of it, is absent."""
-    yield from child.otherwise or ()
+    yield from ((path, False) for path in child.otherwise or ())
     if child.repeat is not None:
         rows = child.repeat.count.items if isinstance(child.repeat.count, Listing) else ()
         entries = [entry for row in rows if isinstance(row, Table) for entry in row]
         for entry in (*entries, *child.repeat.first, *child.repeat.last):
             if entry.key == "else":
-                yield from (LocatedText(text, entry.value.span) for text in texts_in(entry.value))
+                yield from ((LocatedText(text, entry.value.span), True) for text in texts_in(entry.value))
+
+
+def _texts(child: NodeSpec) -> Iterator[str]:
+    """The texts of a node that decide what it is called and what it reads."""
+    yield child.name.text
+    yield from (path.text for path, _ in (*_paths(child), *_other_paths(child)))
 
 
 def _names_of(child: NodeSpec, certain: bool) -> set[str]:
@@ -273,5 +292,8 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _names_in_path(text: str) -> frozenset[str]:
-    """The names in the `${…}` of a path."""
-    return frozenset(name for inner in IN_PATH.findall(text) for name in _names(inner)[0])
+    """The names in the expressions of a path."""
+    try:
+        return frozenset(name for expression in path_expressions(text) for name in _names(expression.text)[0])
+    except ExpressionError:
+        return frozenset()

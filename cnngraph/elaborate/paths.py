@@ -1,25 +1,40 @@
-"""Resolves paths: through the names of a scope, the nodes inside a node, and the tensors of a list."""
+"""Resolves paths: through the names of a scope and the nodes inside a node, to a tensor of a list.
+
+`x[1]` is tensor 1 of a list, `x.1` the node 1 inside x. Version 1.0 of the language had only `x.1`, which still is the
+tensor where the nodes inside x have no numbers.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.lookup import Env
-from cnngraph.elaborate.messages import BREAK_CYCLE, NOT_KNOWN_YET, ProblemError, UnknownError, names_available
+from cnngraph.elaborate.messages import (
+    BREAK_CYCLE,
+    NOT_KNOWN_YET,
+    ProblemError,
+    UnknownError,
+    names_available,
+)
+from cnngraph.elaborate.shifts import Shift, shifted
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import LocatedText
-from cnngraph.language.names import heads
+from cnngraph.language.names import first_name, heads, tensor_path, without_index
 from cnngraph.text import in_backticks
 
+INDEX = re.compile(r"\[-?[0-9]{1,6}\]")
 MAX_MEANINGS = 50  # of one path; several different ones are an error
 
 
 def find(env: Env, path: LocatedText) -> Bound:
     """What a path refers to. Raises ProblemError if it refers to nothing, or to different tensors."""
-    text = env.text(path)
-    search = _Search(env, path, text)
+    written = env.text(path)
+    text = without_index(written)
+    search = _Search(env, path, text, _index(written, text, path))
     for head in heads(text):
         rest = text[len(head) + 1 :].split(".") if len(head) < len(text) else []
         for bound in [env.inputs[head]] if head in env.inputs else env.names.all(head):
@@ -27,24 +42,34 @@ def find(env: Env, path: LocatedText) -> Bound:
     return search.result()
 
 
+def _index(written: str, head: str, path: LocatedText) -> int | None:
+    """The index at the end of a path; None for a path without one. Raises ProblemError if it is malformed."""
+    index = written[len(head) :]
+    if not index:
+        return None
+    if INDEX.fullmatch(index):
+        return int(index[1:-1])
+    help = "write an integer, or an expression with a `$`, in brackets at the end of the path, as in `x[0]`"
+    if found := re.match(r"\[(\d+)\]\.", index):
+        help = f"a tensor contains no nodes; write `{head}.{found[1]}` for the node {found[1]} inside `{head}`"
+    raise ProblemError("E301", f"`{written}` is not a path", path.span, help=help)
+
+
 class _Meaning(NamedTuple):
-    """One interpretation of a path. `text` describes it in a message; `is_tensor`: it is one tensor of a list."""
+    """One interpretation of a path. `text` describes it in a message."""
 
     bound: Bound
     text: str
-    is_tensor: bool = False
 
 
 @dataclass(slots=True)
 class _Search:
-    """Follows all interpretations of a path.
-
-    A number in a path is a node inside, or else a tensor of the node's list.
-    """
+    """Follows all interpretations of a path, of which `text` is all but the `index` at its end."""
 
     env: Env
     path: LocatedText
     text: str
+    index: int | None
     found: list[_Meaning] = field(default_factory=list)
     problems: list[ProblemError] = field(default_factory=list)
     unknown: bool = False  # a node on the way has an error
@@ -68,7 +93,10 @@ class _Search:
         if not rest:
             kind = "the value of the flat node" if bound.flat else "the node"
             path = reached if bound.flat else bound.path or reached
-            self.found.append(_Meaning(bound, f"{kind} `{path}` at {bound.span}"))
+            if self.index is not None:
+                self.tensor(bound, self.index, reached)
+            else:
+                self.found.append(_Meaning(bound, f"{kind} `{path}` at {bound.span}"))
             return
         before = len(self.found), len(self.problems), self.unknown
         for length in range(len(rest), 0, -1):
@@ -76,29 +104,65 @@ class _Search:
             for inner in bound.names.all(name):
                 self.walk(inner, rest[length:], f"{reached}.{name}")
         part = rest[0]
-        if part.isdecimal():
+        if (shift := bound.shifts.get(part)) and self.is_shifted(shift, bound, rest):
+            raise shifted(f"{reached}.{part}", reached, shift, self.path.span)
+        if part.isdecimal() and part not in bound.names:
             self.number(bound, int(part), rest, reached)
         if (len(self.found), len(self.problems), self.unknown) == before:
             self.missing_inside(bound, part, reached)
 
+    def is_shifted(self, shift: Shift, bound: Bound, rest: list[str]) -> bool:
+        """Whether a path that goes through this number meant something else before absent iterations were counted.
+
+        Another file cannot name the iterations, and reads the paths that `show` prints.
+        """
+        if self.index is not None or bound.span.source != self.path.span.source:
+            return False
+        return shift.inside if len(rest) > 1 else shift.alone
+
     def number(self, bound: Bound, number: int, rest: list[str], reached: str) -> None:
-        """A tensor of a list; an input with a single tensor counts as a list of one."""
+        """A number that is no node inside: a tensor of a list, if the nodes inside have no numbers."""
         if bound.value is None:
-            self.unknown = self.unknown or rest[0] not in bound.names
-            return
-        tensors = bound.value
-        if tensors.is_list or reached in self.env.inputs:
-            if number < len(tensors.refs):
-                part = Bound(Tensors((tensors.refs[number],)), self.path.span)
-                if len(rest) == 1:
-                    self.found.append(_Meaning(part, f"tensor {number} of the list `{reached}`", is_tensor=True))
-                else:
-                    self.walk(part, rest[1:], f"{reached}.{number}")
-            elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
-                self.problems.append(self.out_of_range(len(tensors.refs), reached))
-        elif rest[0] not in bound.names and number < len(bound.iterations) and bound.iterations[number].flat:
+            self.unknown = True
+        elif bound.is_numbered:
+            self.problems.append(self.no_number(bound, number, reached))
+        elif bound.value.is_list or reached in self.env.inputs:
+            self.tensor(bound, number, reached, rest[1:])
+        elif number < len(bound.iterations) and bound.iterations[number].flat:
             # a flat iteration has no number of its own
             self.walk(bound.iterations[number], rest[1:], f"{reached}.{number}")
+
+    def tensor(self, bound: Bound, index: int, reached: str, rest: Sequence[str] = ()) -> None:
+        """A tensor of a list; an input of the scope with a single tensor counts as a list of one."""
+        if bound.value is None:
+            self.unknown = True
+            return
+        refs, path = bound.value.refs, tensor_path(reached, index)
+        if not (bound.value.is_list or reached in self.env.inputs):
+            self.problems.append(self.no_list(bound, reached))
+        elif -len(refs) <= index < len(refs):
+            part = Bound(Tensors((refs[index],)), self.path.span, unused=bound.unused)
+            if rest:
+                self.missing_inside(part, rest[0], path)
+            else:
+                self.found.append(_Meaning(part, f"tensor {index} of the list `{reached}`"))
+        elif refs or not bound.absent:
+            self.problems.append(self.out_of_range(len(refs), reached))
+
+    def no_number(self, bound: Bound, number: int, reached: str) -> ProblemError:
+        """The error for a number that is no node, in a node whose nodes are numbered."""
+        help: str = names_available(bound.names)
+        if bound.value is not None and bound.value.is_list and number < len(bound.value.refs):
+            help = f"write `{tensor_path(reached, number)}` for tensor {number} of its list"
+        return ProblemError("E301", f"`{reached}` contains no node `{number}`", self.path.span, help=help)
+
+    def no_list(self, bound: Bound, reached: str) -> ProblemError:
+        """The error for the index of a single tensor."""
+        help = f"write `{reached}`"
+        if bound.iterations:
+            help = f"write `{reached}.0` for an iteration, or add `gives: all` to `{reached}`"
+        message = f"`{reached}` is a single tensor, not a list"
+        return ProblemError("E301", message, self.path.span, help=help)
 
     def missing_inside(self, bound: Bound, part: str, reached: str) -> None:
         """The error for a name that does not exist inside a node."""
@@ -119,14 +183,14 @@ class _Search:
         self.problems.append(problem)
 
     def out_of_range(self, count: int, reached: str) -> ProblemError:
-        tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(
+        tensors = {0: "no tensors", 1: f"one tensor, `{tensor_path(reached, 0)}`"}.get(
             count, f"{count} tensors, numbered 0 to {count - 1}"
         )
         return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.path.span)
 
     def no_node(self) -> ProblemError:
         """The error for a path whose first name is unknown."""
-        head = self.text.partition(".")[0]
+        head = first_name(self.text)
         if later := next((name for name in heads(self.text) if name in self.env.names.later), None):
             if later == self.env.names.current:
                 return ProblemError("E315", f"`{later}` reads itself", self.path.span, help=BREAK_CYCLE)
@@ -143,16 +207,10 @@ class _Search:
         first, *others = self.found
         value = first.bound.value
         other = next(found for found in others if value and found.bound.value and found.bound.value != value)
-        help = "rename one of these nodes"
-        if other.is_tensor:
-            base = self.text.rpartition(".")[0]
-            copy = f"`{{op: identity, from: {base}}}`"
-            naming = f"name the nodes in `{base}` (in a repeat, `name: path1`)"
-            help = f"{naming}, or give the list of tensors another name: {copy}"
         return ProblemError(
             "E319",
             f"`{self.text}` is ambiguous",
             self.path.span,
             notes=(f"it refers to {first.text}", f"and to {other.text}"),
-            help=help,
+            help="rename one of these nodes",
         )

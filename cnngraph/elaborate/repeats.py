@@ -12,6 +12,7 @@ from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.shifts import Shift, renumbered
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
@@ -43,7 +44,8 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     assert child.repeat is not None
     items = _items(walker, child.repeat.count, env)
     if not items:
-        return Bound(reads.passed_through, child.span, absent=True)
+        value = Tensors((), True) if child.repeat.gives == "all" else reads.passed_through
+        return Bound(value, child.span, absent=True)
     return _Repeat(walker, child, env, reads, place, items).run(block)
 
 
@@ -76,9 +78,10 @@ class _Repeat:
             self.level = Level(self.place.take(), repeats=True)
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
         self.bound.value = self.iterations()
-        if self.carry == "concat" and self.bound.value is not None:
+        if self.gives == "concat" and self.bound.value is not None:
             refs = self.bound.value.refs
             self.bound.value = Tensors(refs) if len(refs) == 1 else self.concat(refs, self.concat_path())
+        self.number_absent()
         self.bound.stop = len(maker.nodes)
         if not child.flat and self.bound.stop > start:
             self.place.slot.append(self.scope(block))
@@ -92,6 +95,12 @@ class _Repeat:
         assert self.child.repeat is not None
         return self.child.repeat.carry
 
+    @property
+    def gives(self) -> str:
+        """What the repeat outputs: last, all or concat."""
+        assert self.child.repeat is not None
+        return self.child.repeat.gives or {"none": "all"}.get(self.carry, self.carry)
+
     def iterations(self) -> Tensors | None:
         """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
@@ -101,25 +110,30 @@ class _Repeat:
         for number, item in enumerate(self.items):
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
             del self.walker.budget.chain[depth:]
-            name = _iteration_name(self.child, number, self.env)
-            around = "" if self.child.flat else self.walker.maker.owner(self.level.path) or self.level.path
-            place = Place(self.level, self.slot, name, self.child.span, around=around)
+            place = self.place_of(number)
             self.walker.budget.enter_iteration(number, place.peek(), self.child.span)
             bound = self.iteration(number, item, self.carried(number, value, place), place)
             self.keep(bound)
             if bound.value is None:
                 return None
             value = bound.value
-            if self.carry == "none":
+            if self.gives == "all":
                 count_steps(len(value.refs))
                 results += value.refs
             if self.carry == "concat" and not bound.absent:
                 self.so_far += value.refs
                 self.joined = None
         del self.walker.budget.chain[depth:]
-        if self.carry == "none":
+        if self.gives == "all":
             return Tensors(tuple(results), True)
-        return (self.joined or Tensors(self.so_far, True)) if self.carry == "concat" else value
+        return (self.joined or Tensors(self.so_far, True)) if self.gives == "concat" else value
+
+    def place_of(self, number: int) -> Place:
+        """The place of an iteration. Under a level of their own, absent iterations keep their numbers."""
+        least = 0 if self.child.flat else number
+        name = _iteration_name(self.child, number, self.env)
+        around = "" if self.child.flat else self.walker.maker.owner(self.level.path) or self.level.path
+        return Place(self.level, self.slot, name, self.child.span, around=around, least=least)
 
     def carried(self, number: int, before: Tensors, place: Place) -> Reads:
         """What an iteration reads: for the first, and with `carry: none`, what the repeat reads."""
@@ -141,6 +155,23 @@ class _Repeat:
             self.bound.names.join(bound.names)
         elif bound.path:
             self.bound.names.put(bound.path[len(self.level.path) + 1 if self.level.path else 0 :], bound)
+
+    def number_absent(self) -> None:
+        """Make absent iterations available to paths, and record which numbers mean another iteration than before."""
+        iterations, repeat = self.bound.iterations, self.child.repeat
+        assert repeat is not None
+        if self.child.flat or any(bound.flat for bound in iterations):
+            return
+        for number, bound in enumerate(iterations):
+            if bound.absent:
+                name = _iteration_name(self.child, number, self.env)
+                self.bound.names.put(name.text if name else str(number), bound)
+        if repeat.name is None and not repeat.gives and self.bound.value is not None:
+            self.bound.shifts = _shifts(iterations, self.bound.value)
+            modules = [number for number, bound in enumerate(iterations) if bound.stop > bound.start]
+            present = [number for number, bound in enumerate(iterations) if not bound.absent]
+            if any(present[at] != at for at in range(len(present)) if present[at] in modules):
+                self.walker.budget.warn(renumbered(self.bound.path, modules, self.child.span))
 
     def iteration(self, number: int, item: Any, reads: Reads, place: Place) -> Bound:
         """One iteration: the node without its repeat, with the parameters of its row, `first` and `last` applied."""
@@ -195,7 +226,7 @@ class _Repeat:
         Otherwise it takes no name, since in a flat block the name may belong to another node of the outer scope.
         """
         name = self.place.name
-        first = _iteration_name(self.child, 0, self.env) if self.carry == "concat" and name else None
+        first = _iteration_name(self.child, 0, self.env) if self.gives == "concat" and name else None
         return bool(first and name and first.text.rstrip(DIGITS) == name.text.rstrip(DIGITS))
 
     def scope(self, block: BlockSpec | None) -> Scope:
@@ -282,6 +313,23 @@ def _iteration_name(child: NodeSpec, number: int, env: Env) -> LocatedText | Non
         raise ProblemError("E205", message, name.span, help=f"write `name: {text}1`")
     digits = text[len(stem) :]
     return LocatedText(f"{stem}{int(digits) + number:0{len(digits)}}", name.span)
+
+
+def _shifts(iterations: list[Bound], value: Tensors) -> dict[str, Shift]:
+    """The numbers that meant another iteration, or another tensor of the list, while absent ones were not counted."""
+    absent = next((number for number, bound in enumerate(iterations) if bound.absent), len(iterations))
+    counted = [number for number, bound in enumerate(iterations) if not bound.absent]
+    shifts: dict[str, Shift] = {}
+    for number in range(absent, len(iterations)):
+        was = [iterations[counted[number]].tensors().refs] if number < len(counted) else []
+        was += [value.refs[number : number + 1]] if value.is_list and number < len(value.refs) else []
+        one_meaning = len(set(was)) == 1
+        alone = one_meaning and was[0] != iterations[number].tensors().refs
+        if number < len(counted):
+            shifts[str(number)] = Shift(f"iteration {counted[number]}", absent, alone, inside=True)
+        elif alone:
+            shifts[str(number)] = Shift(f"tensor {number} of its list", absent, alone, inside=False)
+    return shifts
 
 
 def _row_arguments(item: Any) -> dict[str, Argument]:

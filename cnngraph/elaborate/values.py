@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cnngraph.diagnostics import Span
 from cnngraph.elaborate.messages import UnknownError
+from cnngraph.elaborate.shifts import Shift
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized
 from cnngraph.language.expressions.values import count_steps
@@ -45,7 +46,8 @@ class Row(dict[str, Any]):
 class Bound:
     """What a name refers to: its value (None: unknown because of an error) and the names inside.
 
-    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat.
+    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat; `shifts` are
+    their numbers that once meant another one.
     """
 
     value: Tensors | None
@@ -60,6 +62,7 @@ class Bound:
     again: Callable[..., Bound] | None = None
     shares: str = ""  # whose module it runs
     iterations: list[Bound] = field(default_factory=list)
+    shifts: dict[str, Shift] = field(default_factory=dict)
     inserted: VisibleNodes | None = None  # nodes that a `change` has inserted beside it
 
     def tensors(self) -> Tensors:
@@ -67,6 +70,11 @@ class Bound:
         if self.value is None:
             raise UnknownError
         return self.value
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether nodes inside are called by numbers, so that a number in a path is one of them, and not a tensor."""
+        return any(name.isdecimal() for name in self.names)
 
 
 class VisibleNodes(dict[str, Bound]):

@@ -9,9 +9,11 @@ from cnngraph.diagnostics import Diagnostic, Edit, Question
 from cnngraph.document import Listing, Scalar, Table
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written, WrittenNode, WrittenScope
+from cnngraph.language.names import first_name, tensor_path
 
 MOST_NODES = 16  # upstream of an error, whose connections are tried
 MOST_NAMES = 8  # of a scope that are tried instead of one
+TENSOR = re.compile(r"(?P<head>[^\[\]]+?)(?:\[(?P<index>\d{1,6})\]|\.(?P<number>\d{1,6}))")
 MERGES = ("add", "concat", "mul", "sub", "maximum", "gate", "mean")
 SIZES_DIFFER = ("E202", "E203", "E204", "E208", "E209")
 SIMILAR_OPS = {
@@ -58,7 +60,7 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 def _is_elsewhere(written: Written, error: Diagnostic) -> bool:
     """Whether the unknown name belongs to a node in another scope, or further down."""
-    name = written.slice(error.span).partition(".")[0].strip("\"'") if error.span else ""
+    name = first_name(written.slice(error.span).strip("\"'")) if error.span else ""
     return any(node.name == name for node in written.nodes)
 
 
@@ -87,7 +89,7 @@ def unread_names(written: Written, scope: WrittenScope) -> list[str]:
         if not node.get("from") and position:
             read.add(scope.nodes[position - 1].name)
         for path in node.reads:
-            read.add(str(path.value).partition(".")[0].partition("$")[0])
+            read.add(first_name(str(path.value)).partition("$")[0])
         for key in ("else", "share"):
             entry = node.get(key)
             if entry:
@@ -149,17 +151,26 @@ def _only_reader(node: WrittenNode, name: str) -> bool:
 
 
 def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
-    """Another tensor of a list: `halves.1` for `halves.0`."""
+    """Another tensor of a list: `halves[1]` for `halves[0]`."""
     text = str(path.value)
-    head, dot, number = text.rpartition(".")
-    if dot and number.isdecimal():
-        for other in (int(number) - 1, int(number) + 1, 0):
-            if other >= 0 and other != int(number):
-                yield Candidate(1.4 + far, Question(f"`{head}.{other}`{place}"), (Edit(path.span, f"{head}.{other}"),))
+    if found := TENSOR.fullmatch(text):
+        head, number = found["head"], int(found["index"] or found["number"])
+        if found["number"]:
+            part = tensor_path(head, number)
+            yield Candidate(0.3 + far, f"write `{part}`{place}", (Edit(path.span, f'"{part}"'),))
+        for other in (number - 1, number + 1, 0):
+            if other >= 0 and other != number:
+                yield _part(path, head, other, 1.4 + far, place)
         yield Candidate(1.7 + far, Question(f"`{head}`{place}"), (Edit(path.span, head),))
     elif "$" not in text:
-        for number_ in (0, 1):
-            yield Candidate(1.9 + far, Question(f"`{text}.{number_}`{place}"), (Edit(path.span, f"{text}.{number_}"),))
+        for number in (0, 1):
+            yield _part(path, text, number, 1.9 + far, place)
+
+
+def _part(path: Scalar, head: str, number: int, cost: float, place: str) -> Candidate:
+    """Read one tensor of a list; in quotes, which a bracket needs between braces."""
+    part = tensor_path(head, number)
+    return Candidate(cost, Question(f"`{part}`{place}"), (Edit(path.span, f'"{part}"'),))
 
 
 def _new_from(

@@ -10,6 +10,7 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.vocabulary import language, plausibility
 from cnngraph.fixes.written import TOKEN, Written
 from cnngraph.language.keys import BLOCK_KEYS
+from cnngraph.language.names import first_name
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import equivalent_op
@@ -118,7 +119,7 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
             edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")
             yield Candidate(cost, f"remove `{match[0].strip()}`", (edit,))
-    read = [path for node in written.nodes for path in (str(read.value).partition(".")[0] for read in node.reads)]
+    read = [path for node in written.nodes for path in (first_name(str(read.value)) for read in node.reads)]
     names = {node.name for node in written.nodes} | {"in"}
     for rank, name in enumerate(dict.fromkeys(path for path in read if path not in names and TOKEN.fullmatch(path))):
         yield Candidate(0.8 + 0.1 * rank, f"rename this `{key}` to `{name}`", (Edit(error.span, name),))

@@ -16,6 +16,7 @@ from cnngraph.fields import fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.values import from_params, usual
 from cnngraph.fixes.written import Written, WrittenNode, is_node_key
+from cnngraph.language.names import first_name
 from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
@@ -65,7 +66,7 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
     node = written.at(error.span) if error.span else None
     if node is None:
         return
-    names = {str(path.value).partition(".")[0] for path in node.reads}
+    names = {first_name(str(path.value)) for path in node.reads}
     for other in node.scope.nodes:
         if other.name in names and other.op not in builtin_ops():
             yield Cause(other.start)

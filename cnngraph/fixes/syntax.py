@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cnngraph.diagnostics import Diagnostic, Edit
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import COMMENT, Written
+from cnngraph.syntax_errors import UNQUOTED_PATHS
 
 MOST_LINES = 4  # above the error
 CLOSING = {"{": "}", "[": "]"}
@@ -120,6 +121,9 @@ def _quotes(line: str) -> Iterator[Change]:
                 yield 1.5, match.start(), match.end(), "", "remove the quote"
     for match in re.finditer(r": ([^\"'{\[,}\]][^,}]*[\[{(][^\"']*?[\])}])(?=[,}]|$)", line):
         yield 1.0, match.start(1), match.end(1), f'"{match[1]}"', "quote the expression"
+    if paths := list(UNQUOTED_PATHS.finditer(line)):
+        start, end = paths[0].start(), paths[-1].end()
+        yield 0.9, start, end, UNQUOTED_PATHS.sub(r'"\g<0>"', line[start:end]), "quote the path"
     for match in re.finditer(r"(?<=: )([^\"'\s\[{][^\"']*?)(?=(, [\w.]+: )|}|$)", line):
         if match[1]:
             yield 1.4, match.start(1), match.end(1), f'"{match[1]}"', "quote the string"

@@ -13,7 +13,7 @@ from cnngraph.fields import TRUTHS, Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.vocabulary import choices_of
 from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_node_key
-from cnngraph.language.keys import CARRIES
+from cnngraph.language.keys import CARRIES, GIVES
 from cnngraph.ops.registry import builtin_ops
 
 MOST_SIBLINGS = 5
@@ -174,6 +174,8 @@ def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[t
         options += ["true", "false"]
     if key == "carry":
         options += CARRIES
+    if key == "gives":
+        options += GIVES
     for option in options:
         support = written.values.get(key, Counter())[option]
         yield 2.2 - 0.1 * min(support, 5), option, support

@@ -134,6 +134,12 @@ NODE_KEYS = _keys(
         "guide/repeats.md#what-the-next-iteration-reads",
     ),
     Key(
+        "gives",
+        "What a repeat outputs: `last`, the output of the last iteration, or `all`, the list of the outputs of all. By "
+        "default `carry` determines it.",
+        "guide/repeats.md#what-a-repeat-outputs",
+    ),
+    Key(
         "name",
         "The name of the first iteration; the number at its end increases with each iteration.",
         "guide/repeats.md#names-of-iterations",
@@ -199,8 +205,9 @@ OWN_BLOCK_KEYS = _keys(
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
 BODIES = ("op", "nodes", "share", "net")  # a node has exactly one of them
-REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
+REPEAT_KEYS = ("carry", "gives", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
+GIVES = ("last", "all")
 VARIABLES = ("in", "from", "i", "item")  # predefined names of expressions: $in, $from, $i, $item
 RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # names that a param cannot have
 

@@ -33,11 +33,15 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class RepeatSpec:
-    """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either."""
+    """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either.
+
+    `gives` is empty if it is not written: then `carry` determines what the repeat outputs.
+    """
 
     count: Value
     name: LocatedText | None = None
     carry: str = "last"
+    gives: str = ""
     first: tuple[Entry, ...] = ()
     last: tuple[Entry, ...] = ()
 

@@ -111,8 +111,24 @@ def key_problem(key: str) -> tuple[str, str] | None:
     return next(((part, reason) for part in parts if (reason := name_problem(part))), None)
 
 
+def without_index(path: str) -> str:
+    """A path without the index at its end: `halves` of `halves[1]`."""
+    return path.partition("[")[0]
+
+
+def first_name(path: str) -> str:
+    """A path up to its first dot or index."""
+    return without_index(path).partition(".")[0]
+
+
+def tensor_path(path: str, index: int) -> str:
+    """The path of one tensor of a list: `halves[1]`."""
+    return f"{path}[{index}]"
+
+
 def heads(path: str) -> Iterator[str]:
-    """The possible first names of a path, since names may contain dots: `a`, `a.b`, `a.b.c` of `a.b.c`."""
+    """The possible first names of a path, since names may contain dots: `a`, `a.b`, `a.b.c` of `a.b.c[0]`."""
+    path = without_index(path)
     end = path.find(".")
     while end >= 0:
         yield path[:end]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cnngraph.diagnostics import Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.language.keys import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
+from cnngraph.language.keys import BODIES, CARRIES, GIVES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.language.model import LocatedText, NodeSpec, RepeatSpec, ScopeSpec
 from cnngraph.language.reader import Reader
 from cnngraph.text import in_backticks
@@ -110,18 +110,22 @@ class NodeReader:
     def _repeat(self, values: dict[str, Value]) -> RepeatSpec | None:
         if "repeat" not in values:
             return None
-        carry = self.read.string(values["carry"], "carry") if "carry" in values else None
-        if carry and carry.text not in CARRIES:
-            self.read.error(
-                "E109", f"`carry` must be one of {in_backticks(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
-            )
         return RepeatSpec(
             count=values["repeat"],
             name=self.read.string(values["name"], "name") if "name" in values else None,
-            carry=carry.text if carry else "last",
+            carry=self._choice(values, "carry", CARRIES) or "last",
+            gives=self._choice(values, "gives", GIVES),
             first=self._overlay(values, "first"),
             last=self._overlay(values, "last"),
         )
+
+    def _choice(self, values: dict[str, Value], key: str, options: tuple[str, ...]) -> str:
+        """The value of a key that must be one of several words; empty if it is not set or not a string."""
+        found = self.read.string(values[key], key) if key in values else None
+        if found and found.text not in options:
+            message = f"`{key}` must be one of {in_backticks(options)}"
+            self.read.error("E109", message, found.span, did_you_mean(found.text, options))
+        return found.text if found else ""
 
     def _overlay(self, values: dict[str, Value], key: str) -> tuple[Entry, ...]:
         if key not in values:

@@ -165,6 +165,7 @@ class _Writer:
         return {
             "name": repeat.name.text if repeat.name else None,
             "carry": repeat.carry if repeat.carry != "last" else None,
+            "gives": repeat.gives or None,
             "first": self.table(repeat.first) or None,
             "last": self.table(repeat.last) or None,
         }

@@ -9,7 +9,7 @@ from cnngraph.diagnostics import did_you_mean
 from cnngraph.lint.rule import all_rules
 from cnngraph.text import in_backticks
 
-OF_THE_COMPILER = ("W318",)  # reported by the compiler, since it may explain an error
+OF_THE_COMPILER = ("W318", "W319")  # reported by the compiler
 OF_RUNS = {  # about images and runs: these commands always report them, `cnngraph check` never does
     "W617": "`cnngraph train` and `cnngraph experiment`",
     "W620": "`cnngraph train` and `cnngraph experiment`",

@@ -186,7 +186,7 @@ def _resized(tensor: TensorType, index: int, size: int) -> TensorType:
 class Chunk(Op):
     """Splits a tensor into equal chunks along an axis, by default the channels.
 
-    The output is a list of tensors: those of a node `halves` are `halves.0` and `halves.1`.
+    The output is a list of tensors: those of a node `halves` are `halves[0]` and `halves[1]`.
     """
 
     name: ClassVar[str] = "chunk"

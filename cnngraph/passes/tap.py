@@ -8,6 +8,7 @@ from dataclasses import replace
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
+from cnngraph.language.names import first_name, tensor_path
 
 
 def tapped(graph: Graph, outputs: Mapping[str, Ref]) -> Graph:
@@ -31,18 +32,21 @@ def live_nodes(graph: Graph) -> set[int]:
 
 
 def tensor_at(graph: Graph, path: str) -> Ref:
-    """The output of the node or block at a path; of a list, one by index: `chunk.1`, `layer1.0`, `conv1`.
+    """The output of the node or block at a path; of a list, one by index: `chunk[1]`, `layer1.0`, `conv1`.
 
     Raises SpecError (E652) if there is no such tensor.
     """
     found = _tensors(graph)
     if path in found:
         return found[path]
-    parts = [
-        candidate for candidate in found if candidate.startswith(f"{path}.") and candidate[len(path) + 1 :].isdecimal()
-    ]
+    head, _, number = path.rpartition(".")
+    if number.isdecimal() and not any(_is_number_in(head, candidate) for candidate in found):
+        tensor = tensor_path(head, int(number))  # as a spec may write it, too
+        if tensor in found:
+            return found[tensor]
+    parts = [candidate for candidate in found if candidate.startswith(f"{path}[")]
     help = did_you_mean(path, found) or _siblings(path, found)
-    if parts and path not in {node.path for node in graph.nodes if not node.is_list}:
+    if parts:
         help = f"its value is a list; choose one of {', '.join(parts[:8])}"
     raise SpecError.of("E652", f"`{graph.name}` has no node `{path}` that runs in eval mode", help=help)
 
@@ -54,7 +58,7 @@ def _tensors(graph: Graph) -> dict[str, Ref]:
         if node.unused or node.training_only or "" in node.parameters:
             continue
         for part in range(len(node.types)):
-            found[f"{node.path}.{part}" if node.is_list else node.path] = Ref(index, part)
+            found[tensor_path(node.path, part) if node.is_list else node.path] = Ref(index, part)
     reached = set(found.values())
     for scope in graph.scopes():
         _add(found, scope, reached)
@@ -62,12 +66,14 @@ def _tensors(graph: Graph) -> dict[str, Ref]:
 
 
 def _add(found: dict[str, Ref], scope: Scope, reached: set[Ref]) -> None:
-    values = [ref for ref in scope.value if ref in reached]
-    if len(values) == 1:
-        found.setdefault(scope.path, values[0])
-    else:
-        for part, ref in enumerate(values):
-            found.setdefault(f"{scope.path}.{part}", ref)
+    for part, ref in enumerate(scope.value):
+        if ref in reached:
+            found.setdefault(scope.path if len(scope.value) == 1 else tensor_path(scope.path, part), ref)
+
+
+def _is_number_in(head: str, path: str) -> bool:
+    """Whether a path leads through a node inside `head` that is called by a number."""
+    return path.startswith(f"{head}.") and first_name(path[len(head) + 1 :]).isdecimal()
 
 
 def _siblings(path: str, known: Iterable[str]) -> str:

@@ -117,6 +117,7 @@ def test_blocks_are_listed(cli: Cli) -> None:
     assert named == [param.id for param in BLOCKS]
     ran = cli("list", "--blocks", "conv*", "basic")
     assert [line.split()[0] for line in ran.out.splitlines()[1:-2]] == [
+        "conv_bn_act",
         "conv_bn",
         "conv1x1",
         "conv3x3",

@@ -52,7 +52,7 @@ GRAPHS = {
     ),
     "parallel iterations may each read another node": (
         "nodes: {p: {op: chunk, chunks: 2}, b: {repeat: 2, from: p.$i, op: relu, carry: none}, c: {op: add, from: b}}",
-        [("p", "in", "3×8×8"), ("b.0", "p.0", "3×8×8"), ("b.1", "p.1", "3×8×8"), ("c", "b.0 b.1", "3×8×8")],
+        [("p", "in", "3×8×8"), ("b.0", "p[0]", "3×8×8"), ("b.1", "p[1]", "3×8×8"), ("c", "b.0 b.1", "3×8×8")],
     ),
     "the input of a scope may be a list of one tensor": (
         "blocks: {all: {nodes: {a: {repeat: len($in), from: in.$i, op: relu, carry: none}, b: {op: add, from: a}}}}\n"
@@ -61,8 +61,8 @@ GRAPHS = {
             ("one.a.0", "in", "6×8×8"),
             ("one.b", "one.a.0", "6×8×8"),
             ("c", "one.b", "3×8×8"),
-            ("two.a.0", "c.0", "3×8×8"),
-            ("two.a.1", "c.1", "3×8×8"),
+            ("two.a.0", "c[0]", "3×8×8"),
+            ("two.a.1", "c[1]", "3×8×8"),
             ("two.b", "two.a.0 two.a.1", "3×8×8"),
         ],
     ),
@@ -98,8 +98,8 @@ GRAPHS = {
         [("a.0", "in", "4×8×8"), ("a.1", "a.0", "3×8×8"), ("a.2", "a.1", "9×8×8")],
     ),
     "a row can disable its iteration and pass another tensor": (
-        "nodes: {z: relu, a: {repeat: 2, op: tanh, first: {when: false, else: [z]}}}",
-        [("z", "in", "6×8×8"), ("a.0", "z", "6×8×8")],
+        "nodes: {z: relu, a: {repeat: 2, name: '0', op: tanh, first: {when: false, else: [z]}}}",
+        [("z", "in", "6×8×8"), ("a.1", "z", "6×8×8")],
     ),
     "a container of dotted keys has a shape": (
         "nodes: {convs.a: {op: conv, out: 4, kernel: 1}, b: {op: conv, out: 2 * $convs.a.channels, kernel: 1}}",

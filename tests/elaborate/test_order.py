@@ -80,18 +80,34 @@ FINE = {
         "c a d",
     ),
     "an else of an iteration that is a later node": (
-        "nodes: {a: {op: relu, from: in, repeat: 2, first: {when: false, else: c}}, c: {op: tanh, from: in}, "
-        "d: {op: add, from: [a, c]}}",
-        "c a.0 d",
+        "nodes: {a: {op: relu, from: in, repeat: 2, name: '0', first: {when: false, else: c}}, "
+        "c: {op: tanh, from: in}, d: {op: add, from: [a, c]}}",
+        "c a.1 d",
     ),
     "an else of a row that is a later node": (
-        "nodes: {a: {op: relu, from: in, repeat: [{when: false, else: c}, {}]}, c: {op: tanh, from: in}, "
+        "nodes: {a: {op: relu, from: in, repeat: [{when: false, else: c}, {}], name: '0'}, c: {op: tanh, from: in}, "
         "d: {op: add, from: [a, c]}}",
-        "c a.0 d",
+        "c a.1 d",
     ),
     "sharing a later node": (
         "nodes: {a: {share: c, from: in}, c: {op: conv, out: 8, kernel: 1, from: in}, d: {op: add, from: [a, c]}}",
         "c a d",
+    ),
+    "every iteration's own node, inside another repeat": (
+        "nodes: {s: {repeat: 2, nodes: {l: {op: relu, repeat: 2, from: a$i, carry: none}, a0: {op: relu, from: in}, "
+        "a1: {op: tanh, from: in}, c: {op: concat, from: l}}}}",
+        " ".join(f"s.{number}.{name}" for number in (0, 1) for name in ("a0", "a1", "l.0", "l.1", "c")),
+    ),
+    "iterations whose number is known and whose rows are not": (
+        "nodes: {l: {op: conv, kernel: 1, repeat: [{out: $h.channels}, {out: 3}], from: a$i, carry: none}, "
+        "c: {op: concat, from: l}, a0: {op: relu, from: in}, a1: tanh, h: tanh, ax: {op: relu, from: c}, "
+        "z: {op: concat, from: [h, ax]}}",
+        "a0 a1 h l.0 l.1 c ax z",
+    ),
+    "an index that depends on a shape": (
+        "nodes: {f: {op: relu, from: 'r[$h.channels - 4]'}, h: {op: conv, out: 4, kernel: 1, from: in}, "
+        "r: {op: chunk, chunks: 2, from: in}, z: {op: concat, from: [f, h, r]}}",
+        "h r f z",
     ),
 }
 
@@ -106,6 +122,11 @@ CYCLES = {
     ),
     "by a size": "nodes: {a: {op: conv, kernel: 1, from: in, out: $c.channels}, c: {op: tanh, from: a}}",
 }
+
+
+def test_an_index_in_a_carried_input_is_unknown_rather_than_a_cycle() -> None:
+    """The carried input is read once, outside the iterations, so it has no `$i`, and names no node below."""
+    assert order("nodes: {a0: relu, f: {op: relu, repeat: 2, from: a$i}, a1: {op: relu, from: f}}") == "E402"
 
 
 @pytest.mark.parametrize(("text", "expected"), FINE.values(), ids=FINE)

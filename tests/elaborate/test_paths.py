@@ -1,4 +1,4 @@
-"""Resolving paths: every path that `show` prints can be read, and ambiguous paths are errors."""
+"""Resolving paths: numbers and indices, flat nodes, unique paths."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.compilation import compile_spec, compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.graph.graph import Graph
 from tests.backend.support import graph_of
 from tests.fuzz.cases import draw
 from tests.fuzz.checks import MAIN, compiled
 from tests.fuzz.spec_tree import spec_files
-from tests.library import network
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
-MAYBE = "blocks: {maybe: {params: {n: }, when: $n > 0, nodes: [{op: conv, out: 8, kernel: 1}]}}\n"
-PATHS = "paths: {op: maybe, repeat: 3, n: $i, carry: none, from: in"
 LINK = """\
 blocks:
   link: {params: {n: }, flat: true, nodes: {convs.$n: {op: conv, out: 8, kernel: 1}, act$n: relu}}
@@ -34,65 +31,247 @@ def reads(text: str, node: str = "t") -> str:
     return " ".join(next(candidate.inputs for candidate in result.graph.nodes if candidate.path == node))
 
 
-# -- numbers
+# -- numbers: `x.1` is the node 1 inside x, `x[1]` is tensor 1 of its list
 
-NUMBERS = {
-    "a number that is one node and another tensor": (MAYBE, f"{PATHS}}}", "paths.0", "E319"),
-    "the same further on": (MAYBE, f"{PATHS}}}", "paths.1", "E319"),
-    "a tensor alone": (MAYBE, f"{PATHS}}}", "paths.2", "paths.1.0"),
-    "neither": (MAYBE, f"{PATHS}}}", "paths.3", "E301"),
-    "flat iterations": (MAYBE, f"{PATHS}, flat: true}}", "paths.0", "E319"),
-    "a node further inside": (MAYBE, f"{PATHS}}}", "paths.0.0", "paths.0.0"),
-    "iterations with names": (MAYBE, f"{PATHS}, name: path1}}", "paths.0", "in"),
-    "the node of such a name": (MAYBE, f"{PATHS}, name: path1}}", "paths.path2", "paths.path2.0"),
-    "all iterations there": ("", "paths: {op: relu, repeat: 3, carry: none}", "paths.1", "paths.1"),
-    "iterations that are lists": ("", "paths: {op: chunk, chunks: 2, repeat: 2, carry: none}", "paths.1", "E319"),
-    "a part of such an iteration": (
+NAMED = "blocks: {maybe: {params: {n: }, when: $n > 0, nodes: {c: {op: conv, out: 8, kernel: 1}}}}\n"
+SOME = "x: {op: conv, out: 8, kernel: 1, from: in, repeat: [{}, {when: false}, {}, {}]"
+LAST = "x: {op: relu, from: in, repeat: [{}, {}, {when: false}], carry: none}"
+PAIRS = "x: {op: chunk, chunks: 2, from: in, repeat: 2, carry: none}"
+MIXED = "x: {op: relu, repeat: [{}, {when: false, else: [in, in]}, {}], carry: none}"
+
+# a node called x, and for each path what is read: a path, several, or the code of the error
+NUMBERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "a list of one op has no nodes inside": (
         "",
-        "paths: {op: chunk, chunks: 2, repeat: 2, carry: none}",
-        "paths.1.0",
-        "paths.1.0",
+        "x: {op: chunk, chunks: 2}",
+        {
+            "x[0]": "x[0]",
+            "x[1]": "x[1]",
+            "x[-1]": "x[1]",
+            "x.1": "x[1]",
+            "x[2]": "E301",
+            "x.2": "E301",
+            "x[-3]": "E301",
+        },
     ),
-    "a list at the end of a list": ("", "paths: [relu, {op: chunk, chunks: 2}]", "paths.1", "E319"),
-    "a list at the end of a mapping": (
+    "several inputs": (
         "",
-        "paths: {nodes: {a: relu, b: {op: chunk, chunks: 2}}}",
-        "paths.1",
-        "paths.b.1",
+        "x: {op: identity, from: [in, in]}",
+        {"x[1]": "x[1]", "x.1": "x[1]"},
     ),
-    "what is absent": ("", "paths: {op: chunk, chunks: 2, when: false, else: [in, in]}", "paths.1", "in"),
+    "one tensor is no list": (
+        "",
+        "x: relu",
+        {"x[0]": "E301", "x.0": "E301", "in[0]": "in", "in.0": "in", "in[1]": "E301"},
+    ),
+    "numbered nodes": (
+        "",
+        "x: [relu, {op: chunk, chunks: 2}]",
+        {"x.0": "x.0", "x[0]": "x.1[0]", "x.1": "x.1[0] x.1[1]", "x[1]": "x.1[1]", "x.1[0]": "x.1[0]", "x.2": "E301"},
+    ),
+    "fewer numbered nodes than tensors": (
+        "",
+        "x: [relu, {op: chunk, chunks: 4}]",
+        {"x[3]": "x.1[3]", "x.3": "E301", "x.1.3": "x.1[3]"},
+    ),
+    "named nodes": (
+        "",
+        "x: {nodes: {a: relu, b: {op: chunk, chunks: 2}}}",
+        {"x[1]": "x.b[1]", "x.1": "x.b[1]", "x.b[1]": "x.b[1]", "x.b.1": "x.b[1]", "x.1.b": "E301"},
+    ),
+    "numbers as names": (
+        "",
+        "x: {nodes: {5: relu, 7: {op: chunk, chunks: 2}}}",
+        {"x.5": "x.5", "x[1]": "x.7[1]", "x.1": "E301"},
+    ),
+    "dotted names": (
+        "",
+        "x: {nodes: {a.1: relu, b: {op: chunk, chunks: 2}}}",
+        {"x.a.1": "x.a.1", "x[1]": "x.b[1]", "x.1": "x.b[1]"},
+    ),
+    "parallel iterations": (
+        "",
+        "x: {op: relu, repeat: 3, carry: none}",
+        {"x.1": "x.1", "x[1]": "x.1", "x[-1]": "x.2", "x.3": "E301", "x[3]": "E301"},
+    ),
+    "iterations that are lists": (
+        "",
+        PAIRS,
+        {
+            "x.1": "x.1[0] x.1[1]",
+            "x[1]": "x.0[1]",
+            "x.1[0]": "x.1[0]",
+            "x.1.0": "x.1[0]",
+            "x[3]": "x.1[1]",
+            "x.3": "E301",
+        },
+    ),
+    "carried iterations": ("", "x: {op: relu, repeat: 3}", {"x.1": "x.1", "x[1]": "E301"}),
+    "an absent parallel iteration keeps its number": (
+        "",
+        f"{SOME}, carry: none}}",
+        {"x.0": "x.0", "x.1": "in", "x[1]": "in", "x.2": "x.2", "x[2]": "x.2", "x.3": "x.3", "x[3]": "x.3"},
+    ),
+    "an absent carried iteration: its number meant another one": (
+        "",
+        f"{SOME}}}",
+        {"x.0": "x.0", "x.1": "E319", "x.2": "E319", "x.3": "x.3"},
+    ),
+    "an iteration that leaves nothing": (
+        "",
+        f"{SOME.replace('false', 'false, else: []')}, carry: none}}",
+        {"x.0": "x.0", "x.1": "E319", "x[1]": "x.2", "x.2": "E319", "x[2]": "x.3", "x.3": "x.3"},
+    ),
+    "an iteration that leaves two tensors": ("", MIXED, {"x.1": "in in", "x[2]": "in", "x.2": "E319", "x[3]": "x.2"}),
+    "the last iteration is absent": ("", LAST, {"x.1": "x.1", "x.2": "in", "x[2]": "in"}),
+    "concatenated iterations": (
+        "",
+        f"{SOME}, carry: concat}}",
+        {"x.1": "E319", "x.2": "E319", "x.3": "x.3", "x": "x.concat", "x[0]": "E301"},
+    ),
+    "the numbers are the names": (
+        "",
+        f"{SOME}, name: '0'}}",
+        {"x.1": "x.0", "x.2": "x.2", "x.3": "x.3"},
+    ),
+    "other names": (
+        "",
+        f"{SOME}, carry: none, name: path1}}",
+        {"x.path2": "in", "x.path3": "x.path3", "x[2]": "x.path3", "x.2": "x.path3"},
+    ),
+    "a block that is absent": (
+        NAMED,
+        "x: {op: maybe, repeat: 3, n: $i, carry: none, from: in}",
+        {"x.0": "in", "x.1": "x.1.c", "x[1]": "x.1.c", "x.1.c": "E319", "x.2.c": "x.2.c", "x.0.c": "E319"},
+    ),
+    "all are absent": (NAMED, "x: {op: maybe, repeat: 2, n: 0, carry: none, from: in}", {"x.1": "in", "x.2": "E301"}),
+    "flat iterations are numbered like nodes of a list": (
+        "",
+        f"{SOME}, carry: none, flat: true}}",
+        {"x.1": "1", "1": "1", "x[1]": "in", "x[2]": "1", "x.3": "E301", "x[3]": "2"},
+    ),
+    "flat blocks in iterations": (
+        "blocks: {pair: {flat: true, nodes: [relu, tanh]}}\n",
+        "x: {op: pair, repeat: 2, carry: none, from: in}",
+        {"x.1": "x.1", "x[1]": "x.3", "x.3": "x.3"},
+    ),
+    "a shared module": (
+        "",
+        "x: {nodes: {a: {op: conv, out: 8, kernel: 1}, b: {share: a, repeat: 2, carry: none}}}",
+        {"x.b.1": "x.b.1", "x[1]": "x.b.1", "x.1": "x.b.1"},
+    ),
+    "the list that replaces an absent node": (
+        "",
+        "x: {op: chunk, chunks: 2, when: false, else: [in, in]}",
+        {"x[1]": "in", "x.1": "in"},
+    ),
+    "a tensor contains nothing": (
+        "",
+        "x: {op: chunk, chunks: 2}",
+        {"x[0].a": "E301", "x.0.a": "E301", "x[0][0]": "E301"},
+    ),
+    "what is not an index": (
+        "",
+        "x: {op: chunk, chunks: 2}",
+        {"x[a]": "E301", "x[]": "E301", "x[0": "E301", "x[0.5]": "E301"},
+    ),
 }
+CASES = [(situation, path) for situation, (_, _, paths) in NUMBERS.items() for path in paths]
 
 
-@pytest.mark.parametrize(("blocks", "node", "path", "expected"), NUMBERS.values(), ids=NUMBERS)
-def test_numbers_in_paths(blocks: str, node: str, path: str, expected: str) -> None:
-    text = f"{blocks}nodes:\n  {node}\n  t: {{op: relu, from: {path}}}\n  all: {{op: concat, from: [paths, t]}}\n"
-    assert reads(text) == expected
+@pytest.mark.parametrize(("situation", "path"), CASES)
+def test_numbers_in_paths(situation: str, path: str) -> None:
+    blocks, node, paths = NUMBERS[situation]
+    text = f"{blocks}nodes:\n  {node}\n  t: {{op: identity, from: '{path}'}}\n"
+    text += "  all: {op: concat, from: [x, t]}\noutputs: {o: all}\n"
+    assert reads(text) == paths[path]
 
 
-def test_an_ambiguous_path_lists_both_meanings() -> None:
-    text = f"{MAYBE}nodes:\n  {PATHS}}}\n  t: {{op: relu, from: paths.1}}\n"
+def test_a_shifted_number_says_what_it_meant() -> None:
+    text = f"nodes:\n  {SOME}}}\n  t: {{op: relu, from: x.2}}\n"
     (error,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
-    assert error.message == "`paths.1` is ambiguous"
-    assert error.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
-    assert error.help is not None
-    assert "name: path1" in error.help
-    assert "{op: identity, from: paths}" in error.help
-
-
-def test_the_suggested_paths_are_unambiguous() -> None:
-    text = f"{MAYBE}nodes:\n  {PATHS}}}\n  list: {{op: identity, from: paths}}\n  t: {{op: relu, from: list.0}}\n"
-    assert reads(text + "  all: {op: concat, from: [paths, t]}\n") == "list.0"
+    assert error.message == "`x.2` is ambiguous, since iteration 1 of `x` is absent"
+    assert ["iteration 2" in error.notes[0], "iteration 3" in error.notes[1]] == [True, True]
+    named = text.replace("}]", "}], name: '0'")
+    assert reads(named.replace("relu", "identity", 1) + "  u: {op: add, from: [x, t]}\n") == "x.2"
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [("$x.0.channels", "E319"), ('"$x[0].channels"', "in"), ("$x.1.0.channels", "in"), ("$x.2.channels", "E404")],
+    ("path", "help"),
+    [
+        ("x.3", "write `x[3]` for tensor 3 of its list"),
+        ("x[3].relu", "write `x.3` for the node 3 inside `x`"),
+        ("y[0]", "write `y.0` for an iteration, or add `gives: all` to `y`"),
+    ],
 )
+def test_the_help_says_what_to_write(path: str, help: str) -> None:
+    nodes = "  x: [relu, {op: chunk, chunks: 4}]\n  y: {op: relu, from: in, repeat: 2}\n"
+    text = f"nodes:\n{nodes}  t: {{op: relu, from: '{path}'}}\n"
+    (error,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
+    assert error.help is not None
+    assert help in error.help
+
+
+SIZES = {
+    "$x.1[0].channels": "2",
+    "$x[0].channels": "2",
+    "$x.0.channels": "4",
+    "$x.1.1.channels": "2",
+    "$x.2.channels": "E402",
+    "$y.2.channels": "E319",
+    "$y.3.channels": "32",
+    "len($x.1)": "2",
+}
+
+
+@pytest.mark.parametrize(("size", "expected"), SIZES.items())
 def test_numbers_in_expressions(size: str, expected: str) -> None:
-    node = "  x: [{op: conv, out: 4, kernel: 1}, {op: chunk, chunks: 2}]\n"
-    text = f"nodes:\n{node}  t: {{op: conv, from: in, kernel: 1, out: {size}}}\n  all: {{op: concat, from: [x, t]}}\n"
-    assert reads(text) == expected
+    """The same paths in expressions."""
+    some = SOME.replace("x:", "y:").replace("out: 8", "out: 8 * ($i + 1)")
+    text = f"""\
+nodes:
+  x: [{{op: conv, out: 4, kernel: 1}}, {{op: chunk, chunks: 2}}]
+  {some}}}
+  t: {{op: conv, from: in, kernel: 1, out: "{size}"}}
+  all: {{op: concat, from: [x, y, t]}}
+"""
+    result = compile_text(Source("t.yaml", HEAD + text), Path())
+    found = [diagnostic.code for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR]
+    assert result.graph is not None
+    assert expected in found or not found
+    if not found:
+        (node,) = (node for node in result.graph.nodes if node.path == "t")
+        assert str(node.types[0].sizes[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("x[$i]", ["x[0]", "x[1]", "x[2]"]),
+        ("x[2 - $i]", ["x[2]", "x[1]", "x[0]"]),
+        ("x[-1 - $i]", ["x[2]", "x[1]", "x[0]"]),
+        ("x[$order[$i]]", ["x[1]", "x[0]", "x[2]"]),
+        ("$other[$i]", ["x[0]", "x[1]", "x[2]"]),
+        ("x[len($x) - 1]", ["x[2]", "x[2]", "x[2]"]),
+        ("x[$i + 1]", ["E301"]),
+        ("x[$i / 2]", ["E403"]),
+        ("x[$i].a", ["E401"]),
+    ],
+)
+def test_expressions_in_an_index(path: str, expected: list[str]) -> None:
+    text = f"""\
+params: {{order: [1, 0, 2], other: x}}
+nodes:
+  y: {{op: relu, from: "{path}", repeat: 3, carry: none}}
+  x: {{op: split, sizes: [1, 3, 4], from: in}}
+  all: {{op: concat, from: [x, y]}}
+"""
+    result = compile_text(Source("t.yaml", HEAD + text), Path())
+    if result.diagnostics:
+        assert [diagnostic.code for diagnostic in result.diagnostics][:1] == expected
+    else:
+        assert result.graph is not None
+        assert [" ".join(node.inputs) for node in result.graph.nodes if node.op == "relu"] == expected
 
 
 # -- flat
@@ -160,41 +339,6 @@ def test_paths_in_random_specs_are_unique(tmp_path: Path) -> None:
         graph = compiled(spec_files(draw(seed)[1], MAIN), tmp_path).graph
         assert graph is not None
         assert_one_path_each(graph)
-
-
-# -- every printed path can be read
-
-READ = ["vgg11_bn", "squeezenet1_1", "shufflenet_v2_x0_5", "googlenet_mnist", "resnet_cifar_222", "mnasnet0_5"]
-READ += ["densenet_40_12", "efficientnet_b0", "mobilenet_v2", "drn_c_26", "unet"]
-
-
-def tensors(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Every tensor that can be an output, by the path that `show` prints; then the values of blocks and repeats."""
-    found = {}
-    for index, node in enumerate(graph.nodes):
-        if not node.unused and node.types[0].batched:
-            for part in range(len(node.types)):
-                found[f"{node.path}.{part}" if node.is_list else node.path] = (index, part)
-    for scope in graph.scopes():
-        if scope.path and scope.kind != "container" and len(scope.value) == 1:
-            ref = scope.value[0]
-            if ref.node < 0 or not graph.nodes[ref.node].unused:
-                found.setdefault(scope.path, (ref.node, ref.output))
-    return found
-
-
-@pytest.mark.parametrize("name", READ)
-def test_every_path_can_be_an_output(name: str, tmp_path: Path) -> None:
-    graph = compile_spec(network(name)).graph
-    assert graph is not None
-    expected_outputs = tensors(graph)
-    lines = [f"  o{number}: {path!r}" for number, path in enumerate(expected_outputs)]
-    text = "\n".join([f"cnngraph: 1\nextends: {name}\ntraining_only: []\noutputs:", *lines, ""])
-    result = compile_text(Source("taps.yaml", text), tmp_path)
-    assert result.ok, result.diagnostics[0]
-    assert result.graph is not None
-    found = {path: tuple(result.graph.outputs[f"o{number}"]) for number, path in enumerate(expected_outputs)}
-    assert found == expected_outputs
 
 
 def test_a_flat_dense_block_can_be_used_twice() -> None:

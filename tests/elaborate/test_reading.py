@@ -19,7 +19,7 @@ CONV = "op: conv, out: 4, kernel: 1, carry: concat"
         (
             f"d: {{repeat: [{{}}, {{when: false}}, {{}}], {CONV}}}",
             12,
-            ["d.0", "d.1.in", "d.1", "d.concat"],
+            ["d.0", "d.1.in", "d.2", "d.concat"],
         ),
         (f"d: {{repeat: 1, {CONV}, first: {{when: false}}}}\n  e: relu", 4, ["e"]),
         (f"d: {{repeat: 2, {CONV}, flat: true, name: d1, first: {{when: false}}}}", 8, ["d2", "d"]),

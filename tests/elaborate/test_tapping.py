@@ -68,10 +68,10 @@ nodes:
 
 def test_list_elements_and_the_input_can_be_tapped(lists: Graph) -> None:
     images = torch.randn(1, 4, 8, 8)
-    outputs = {name: tensor_at(lists, name) for name in ("halves.1", "in")}
+    outputs = {name: tensor_at(lists, name) for name in ("halves[1]", "in")}
     assert outputs["in"] == Ref(-1)
     with torch.inference_mode():
-        second, image = cnngraph.build(tapped(lists, {"a": outputs["halves.1"], "b": outputs["in"]})).eval()(images)
+        second, image = cnngraph.build(tapped(lists, {"a": outputs["halves[1]"], "b": outputs["in"]})).eval()(images)
     assert torch.equal(second, images[:, 2:])
     assert torch.equal(image, images)
 
@@ -79,11 +79,11 @@ def test_list_elements_and_the_input_can_be_tapped(lists: Graph) -> None:
 @pytest.mark.parametrize(
     ("path", "help"),
     [
-        ("halves", "its value is a list; choose one of halves.0, halves.1"),
+        ("halves", "its value is a list; choose one of halves[0], halves[1]"),
         ("jion", "did you mean `join`?"),
         ("head.7", "did you mean `head.0`?"),
         ("aux.0", None),
-        ("nothing.at.all", "choose one of in, join, head"),
+        ("nothing.at.all", "choose one of in, halves[0], halves[1], join, head"),
     ],
 )
 def test_an_unknown_path_is_an_error(lists: Graph, path: str, help: str | None) -> None:

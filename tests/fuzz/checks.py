@@ -299,7 +299,7 @@ def check_wiring(graph: Graph, operations: Iterable[Operation], outputs: Mapping
     for index, node in enumerate(graph.nodes):
         reads = tuple(names[ref] for ref in node.reads)
         base = node.path if node.path in expected else f"concat({', '.join(reads)})"
-        names.update({Ref(index, part): f"{base}.{part}" if node.is_list else base for part in range(len(node.types))})
+        names.update({Ref(index, part): f"{base}[{part}]" if node.is_list else base for part in range(len(node.types))})
         if node.path in expected:
             found[node.path] = (node.operation, reads, node.shares, node.unused)
         else:

@@ -323,6 +323,7 @@ class Drawer(NodeDrawer):
         if self.happens(0.3):
             tree.repeat = self.rng.choice([1, 2, 2])
             tree.carry = self.rng.choice(["last", "last", "concat", "none"])
+            tree.gives = self.given()
             self.draw_ends(tree)
         if self.happens(0.15) and (tree.repeat is not None or block.body.nodes is not None):
             tree.flat = True
@@ -367,6 +368,7 @@ class Drawer(NodeDrawer):
             if kind == "repeat":
                 body.repeat = self.rng.choice([1, 2])
                 body.carry = self.rng.choice(["last", "last", "concat", "none"])
+                body.gives = self.given()
                 env = replace(env, round=(0, None))
             body.flat = self.happens(0.15)
             with self.scratch():

@@ -78,7 +78,11 @@ class NodeDrawer(Disguises):
 
     def reachable(self, env: Env) -> list[tuple[str, Value]]:
         known = [*env.inputs.items(), *paths(env.names)]
-        known += [(f"{name}.0", value[0]) for name, value in env.inputs.items() if len(value) and self.happens(0.2)]
+        known += [
+            (f"{name}{self.rng.choice(['.0', '[0]', '[-1]'])}", value[0])
+            for name, value in env.inputs.items()
+            if len(value) and self.happens(0.2)
+        ]
         return [(path, found) for path, _ in known if (found := self.found(env, path)) is not None and found.tensors]
 
     def found(self, env: Env, path: str) -> Value | None:
@@ -197,6 +201,7 @@ class NodeDrawer(Disguises):
         if self.happens(0.25):
             tree.repeat = self.rng.choice([1, 2])
             tree.carry = self.rng.choice(["last", "last", "none"])
+            tree.gives = self.given()
         return [tree]
 
     def same_input(self, owner: Value, value: Value) -> bool:
@@ -228,6 +233,7 @@ class NodeDrawer(Disguises):
         reads, value = self.source(env, above, must)
         tree = NodeTree(self.name(scope), reads=reads, flat=self.happens(0.2))
         tree.carry = self.rng.choice(["last", "last", "concat", "none"])
+        tree.gives = self.given()
         count = self.rng.choice([1, 2, 2, 3])
         item: Any = None
         kind = self.rng.choice(["number", "number", "list", "rows"])
@@ -259,13 +265,20 @@ class NodeDrawer(Disguises):
         self.vary(tree, env)
         return [tree]
 
+    def given(self) -> str:
+        """What a repeat outputs."""
+        return self.rng.choice(["", "", "", "all", "last"])
+
     def vary(self, tree: NodeTree, env: Env) -> None:
         """Let each iteration read another tensor of a list."""
         lists = [(path, value) for path, value in self.reachable(env) if value.is_list and len(value) > 1]
         if tree.carry != "none" or not lists or not self.happens(0.5):
             return
         path, value = self.rng.choice(lists)
-        tree.reads = [f"{path}.$i" if self.happens(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
+        last = len(value) - 1
+        forms = [f"{path}[$i]", f"{path}[{last} - $i]", f"{path}[-1 - $i]"]
+        forms += [] if value.is_numbered else [f"{path}.$i", f"{path}.${{{last} - $i}}"]
+        tree.reads = [self.rng.choice(forms)]
         tree.repeat = self.rng.randint(1, len(value))
 
     def draw_rows(self, tree: NodeTree, arguments: dict[str, Any], count: int) -> None:

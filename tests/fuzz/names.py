@@ -69,6 +69,7 @@ class Value:
     flat: bool = False
     iterations: list[Value] = field(default_factory=list)
     absent: bool = False
+    refused: int | None = None  # numbers from here on may have meant another iteration
     unused: bool = False
     again: Callable[[list[Value], Level, str], Value] | None = None
     operations: list[Operation] = field(default_factory=list)
@@ -89,6 +90,11 @@ class Value:
 
     def __getitem__(self, place: int | str) -> Any:
         return getattr(self, place) if isinstance(place, str) else Value((self.tensors[place],))
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether nodes inside are called by numbers."""
+        return any(name.isdecimal() for name in self.names)
 
     def __len__(self) -> int:
         return len(self.tensors)
@@ -115,11 +121,16 @@ class Level:
     prefix: str
     taken: set[str] = field(default_factory=set)
     count: int = 0
+    least: int = 0  # the number of the iteration that comes next
+
+    @property
+    def next(self) -> int:
+        return max(self.count, self.least)
 
     def take(self, name: str) -> str:
         if not name:
-            name = str(self.count)
-            self.count += 1
+            name = str(self.next)
+            self.count = self.next + 1
         heads = [name[: match.start()] for match in re.finditer(r"\.", name)]
         if {name, *heads} & self.taken or any(taken.startswith(f"{name}.") for taken in self.taken):
             raise InvalidError(f"{name} is used twice")
@@ -156,6 +167,7 @@ class Env:
 
     def find(self, path: str) -> Value:
         """The value of a path; raises if it is ambiguous."""
+        path, _, place = path.partition("[")
         path = self.text(path)
         found: list[Value] = []
         for head, rest in _splits(path):
@@ -163,7 +175,12 @@ class Env:
                 found += self._inside(value, rest, head in self.inputs)
         if len({value.tensors for value in found}) != 1:
             raise InvalidError(f"{path} has {len(found)} meanings")
-        return found[0]
+        if not place:
+            return found[0]
+        index = evaluate(place.removesuffix("]"), self.lookup())
+        if not (found[0].is_list or path in self.inputs) or not -len(found[0]) <= index < len(found[0]):
+            raise InvalidError(f"{path} has no tensor {index}")
+        return Value((found[0].tensors[index],), unused=found[0].unused)
 
     def _inside(self, value: Value, rest: str, is_input: bool) -> Iterator[Value]:
         if not rest:
@@ -175,10 +192,14 @@ class Env:
         part, _, more = rest.partition(".")
         if not part.isdecimal():
             return
+        if value.refused is not None and int(part) >= value.refused:
+            raise InvalidError("absent iterations were not counted")
+        if value.is_numbered:
+            return
         if value.is_list or is_input:
             if int(part) < len(value.tensors):
                 yield from self._inside(value[int(part)], more, False)
-        elif part not in value.names and int(part) < len(value.iterations) and value.iterations[int(part)].flat:
+        elif int(part) < len(value.iterations) and value.iterations[int(part)].flat:
             yield from self._inside(value.iterations[int(part)], more, False)
 
 
@@ -204,4 +225,6 @@ def paths(values: Mapping[str, Value], depth: int = 3) -> Iterator[tuple[str, Va
         if depth:
             yield from ((f"{name}.{inner}", path) for inner, path in paths(value.names, depth - 1))
         if value.is_list:
-            yield from ((f"{name}.{part}", value[part]) for part in range(len(value)) if str(part) not in value.names)
+            yield from ((f"{name}[{part}]", value[part]) for part in range(len(value)))
+            if not value.is_numbered:
+                yield from ((f"{name}.{part}", value[part]) for part in range(len(value)))

@@ -139,16 +139,21 @@ class Reading:
             raise InvalidError("a negative repeat")
         items = list(count) if isinstance(count, list) else [None] * count
         if not items:
-            return Value(values[0].tensors, values[0].is_list, absent=True)
+            return (
+                Value((), True, absent=True) if node.gives == "all" else replace(values[0], names=Names(), absent=True)
+            )
         start = len(self.operations)
+        level.least = 0 if flat else level.least
         inner = level if flat else Level(level.take(name))
         so_far = list(values[0].tensors) if values else []
         results: list[Tensor] = []
         value: Value | None = None
         whole = Value((), path=inner.prefix, flat=flat)
         for number, item in enumerate(items):
+            inner.least = 0 if flat else number
             carried = values
-            if number and node.carry == "concat" and not self.is_absent(node, number, item, len(items)):
+            reads = bool(node.gives) or not self.is_absent(node, number, item, len(items))
+            if number and node.carry == "concat" and reads:
                 carried = [self.concat(so_far), *values[1:]]
             elif number and node.carry == "last":
                 assert value is not None
@@ -162,8 +167,12 @@ class Reading:
             results += value.tensors
             if not value.absent:
                 so_far += value.tensors
+        inner.least = 0
         assert value is not None
-        result = {"last": value, "none": Value(tuple(results), True)}.get(node.carry) or self.concat(so_far)
+        gives = node.gives or {"none": "all"}.get(node.carry, node.carry)
+        result = {"last": value, "all": Value(tuple(results), True)}.get(gives) or self.concat(so_far)
+        if not flat and not any(iteration.flat for iteration in whole.iterations):
+            self.count_absent(whole, node)
         whole.tensors, whole.is_list, whole.operations = result.tensors, result.is_list, self.operations[start:]
         if not own:
             whole.again = lambda values, level, name: self.repeat(
@@ -193,11 +202,15 @@ class Reading:
         if not overlay.pop("when", True):
             paths = [otherwise] if isinstance(otherwise, str) else otherwise
             return self.absent(paths, env, values)
-        name = node.round_name
-        if name:
-            stem = name.rstrip("0123456789")
-            name = f"{stem}{int(name[len(stem) :]) + number}"
-        return self.body(node, overlay, env, values, level, name, False)
+        return self.body(node, overlay, env, values, level, node.name_of(number), False)
+
+    def count_absent(self, whole: Value, node: NodeTree) -> None:
+        """Absent iterations have names, too; a number that may have meant another iteration is refused."""
+        absent = [number for number, value in enumerate(whole.iterations) if value.absent]
+        for number in absent:
+            whole.names.put(node.name_of(number) or str(number), whole.iterations[number])
+        if absent and not node.round_name and not node.gives:
+            whole.refused = absent[0]
 
     def is_absent(self, node: NodeTree, number: int, item: Any, count: int) -> bool:
         rows = [item if isinstance(item, Mapping) else {}, node.first if not number else {}]
@@ -247,6 +260,7 @@ class Reading:
         self, scope: ScopeTree, env: Env, level: Level, name: str, flat: bool, again: Callable[..., Value]
     ) -> Value:
         start = len(self.operations)
+        level.least = 0 if flat else level.least
         inner = level if flat else Level(level.take(name))
         last = self.scope(scope, env, inner)
         operations = self.operations[start:]
@@ -273,7 +287,7 @@ class Reading:
         outputs, is_list = _inferred(op, types)
         path = level.take(name)
         shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
-        results = tuple(Tensor(f"{path}.{part}" if is_list else path, output) for part, output in enumerate(outputs))
+        results = tuple(Tensor(f"{path}[{part}]" if is_list else path, output) for part, output in enumerate(outputs))
         reads = tuple(tensor.name for tensor in tensors)
         operation = Operation(path, op, reads, results, _call(op, types), shares)
         self.operations.append(operation)
@@ -292,9 +306,9 @@ class Reading:
             raise InvalidError("cannot be shared")
         if owner.operations and owner.operations[0].op.name == "parameter" and owner.operations[0].path == owner.path:
             raise InvalidError("a free parameter has no module")
-        self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.count))
+        self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.next))
         if not name and level.prefix:
-            self.sharing = (owner.path, f"{level.prefix}.{level.count}")
+            self.sharing = (owner.path, f"{level.prefix}.{level.next}")
         try:
             value = owner.again(values, level, name)
         finally:

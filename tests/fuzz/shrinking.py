@@ -84,7 +84,7 @@ def _scope_removals(scope: ScopeTree) -> Iterator[Callable[[], object]]:
 
 def _node_removals(node: NodeTree) -> Iterator[Callable[[], object]]:
     plain = NodeTree()
-    for name in ("when", "otherwise", "expect", "repeat", "carry", "round_name", "flat", "unused", "reads"):
+    for name in ("when", "otherwise", "expect", "repeat", "carry", "gives", "round_name", "flat", "unused", "reads"):
         if getattr(node, name) != getattr(plain, name):
             yield partial(setattr, node, name, getattr(plain, name))
     for arguments in (node.arguments, node.first, node.last):

@@ -29,12 +29,18 @@ class NodeTree:
     otherwise: list[str] | None = None
     repeat: Any = None
     carry: str = "last"
+    gives: str = ""
     round_name: str = ""
     first: dict[str, Any] = field(default_factory=dict)
     last: dict[str, Any] = field(default_factory=dict)
     flat: bool = False
     expect: list[Any] | None = None
     unused: bool = False
+
+    def name_of(self, number: int) -> str:
+        """The name of an iteration; empty if it is called by its number."""
+        stem = self.round_name.rstrip("0123456789")
+        return f"{stem}{int(self.round_name[len(stem) :]) + number}" if self.round_name else ""
 
     def entries(self) -> dict[str, Any]:
         """Its keys and values, except `nodes`."""
@@ -47,6 +53,7 @@ class NodeTree:
             ("first", self.first, bool(self.first)),
             ("last", self.last, bool(self.last)),
             ("carry", self.carry, self.carry != "last"),
+            ("gives", self.gives, bool(self.gives)),
             ("name", self.round_name, bool(self.round_name)),
             ("when", self.when, self.when is not None),
             ("else", self.otherwise, self.otherwise is not None),

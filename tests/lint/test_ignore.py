@@ -155,7 +155,7 @@ def test_codes_are_selected_by_prefix() -> None:
     ("code", "help"),
     [
         ("W4O1", "did you mean `W401`?"),
-        ("X", "the codes are `W318`, `W320`"),
+        ("X", "the codes are `W318`, `W319`, `W320`"),
         ("E203", "it is an error, and errors are always reported"),
         ("w401", "did you mean `W401`?"),
         ("W620", "it is reported by `cnngraph train` and `cnngraph experiment`, not by `cnngraph check`"),

@@ -250,34 +250,56 @@ NODES = Group(
             "E319",
             "ambiguous path",
             """
-            A number in a path is either the name of a node, as in `layer1.0`, or an index into a list of tensors. Where
-            both exist and differ, the path could mean either: an absent node has a name, and no place in the list.
+            A path has two meanings. Where `flat` brings two nodes of one name into a scope, rename one of them.
 
-            Give the nodes names instead of numbers, or give the list a name of its own with `identity`. In an
-            expression, `$paths[1]` is always the tensor.
+            In a repeat, `layers.2` is iteration 2, even if an earlier iteration is absent. Version 1.0 of the language
+            did not count absent iterations, so it read the iteration after that. Where the two differ, the number is
+            refused until the repeat has a `name`, which says how its iterations are numbered.
             """,
             wrong=spec(
                 """
                 cnngraph: 1
                 input: [3, 32, 32]
-                blocks:
-                  maybe: {params: {n: }, when: $n > 0, nodes: [{op: conv, out: 3, kernel: 1}]}
                 nodes:
-                  paths: {op: maybe, repeat: 3, n: $i, from: in, carry: none}
-                  second: {op: relu, from: paths.1}
-                  sum: {op: add, from: [paths, second]}
+                  layers: {op: relu, repeat: [{}, {when: false}, {}, {}]}
+                  second: {op: tanh, from: layers.2}
+                  sum: {op: add, from: [layers, second]}
                 """
             ),
             right=spec(
                 """
                 cnngraph: 1
                 input: [3, 32, 32]
-                blocks:
-                  maybe: {params: {n: }, when: $n > 0, nodes: [{op: conv, out: 3, kernel: 1}]}
                 nodes:
-                  paths: {op: maybe, repeat: 3, n: $i, name: path1, from: in, carry: none}
-                  second: {op: relu, from: paths.path2}
-                  sum: {op: add, from: [paths, second]}
+                  layers: {op: relu, repeat: [{}, {when: false}, {}, {}], name: "0"}
+                  second: {op: tanh, from: layers.2}
+                  sum: {op: add, from: [layers, second]}
+                """
+            ),
+        ),
+        code(
+            "W319",
+            "iterations with other numbers than in version 1.0",
+            """
+            Absent iterations keep their numbers: without the second of three, the modules are `layers.0` and
+            `layers.2`. Version 1.0 of the language did not count them, so they were `layers.0` and `layers.1`, also in
+            the keys of weights, in `match` of `init`, and in the outputs of specs that extend this one.
+
+            A `name` says how iterations are numbered: with `name: "0"` they keep the new names. If there are weights
+            with the old ones, rename their keys.
+            """,
+            wrong=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: {layers: {op: conv, repeat: [{}, {when: false}, {}], out: 8, kernel: 3}}
+                """
+            ),
+            right=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: {layers: {op: conv, repeat: [{}, {when: false}, {}], out: 8, kernel: 3, name: "0"}}
                 """
             ),
         ),
@@ -316,7 +338,7 @@ NODES = Group(
             An output of the network is one tensor, and this node gives several: `chunk`, `split` and repeats with
             `carry: none` produce lists.
 
-            Output a single one by its number, such as `halves.0`, give each a name of its own under `outputs`, or join
+            Output a single one by its index, such as `halves[0]`, give each a name of its own under `outputs`, or join
             them with `concat` or `add`.
             """,
             wrong=spec(
@@ -335,7 +357,7 @@ NODES = Group(
                 nodes:
                   conv: {op: conv, out: 16, kernel: 3}
                   halves: {op: chunk, chunks: 2}
-                outputs: {left: halves.0, right: halves.1}
+                outputs: {left: "halves[0]", right: "halves[1]"}
                 """
             ),
         ),

@@ -24,6 +24,7 @@ __all__ = [
     "ShapeValue",
     "evaluate",
     "parse_expression",
+    "path_expressions",
     "substitute",
 ]
 
@@ -70,15 +71,21 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
 def substitute(text: str, lookup: Lookup) -> str:
     """A path or a name with its `$i` and `${expression}` replaced: `branches.$i`, `stage${$i + 1}`.
 
-    After `$i` a dot belongs to the path. Raises ExpressionError: for any other `$`, or where a value is neither an
-    integer nor a string.
+    After `$i` a dot belongs to the path. An index is an expression, too: `halves[$i + 1]`. Raises ExpressionError: for
+    any other `$`, or where a value is neither an integer nor a string.
     """
     if "$" not in text:
         return text
-    written = "".join(piece if isinstance(piece, str) else _as_name(piece, lookup) for piece in _pieces(text))
+    pieces = _pieces(text)
+    written = "".join(piece if isinstance(piece, str) else _as_name(piece, lookup) for piece in pieces)
     if len(written) > MAX_PATH:
         raise ExpressionError(f"the path has more than {MAX_PATH:,} characters", 0, len(text), code="E503")
     return written
+
+
+def path_expressions(text: str) -> list[Expression]:
+    """The expressions in a path or a name. Raises ExpressionError."""
+    return [piece for piece in _pieces(text) if isinstance(piece, Expression)]
 
 
 def _as_name(expression: Expression, lookup: Lookup) -> str:
@@ -90,8 +97,16 @@ def _as_name(expression: Expression, lookup: Lookup) -> str:
     raise ExpressionError(message, expression.root.start, expression.root.end, help, "E403")
 
 
-_PIECE = re.compile(r"\$\{(?P<inner>(?:[^'\"}]|'[^']*'|\"[^\"]*\")*)\}|(?P<name>\$[A-Za-z_][A-Za-z0-9_]*)|\$")
-_PLAIN = re.compile(r"[\w.*-]*")
+_PIECE = re.compile(
+    r"""
+      \$\{(?P<inner>(?:[^'\"}]|'[^']*'|\"[^\"]*\")*)\}
+    | (?P<name>\$[A-Za-z_][A-Za-z0-9_]*)
+    | \[(?P<index>[^$]*\$.*)\]$
+    | \$
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PLAIN = re.compile(r"[\w.*-]*(\[-?[0-9]+\])?")
 
 
 @lru_cache(maxsize=8192)
@@ -105,6 +120,8 @@ def _pieces(text: str) -> tuple[str | Expression, ...]:
         end = found.end()
         if found["inner"] is not None:
             pieces.append(_parse(text, *found.span("inner")))
+        elif found["index"]:
+            pieces += ["[", _parse(text, *found.span("index")), "]"]
         elif found["name"]:
             pieces.append(_parse(text, *found.span("name")))
         else:

@@ -111,7 +111,7 @@ class Node(Frozen):
 
 def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
     """The error for a tensor where a plain value is needed."""
-    first = "" if not isinstance(value.type, tuple) else ".0"
+    first = "" if not isinstance(value.type, tuple) else "[0]"
     help = f"write `{node.text}{first}.channels` (or `.height`, `.width`, `.features`)"
     return ExpressionError(f"`{node.text}` is {value}, not a number", node.start, node.end, help, "E403")
 

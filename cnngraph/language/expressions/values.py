@@ -306,7 +306,7 @@ def member(value: Value, name: str, what: str) -> Value:
         if len(name) > 15:
             raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
-    help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
+    help = "index the list: `[0]` is the first element" if isinstance(value, list | tuple) else None
     expected = "a tensor" if name in SHAPE_ATTRIBUTES else "a mapping"
     raise Fault("E403", f"`{what}` is `{shown(value)}`, not {expected}, so it has no `{name}`", help)
 
@@ -314,7 +314,7 @@ def member(value: Value, name: str, what: str) -> Value:
 def _size(shape: ShapeValue, attribute: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
-        help = f"select one of them: `{what}.0.{attribute}`" if attribute in SHAPE_ATTRIBUTES else None
+        help = f"select one of them: `{what}[0].{attribute}`" if attribute in SHAPE_ATTRIBUTES else None
         raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors, so it has no `{attribute}`", help)
     if attribute in SHAPE_ATTRIBUTES:
         _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and attribute == "features" else attribute)
