@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cnngraph.fields import Either, Float, Int, ListOf, field
+from cnngraph.fields import Either, Float, Int, ListOf, Optional, field
 from cnngraph.ops.init import Init, InitCall
-from cnngraph.ops.kinds import AXIS_LIMIT
+from cnngraph.ops.kinds import AXIS_LIMIT, AxisLetters
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import axis_index
-from cnngraph.tensor_type import OTHER, TensorType
+from cnngraph.ops.shapes import axis_index, named_axes
+from cnngraph.tensor_type import TensorType
 
 MAX_CHANNELS = 64  # numbers per channel are written out in the generated source
 PER_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
@@ -92,9 +92,10 @@ class Abs(Op):
 class Parameter(Op):
     """A free parameter: a learnable tensor that belongs to no layer.
 
-    It has no inputs, and its state_dict key is the path of the node. Use it as an input of `mul`, `add`, `sub` or
-    `maximum`. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter of shape [C, 1, 1] that starts at
-    1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`, that starts at 0.
+    It has no inputs, and its state_dict key is the path of the node. `axes` names its axes, so that `mul`, `add` and
+    other ops can match them with those of a tensor. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter
+    of shape [C] that starts at 1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`,
+    that starts at 0.
     """
 
     name: ClassVar[str] = "parameter"
@@ -105,19 +106,21 @@ class Parameter(Op):
         ListOf(Int(1), 0, AXIS_LIMIT - 1), "shape of the parameter, which has no batch axis; `[]` for a single number"
     )
     init: float | InitCall = field(Init(), "initial value", 1.0)
+    axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
         Example({"shape": [], "init": 0}, (), ()),
         Example({"shape": [4, 5, 6], "init": {"trunc_normal": {"std": 0.02}}}, (), (4, 5, 6)),
+        Example({"shape": [8], "axes": "C"}, (), (8,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """Its shape, with unnamed axes and no batch."""
+        """Its shape, without a batch."""
         refusal = self.init.refusal(self.shape) if isinstance(self.init, InitCall) else None
         if refusal:
             raise OpError(refusal, code="E205", parameter="init")
-        return TensorType(self.shape, (OTHER,) * len(self.shape), batched=False)
+        return TensorType(self.shape, named_axes(self.axes, self.shape), batched=False)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """The node itself, under an empty name."""

@@ -16,13 +16,26 @@ from typing import Any
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import Frozen
-from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
+from cnngraph.ops import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    dropout,
+    linear,
+    merge,
+    norm,
+    pool,
+    reduce,
+    reshape,
+    resize,
+)
 from cnngraph.ops.op import Op
 
 GROUP = "cnngraph.ops"
 
 # The modules of ops in the order of the manual; each ends with its tuple OPS.
-FILES = (conv, linear, pool, norm, activation, dropout, merge, arithmetic, reshape, resize)
+FILES = (conv, linear, attention, pool, norm, activation, dropout, merge, reduce, arithmetic, reshape, resize)
 
 BUILTIN: tuple[type[Op], ...] = tuple(op for file in FILES for op in file.OPS)
 

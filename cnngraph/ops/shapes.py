@@ -130,6 +130,11 @@ def axis_index(op: str, tensor: TensorType, dim: str | int, parameter: str = "di
     return index
 
 
+def torch_axis(op: str, tensor: TensorType, dim: str | int) -> int:
+    """PyTorch's index of an axis: that in `sizes`, after the batch axis."""
+    return axis_index(op, tensor, dim) + tensor.batched
+
+
 def common_axes(op: str, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
     """The names of the axes of tensors that must have the same ones; an unnamed axis matches any."""
     first = tensors[0]
@@ -163,3 +168,13 @@ def need_equal_sizes(op: str, tensors: tuple[TensorType, ...], axes: tuple[str, 
         sizes = "height and width" if skip is None or axes[skip] == CHANNELS else "sizes on all other axes"
         spatial = all(axis in (HEIGHT, WIDTH) for axis in different)
         raise OpError(f"the inputs of `{op}` must have the same {sizes if spatial else 'sizes'}", code="E203")
+
+
+def named_axes(axes: tuple[str, ...] | None, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The value of the parameter `axes`, unnamed axes if it is null. Raises OpError unless there is one per size."""
+    if axes is None:
+        return (OTHER,) * len(shape)
+    if len(axes) != len(shape):
+        message = f"`axes` names {len(axes)} axes, but `shape` has {len(shape)} sizes"
+        raise OpError(message, code="E205", parameter="axes")
+    return axes

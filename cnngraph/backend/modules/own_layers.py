@@ -91,6 +91,33 @@ class Gate(nn.Module):
         return f"{channels}, mode={self.mode}, kernel={kernel}"
 
 
+class Attention(nn.Module):
+    """Scaled dot-product attention (Vaswani et al. 2017) of tokens N×…×L×C, with the channels divided among the heads.
+
+    The optional bias, which matches N×…×heads×L×S, is added to the scores.
+    """
+
+    def __init__(
+        self, num_heads: int, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout_p = dropout_p
+        self.is_causal = is_causal
+        self.scale = scale
+
+    def forward(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2) for x in (q, k, v))
+        p = self.dropout_p if self.training else 0.0
+        x = F.scaled_dot_product_attention(q, k, v, bias, p, self.is_causal, scale=self.scale)
+        return x.transpose(-3, -2).flatten(-2)
+
+    def extra_repr(self) -> str:
+        return f"num_heads={self.num_heads}"
+
+
 def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:
     """A free parameter, filled with a number or by the named function of torch.nn.init."""
     tensor = torch.empty(shape)
