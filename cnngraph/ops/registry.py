@@ -25,17 +25,34 @@ from cnngraph.ops import (
     linear,
     merge,
     norm,
+    norm_by_magnitude,
     pool,
     reduce,
     reshape,
     resize,
+    windows,
 )
 from cnngraph.ops.op import Op
 
 GROUP = "cnngraph.ops"
 
 # The modules of ops in the order of the manual; each ends with its tuple OPS.
-FILES = (conv, linear, attention, pool, norm, activation, dropout, merge, reduce, arithmetic, reshape, resize)
+FILES = (
+    conv,
+    linear,
+    attention,
+    pool,
+    norm,
+    norm_by_magnitude,
+    activation,
+    dropout,
+    merge,
+    reduce,
+    arithmetic,
+    reshape,
+    windows,
+    resize,
+)
 
 BUILTIN: tuple[type[Op], ...] = tuple(op for file in FILES for op in file.OPS)
 

@@ -1,9 +1,13 @@
 """Modules that ops need and torch.nn lacks.
 
-The source of each class is copied into generated model files, so it may only use `torch`, `nn` and `F`.
+The source of each class is copied into generated model files, so it may only use `torch`, `nn`, `F`, `math`
+and `Any`.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +20,95 @@ class ChannelLayerNorm(nn.LayerNorm):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.layer_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps)
         return x.movedim(-1, 1)
+
+
+class ChannelRMSNorm(nn.RMSNorm):
+    """Root mean square normalisation over the channels of N×C×…; the weight has C elements."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = super().forward(x.movedim(1, -1))
+        return x.movedim(-1, 1)
+
+
+class GlobalResponseNorm(nn.Module):
+    """Global response normalisation (Woo et al. 2023) on N×C×H×W, or N×H×W×C if `channels_last`."""
+
+    def __init__(self, channels: int, eps: float = 1e-6, channels_last: bool = False) -> None:
+        super().__init__()
+        self.eps = eps
+        self.channels_last = channels_last
+        self.weight = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        positions, channels, shape = ((1, 2), -1, (-1,)) if self.channels_last else ((2, 3), 1, (-1, 1, 1))
+        length = torch.linalg.vector_norm(x, dim=positions, keepdim=True)
+        response = length / (length.mean(channels, keepdim=True) + self.eps)
+        return x + torch.addcmul(self.bias.view(shape), self.weight.view(shape), x * response)
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, eps={self.eps}"
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose kernels have mean 0 and variance 1 (Qiao et al. 2019).
+
+    With `gamma` they are scaled by a learnable gain per output channel, and by gamma / √(elements of a kernel), as in
+    NF-ResNet (Brock et al. 2021).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, eps: float = 1e-6, gamma: float | None = None, **arguments: Any
+    ) -> None:
+        super().__init__(in_channels, out_channels, **arguments)
+        self.eps = eps
+        self.gamma = gamma
+        self.gain = None if gamma is None else nn.Parameter(torch.ones(out_channels, 1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scale = None
+        if self.gain is not None and self.gamma is not None:
+            scale = (self.gain * (self.gamma * self.weight[0].numel() ** -0.5)).view(-1)
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        rows = F.batch_norm(rows, None, None, weight=scale, training=True, momentum=0.0, eps=self.eps)
+        return self._conv_forward(x, rows.reshape_as(self.weight), self.bias)
+
+
+class BlurPool(nn.Module):
+    """A binomial filter with a stride (Zhang 2019), on N×C×H×W."""
+
+    def __init__(self, kernel: int, stride: int, padding: int = 0, padding_mode: str = "reflect") -> None:
+        super().__init__()
+        self.stride = stride
+        self.padding = padding
+        self.padding_mode = "constant" if padding_mode == "zeros" else padding_mode
+        row = torch.tensor([float(math.comb(kernel - 1, k)) for k in range(kernel)])
+        row = row / row.sum()
+        self.register_buffer("filter", row[:, None] * row, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        channels = x.shape[1]
+        x = F.pad(x, [self.padding] * 4, self.padding_mode)
+        weight = self.get_buffer("filter").expand(channels, 1, -1, -1)
+        return F.conv2d(x, weight, stride=self.stride, groups=channels)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}, padding={self.padding}"
+
+
+class Constant(nn.Module):
+    """A constant tensor without a batch axis. A single number fills the shape."""
+
+    def __init__(self, value: Any, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        numbers = torch.tensor(value, dtype=torch.get_default_dtype())
+        self.register_buffer("value", numbers.expand(shape).clone() if shape else numbers, persistent=False)
+
+    def forward(self) -> torch.Tensor:
+        return self.get_buffer("value")
+
+    def extra_repr(self) -> str:
+        return "×".join(map(str, self.get_buffer("value").shape))
 
 
 class DropPath(nn.Module):
