@@ -18,6 +18,7 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import Frozen
 from cnngraph.ops import (
     activation,
+    adaptive_pool,
     arithmetic,
     attention,
     conv,
@@ -42,6 +43,7 @@ FILES = (
     linear,
     attention,
     pool,
+    adaptive_pool,
     norm,
     norm_by_magnitude,
     activation,

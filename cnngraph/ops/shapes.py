@@ -24,9 +24,7 @@ def need_map(op: str, tensor: TensorType) -> None:
     elif tensor.axes == (CHANNELS,):
         help = f"insert `{{op: reshape, shape: [{tensor.channels}, 1, 1]}}` before it to make the vector a map"
     elif tensor.rank == 2 and tensor.axes[0] == CHANNELS:
-        help = (
-            f"insert `{{op: reshape, shape: [{tensor.channels}, 1, {tensor.sizes[1]}]}}` before it: a map of height 1"
-        )
+        help = f"insert `{{op: reshape, shape: [{tensor.channels}, 1, {tensor.sizes[1]}]}}` before it"
     elif tensor.rank == 4 and tensor.axes[0] == CHANNELS:
         help = "volumes (channels×depth×height×width) are not supported; use a `reshape` to merge two of the axes"
     raise OpError(f"`{op}` needs a channels×height×width map, got {describe(tensor)}", code="E211", help=help)

@@ -26,8 +26,8 @@ class ChannelRMSNorm(nn.RMSNorm):
     """Root mean square normalisation over the channels of N×C×…; the weight has C elements."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = super().forward(x.movedim(1, -1))
-        return x.movedim(-1, 1)
+        normalised: torch.Tensor = super().forward(x.movedim(1, -1))
+        return normalised.movedim(-1, 1)
 
 
 class GlobalResponseNorm(nn.Module):
@@ -71,7 +71,8 @@ class StandardizedConv2d(nn.Conv2d):
             scale = (self.gain * (self.gamma * self.weight[0].numel() ** -0.5)).view(-1)
         rows = self.weight.reshape(1, self.out_channels, -1)
         rows = F.batch_norm(rows, None, None, weight=scale, training=True, momentum=0.0, eps=self.eps)
-        return self._conv_forward(x, rows.reshape_as(self.weight), self.bias)
+        convolved: torch.Tensor = self._conv_forward(x, rows.reshape_as(self.weight), self.bias)
+        return convolved
 
 
 class BlurPool(nn.Module):
