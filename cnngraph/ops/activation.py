@@ -232,6 +232,7 @@ class Hardtanh(Op):
     """min(max(min_val, x), max_val), by default a piecewise linear tanh. The shape is unchanged."""
 
     name: ClassVar[str] = "hardtanh"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("clip", "clamp", "clippedrelu")
     kind: ClassVar[str] = "activation"
     runs_inplace: ClassVar[bool] = True

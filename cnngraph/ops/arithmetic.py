@@ -95,6 +95,7 @@ class Sqrt(Op):
     """The elementwise square root, which is NaN for negative numbers. The shape is unchanged."""
 
     name: ClassVar[str] = "sqrt"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("squareroot",)
     kind: ClassVar[str] = "arithmetic"
     takes_parameters: ClassVar[bool] = True
@@ -117,6 +118,7 @@ class Exp(Op):
     """
 
     name: ClassVar[str] = "exp"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("exponential",)
     kind: ClassVar[str] = "arithmetic"
     takes_parameters: ClassVar[bool] = True
@@ -140,6 +142,7 @@ class Pow(Op):
     """
 
     name: ClassVar[str] = "pow"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("power",)
     kind: ClassVar[str] = "arithmetic"
     takes_parameters: ClassVar[bool] = True
@@ -232,6 +235,7 @@ class Constant(Op):
     """
 
     name: ClassVar[str] = "constant"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("const", "buffer", "tensor")
     kind: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)

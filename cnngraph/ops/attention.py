@@ -22,6 +22,7 @@ class MatMul(Op):
     """
 
     name: ClassVar[str] = "matmul"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("matrixproduct", "bmm", "mm", "batchmatmul", "dot")
     kind: ClassVar[str] = "attention"
     inputs: ClassVar[tuple[int, int | None]] = (2, 2)
@@ -90,6 +91,7 @@ class Attention(Op):
     """
 
     name: ClassVar[str] = "attention"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("scaleddotproductattention", "sdpa", "dotproductattention")
     kind: ClassVar[str] = "attention"
     inputs: ClassVar[tuple[int, int | None]] = (3, 4)

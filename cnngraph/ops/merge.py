@@ -180,6 +180,7 @@ class Div(Op):
     """
 
     name: ClassVar[str] = "div"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("divide", "division", "truediv", "quotient")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (2, 2)

@@ -21,6 +21,7 @@ class RmsNorm(Op):
     """
 
     name: ClassVar[str] = "rms_norm"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("rmsnormalization",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
@@ -71,6 +72,7 @@ class L2Normalize(Op):
     """
 
     name: ClassVar[str] = "l2_normalize"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("normalize", "l2norm", "l2normalization", "unitnormalization")
     kind: ClassVar[str] = "norm"
     takes_parameters: ClassVar[bool] = True
@@ -105,6 +107,7 @@ class GlobalResponseNorm(Op):
     """
 
     name: ClassVar[str] = "global_response_norm"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("grn",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True

@@ -92,6 +92,7 @@ class Op(Frozen, ABC):
     kind: ClassVar[str]  # chapter of the manual and colour in drawings: conv, linear, pool, norm, activation, …
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # minimum and maximum number of inputs; None: no maximum
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
+    reserved: ClassVar[bool] = True  # whether blocks must not have its name; false for ops added later
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe

@@ -241,6 +241,7 @@ class BlurPool(Op):
     """
 
     name: ClassVar[str] = "blur_pool"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("antialias", "aa")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True

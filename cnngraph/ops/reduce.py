@@ -100,6 +100,7 @@ class Sum(Op):
     """
 
     name: ClassVar[str] = "sum"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("reducesum",)
     kind: ClassVar[str] = "reduction"
     takes_parameters: ClassVar[bool] = True
@@ -127,6 +128,7 @@ class Max(Op):
     """
 
     name: ClassVar[str] = "max"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("amax", "reducemax")
     kind: ClassVar[str] = "reduction"
     takes_parameters: ClassVar[bool] = True
@@ -153,6 +155,7 @@ class Var(Op):
     """
 
     name: ClassVar[str] = "var"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("variance", "reducevariance")
     kind: ClassVar[str] = "reduction"
     takes_parameters: ClassVar[bool] = True
@@ -190,6 +193,7 @@ class VectorNorm(Op):
     """
 
     name: ClassVar[str] = "norm"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("vectornorm", "reducel2")
     kind: ClassVar[str] = "reduction"
     takes_parameters: ClassVar[bool] = True

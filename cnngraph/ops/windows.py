@@ -23,6 +23,7 @@ class IndexOp(Op):
     """
 
     name: ClassVar[str] = "index"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("select", "indexselect", "gather", "take")
     kind: ClassVar[str] = "reshape"
     takes_parameters: ClassVar[bool] = True
@@ -75,6 +76,7 @@ class Unfold(Op):
     """
 
     name: ClassVar[str] = "unfold"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("imtocol", "extractpatches", "extractimagepatches")
     kind: ClassVar[str] = "reshape"
 
@@ -107,6 +109,7 @@ class Fold(Op):
     """
 
     name: ClassVar[str] = "fold"
+    reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("coltoim",)
     kind: ClassVar[str] = "reshape"
 
