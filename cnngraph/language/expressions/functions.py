@@ -15,6 +15,7 @@ from cnngraph.language.expressions.values import (
     ShapeValue,
     Value,
     bounded,
+    bounded_list,
     count_steps,
     length,
     number_help,
@@ -123,8 +124,9 @@ def _fill(value: Value, count: Value) -> list[Value]:
         )
     if count > MAX_ELEMENTS:
         raise Fault("E503", f"`fill` gives {count:,} elements, the maximum is {MAX_ELEMENTS:,}")
-    count_steps(count)
-    return [value] * count
+    if isinstance(value, ShapeValue):
+        raise Fault("E403", f"`fill` needs a value, got `{shown(value)}`")
+    return bounded_list([value] * count)
 
 
 class Function(Frozen):
