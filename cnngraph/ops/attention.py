@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from cnngraph.fields import Bool, Float, Int, Optional, field
 from cnngraph.ops.broadcasting import broadcast
+from cnngraph.ops.merge import equal_type
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import describe, need_divisible, unless_default
 from cnngraph.tensor_type import CHANNELS, OTHER, TensorType
@@ -84,10 +85,10 @@ class Attention(Op):
     """Scaled dot-product attention (Vaswani et al. 2017): softmax(q·kᵀ / √E + bias)·v, for each head.
 
     The channels, which must be the last axis, are divided among the heads, E for each. From queries L×C, keys S×C and
-    values S×C' it computes L×C'; axes before them, such as the windows of Swin, are kept. The optional fourth input is
-    added to the scores: a tensor or free parameter that matches heads×L×S, as the relative position bias of Swin (Liu
-    et al. 2021). The projections are separate nodes: in a ViT a `linear` with 3·C outputs, whose `chunk` gives q, k and
-    v. Multiply-accumulates: L·S·(C + C').
+    values S×C' it computes L×C'; axes before them, such as the windows of Swin, must be equal and are kept. The
+    optional fourth input is added to the scores: a tensor or free parameter that matches heads×L×S, as the relative
+    position bias of Swin (Liu et al. 2021). The projections are separate nodes: in a ViT a `linear` with 3·C outputs,
+    whose `chunk` gives q, k and v. Multiply-accumulates: L·S·(C + C').
     """
 
     name: ClassVar[str] = "attention"
@@ -134,7 +135,7 @@ class Attention(Op):
         if key.sizes[-2] != value.sizes[-2]:
             message = f"there must be one value per key, got {key.sizes[-2]} keys and {value.sizes[-2]} values"
             raise OpError(message, code="E203")
-        leading = broadcast(self.name, tuple(map(_leading, inputs[:3])))
+        leading = equal_type(self.name, tuple(map(_leading, inputs[:3])))
         if len(inputs) > 3:
             self._check_bias(leading, query, key, inputs[3])
         return TensorType((*leading.sizes, query.sizes[-2], value.channels), (*leading.axes, *query.axes[-2:]))

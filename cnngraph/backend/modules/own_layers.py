@@ -203,10 +203,14 @@ class Attention(nn.Module):
     def forward(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None
     ) -> torch.Tensor:
-        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2) for x in (q, k, v))
+        leading = q.shape[:-2]
+        q, k, v = (x.flatten(0, -3).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
+        if bias is not None and bias.ndim > 3 and len(leading) > 1:
+            bias = bias.expand(*leading, *bias.shape[-3:]).flatten(0, -4)
         p = self.dropout_p if self.training else 0.0
         x = F.scaled_dot_product_attention(q, k, v, bias, p, self.is_causal, scale=self.scale)
-        return x.transpose(-3, -2).flatten(-2)
+        tokens: torch.Tensor = x.transpose(1, 2).flatten(2).unflatten(0, leading)
+        return tokens
 
     def extra_repr(self) -> str:
         return f"num_heads={self.num_heads}"
