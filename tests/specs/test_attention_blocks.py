@@ -37,9 +37,8 @@ def cbam(x: Tensor, state: Weights) -> Tensor:
 def built(block: str, channels: int, folder: Path) -> nn.Module:
     """A network that is one block."""
     path = folder / "net.yaml"
-    path.write_text(
-        f"cnngraph: 1\ninput: [{channels}, 8, 9]\nimport: [blocks/attention.yaml]\nnodes: [{{op: {block}, flat: true}}]\n"
-    )
+    head = f"cnngraph: 1\ninput: [{channels}, 8, 9]\nimport: [blocks/attention.yaml]\n"
+    path.write_text(f"{head}nodes: [{{op: {block}, flat: true}}]\n")
     return cnngraph.build(path).eval()
 
 
