@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +44,14 @@ def network_files(root: Path | None = None) -> dict[str, Path]:
     root = root or library_root()
     paths = sorted(root.rglob("*.yaml"))
     return {path.stem: path for path in paths if NOT_NETWORKS.isdisjoint(path.relative_to(root).with_suffix("").parts)}
+
+
+def file_of_block(name: str) -> str | None:
+    """The file of the library, for `import`, that defines a block of this name; None if there is none."""
+    for path in sorted((library_root() / "blocks").glob("*.yaml")):
+        if re.search(rf"^  {re.escape(name)}:", path.read_text(encoding="utf-8"), re.MULTILINE):
+            return f"blocks/{path.name}"
+    return None
 
 
 def is_family(path: Path) -> bool:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from cnngraph.language.keys import CARRIES, FILE_KEYS, NODE_KEYS, OWN_BLOCK_KEYS, REPEAT_KEYS, RESERVED_PARAMS, Key
+from cnngraph.language.keys import (
+    CARRIES,
+    CHANGE_KEYS,
+    FILE_KEYS,
+    NODE_KEYS,
+    OWN_BLOCK_KEYS,
+    REPEAT_KEYS,
+    RESERVED_PARAMS,
+    Key,
+)
 from cnngraph.language.model import LANGUAGE_VERSION
 from cnngraph.language.parse import DATA_SET
 from cnngraph.ops.init import init_schema
@@ -62,6 +71,7 @@ def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
             "block_table": _node_mapping(known, {**node_keys(), **block_keys()}),
             **{f"op_{name}": _op_keys(cls) for name, cls in known.items()},
             "nodes": _nodes(),
+            "change": _change(),
             "params": _params(),
             "recipe": recipe_schema(),
             "initial": or_expression(init_schema()),
@@ -87,6 +97,7 @@ def _file_keys() -> Schema:
         "extends": TEXT,
         "blocks": {"type": ["object", "null"], "additionalProperties": _ref("block"), "propertyNames": NAME},
         "nodes": _ref("nodes"),
+        "change": {"anyOf": [_ref("change"), {"type": "array", "items": _ref("change")}]},
         "outputs": {"anyOf": [PATH, {"type": ["object", "null"], "additionalProperties": PATH, "propertyNames": NAME}]},
         "training_only": TEXTS,
         "init": _init(),
@@ -113,6 +124,8 @@ def node_keys() -> Schema:
         "flat": {"type": "boolean"},
         "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
         "share": PATH,
+        "net": TEXT,
+        "until": PATH,
         "unused": {"type": "boolean"},
         "ignore": IGNORE,
     }
@@ -186,6 +199,23 @@ def _init() -> Schema:
         "additionalProperties": or_expression(_ref("initial")),
     }
     return {"anyOf": [rule, {"type": "array", "items": rule}]}
+
+
+def _change() -> Schema:
+    schemas: dict[str, Schema] = {
+        "match": TEXT,
+        "op": TEXT,
+        "remove": {"type": "boolean"},
+        "before": _ref("nodes"),
+        "after": _ref("nodes"),
+        "replace": _ref("node"),
+    }
+    return {
+        "type": "object",
+        "properties": _described(CHANGE_KEYS, schemas),
+        "required": ["match"],
+        "minProperties": 2,
+    }
 
 
 def _weights() -> Schema:

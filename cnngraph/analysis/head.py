@@ -82,6 +82,6 @@ def _refusal(graph: Graph, node: Node | None) -> SpecError:
     message = f"`{graph.name}` does not end with global average pooling and linear layers"
     note = "it has no global pooling"
     if node:
-        note = f"`{node.path}`, a `{node.op}`, is neither a linear layer nor global average pooling"
+        note = f"`{node.path}` (`{node.op}`) is neither a linear layer nor global average pooling"
     help = f"use a network that ends with `global_avg_pool` and linear layers, for example {EXAMPLE}"
     return SpecError.of("E654", message, node.span if node else None, notes=(note,), help=help)

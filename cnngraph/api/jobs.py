@@ -12,8 +12,8 @@ from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
 from cnngraph.document import Table
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.plain_spec import one_file
 from cnngraph.language.load import Override
-from cnngraph.language.write import write_spec
 from cnngraph.lint.run import Lint
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.recipe.changed import find_table, read_changed
@@ -44,7 +44,7 @@ def new_job(
     table, title = (recipe, "recipe") if isinstance(recipe, Table) else find_table(compilation.spec.train, recipe)
     changed = read_changed(table, changes, title)
     warnings = warnings_of(Lint(changed).run(compilation).diagnostics)
-    return TrainingJob(graph, changed, write_spec(compilation.spec, to_dict(changed)), warnings)
+    return TrainingJob(graph, changed, one_file(compilation.spec, graph, to_dict(changed)), warnings)
 
 
 def resumed_job(

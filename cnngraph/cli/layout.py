@@ -92,7 +92,7 @@ def _chosen(table: list[_Cells], width: int) -> tuple[list[_Cells], list[str]]:
         table.remove(last)
         left_out.append(last.column.title)
     if left_out:
-        notes.append(f"hidden at a width of {width}: {in_backticks(left_out)}")
+        notes.append(f"columns hidden to fit a width of {width}: {in_backticks(left_out)}")
     return table, notes
 
 

@@ -69,8 +69,8 @@ class ProjectionRepair:
 
     @property
     def title(self) -> str:
-        """`` project the shortcut and read the projection instead of `in`: `{op: conv, from: in, …}` ``."""
-        return f"project the shortcut and read the projection instead of `{self.name}`: `{self.node}`"
+        """`` project the shortcut with `{op: conv, from: in, …}`, and read that instead of `in` ``."""
+        return f"project the shortcut with `{self.node}`, and read that instead of `{self.name}`"
 
 
 Repair: TypeAlias = ParameterRepair | PadRepair | ProjectionRepair

@@ -36,7 +36,8 @@ TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FREE_TEXT = frozenset({"about", "paper", "name"})  # keys with free text, which is not checked for typos
 INSTEAD_OF_ANCHOR = "define a block and use it twice: `blocks: {name: {op: …}}`, then `op: name`"
-HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
+# more digits than an integer of 64 bits has; a float is written with up to 17, and with zeros before them
+HUGE_NUMBER = re.compile(r"[-+]?([0-9]{19,}|[0-9.]{40,})([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
 
 
 def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:

@@ -32,17 +32,21 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
     if block.inputs is None and block.body.op is not None and block.body.repeat is None:
         return {"in": Bound(reads.joined, child.span)}  # a block that is a single op reads what the op reads
     names = [name.text for name in block.inputs] if block.inputs is not None else ["in"]
+    help = "name the inputs in the block: `inputs: [x, skip]`" if block.inputs is None else None
+    return named_inputs(names, f"the block `{block.name}`", reads, child, maker, help)
+
+
+def named_inputs(
+    names: list[str], what: str, reads: Reads, child: NodeSpec, maker: Maker, help: str | None = None
+) -> dict[str, Bound]:
+    """The inputs of a block or network by name. Raises ProblemError for a wrong number of them."""
     values = reads.values
     if len(values) != len(names):
         values = tuple(Tensors((ref,)) for ref in reads.refs)
     if len(values) != len(names):
-        expected = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
-        message = f"the block `{block.name}` expects {expected}, got {len(values)}"
-        help = (
-            "name the inputs in the block: `inputs: [x, skip]`"
-            if block.inputs is None
-            else f"write `from: [{', '.join(names)}]`"
-        )
+        expected = "one input" if names == ["in"] else f"{len(names)} inputs ({in_backticks(names)})"
+        message = f"{what} expects {expected}, got {len(values)}"
+        help = help or f"write `from: [{', '.join(names)}]`"
         raise ProblemError("E210", message, child.span, notes=maker.trace.facts(reads), help=help)
     return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
-from cnngraph.language.model import BlockSpec
+from cnngraph.language.model import BlockSpec, LocatedText
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
@@ -26,17 +26,23 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a block, or an iteration of a repeat (`number`), around the current node."""
+    """A use of a block, an iteration of a repeat (`number`), or a rule of `change`, or a network, around a node."""
 
     block: BlockSpec | None
     number: int
     path: str
     span: Span
+    match: LocatedText | None = None
+    network: str = ""
 
     def __str__(self) -> str:
+        if self.network:
+            return f"in the network `{self.network}`, used as `{self.path}` at {self.span}"
+        if self.match is not None:
+            return f"`{self.path}` at {self.span} is changed by `match: {self.match}` at {self.match.span}"
         if self.block is not None:
             return f"in block `{self.block.name}`, used as `{self.path}` at {self.span}"
-        return f"in iteration {self.number} of the repeat at {self.span}, `{self.path}`"
+        return f"in `{self.path}`, iteration {self.number} of the repeat at {self.span}"
 
 
 @dataclass(slots=True)
@@ -90,6 +96,16 @@ class Budget:
     def enter_iteration(self, number: int, path: str, span: Span) -> None:
         """Enter an iteration of a repeat."""
         self.chain.append(Use(None, number, path, span))
+
+    def enter_network(self, network: str, path: str, span: Span) -> None:
+        """Enter a network that is a node. Raises TooLargeError if nested too deeply."""
+        if len(self.chain) >= MAX_NESTING:
+            raise TooLargeError("E503", f"networks are nested more than {MAX_NESTING} levels deep", span)
+        self.chain.append(Use(None, 0, path, span, network=network))
+
+    def enter_change(self, match: LocatedText, path: str, span: Span) -> None:
+        """Enter a node that a rule of `change` matches."""
+        self.chain.append(Use(None, 0, path, span, match))
 
     # -- diagnostics
 

@@ -14,6 +14,7 @@ from cnngraph.language.expressions.evaluate import ExpressionError, parse_expres
 from cnngraph.language.keys import NODE_KEYS
 from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads, key_problem
+from cnngraph.library import file_of_block
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, equivalent_parameter
 from cnngraph.ops.registry import Registry, absent_op
@@ -34,6 +35,8 @@ def no_such_op(op: LocatedText, library: Library, registry: Registry) -> Problem
     help: str = near or absent or Known("docs/ops.md lists the ops; to use a block from another file, add `import`")
     if op.text in NODE_KEYS:
         help = f"`{op}` is a key of a node, not an op: write `{op}: …`"
+    elif file := file_of_block(op.text):
+        help = f"it is a block of the library: add `import: {file}`"
     return ProblemError("E313", f"there is no op or block `{op.text}`", op.span, help=help)
 
 
@@ -143,14 +146,14 @@ class _Checker:
         self.node(block.body, names, outer=True)
 
     def scope(self, scope: ScopeSpec, names: Names) -> None:
-        own = frozenset() if scope.numbered else frozenset(child.name.text for child in scope.children)
+        named = scope.children[scope.numbered :]
+        own = frozenset(child.name.text for child in named)
         containers = frozenset(name.partition(".")[0] for name in own if "." in name)
         inner = replace(names, nodes=own, containers=containers)
         loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
         loose = loose or any(self.is_flat_block(child) for child in scope.children)
-        if not scope.numbered:
-            for child in scope.children:
-                self.name(child.name)
+        for child in named:
+            self.name(child.name)
         if not loose:
             for child in scope.children:
                 self.paths(child, inner)

@@ -17,6 +17,7 @@ from cnngraph.document import Table
 from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
+from cnngraph.elaborate.file_scope import FileScope
 from cnngraph.elaborate.finish import WalkResult, finish
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -30,7 +31,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Input, Scope
 from cnngraph.language.expressions.values import meter
 from cnngraph.language.model import Spec
-from cnngraph.language.names import NAME
+from cnngraph.language.names import NAME, NAME_RULE
 from cnngraph.ops.registry import Registry
 from cnngraph.tensor_type import TensorType
 
@@ -83,13 +84,15 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
     env = _environment(spec, maker, budget)
     if env is None:
         return None
-    walked = _walk(spec, registry, env, maker, budget)
+    walked = _walk(spec, registry, env, maker)
     try:
         graph, more = finish(spec, walked, complete=sound and not budget.has_errors)
     except TooLargeError as bound:  # outputs and `init` rules have expressions, too
         if walked.last is not None:
             budget.report(bound.problem, "")
         return None
+    if sound and not budget.has_errors:  # else the nodes that a rule matches may be missing because of errors
+        budget.extend(env.file.unmatched(graph))
     budget.extend(more)
     complete = sound and not budget.has_errors
     rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
@@ -98,7 +101,8 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     """The network's params and inputs; None if one of them is invalid."""
-    env = Env(spec.library, {}, {}, VisibleNodes(), maker.type_of)
+    params: dict[str, Argument] = {}
+    env = Env(spec.library, params, {}, VisibleNodes(), maker.type_of, FileScope(spec.library, params, spec.change))
     try:
         _bind_params(spec, env)
         return env.inside(_inputs(spec, env, maker))
@@ -111,10 +115,11 @@ def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     return None
 
 
-def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> WalkResult:
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker) -> WalkResult:
     """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
-    walker = Walker(registry, budget, maker, spec.library, env.params)
+    budget = maker.budget
+    walker = Walker(registry, budget, maker, spec.networks)
     slot: Slot = []
     last = None
     try:
@@ -133,7 +138,9 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    return WalkResult(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
+    return WalkResult(
+        env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over, walker.nets
+    )
 
 
 def _bind_params(spec: Spec, env: Env) -> None:
@@ -155,7 +162,8 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     bounds = {}
     for name, entry in entries:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
-            raise ProblemError("E108", f"`{name}` is not a valid input name", entry.span)
+            reason = f"`${name}` is a variable of expressions" if NAME.fullmatch(name) else NAME_RULE
+            raise ProblemError("E108", f"`{name}` is not a valid input name: {reason}", entry.span)
         ref = maker.add_input(name, _input_type(env.evaluate(entry), entry.span))
         bounds[name] = Bound(Tensors((ref,)), entry.span)
     if not bounds:

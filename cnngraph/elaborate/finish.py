@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, did_you_mean, has_errors
 from cnngraph.document import Entry
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.networks import NetUse
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.values import Bound
 from cnngraph.fields import FieldError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
+from cnngraph.graph.prune import pruned
 from cnngraph.language.model import InitSpec, LocatedText, Spec
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
@@ -35,7 +37,9 @@ class WalkResult:
     nodes: list[Node]
     inputs: Mapping[str, TensorType]
     unused: set[int]
+    file: str  # of the spec; its base's nodes are in other files
     passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
+    nets: Sequence[NetUse]
 
 
 def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
@@ -44,13 +48,19 @@ def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, li
     outputs, omitted = _outputs(spec, walked.env, walked.last, found)
     training = frozenset(name.text for name in spec.training_only) - omitted
     found.extend(_training_errors(spec, omitted))
-    rules = _init_rules(spec, walked.env, nodes, found, complete)
+    rules = tuple(
+        replace(rule, within=net.env.file.path)
+        for net in walked.nets
+        for rule in _init_rules(net.spec, net.env, nodes, found, False)
+    )
+    rules += _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
+    left_out = _left_out(nodes, live, unused, walked.nets) if complete else set()
     if complete and not has_errors(found):
-        found.extend(_unused_errors(walked, live, unused, outputs.values()))
+        found.extend(_unused_errors(walked, live, unused | left_out, outputs.values()))
     graph = Graph(
         name=spec.name,
         about=spec.about,
@@ -66,7 +76,25 @@ def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, li
         published=spec.published,
         base=spec.base,
     )
-    return graph, found
+    return pruned(graph, left_out) if left_out else graph, found
+
+
+def _left_out(nodes: list[Node], live: set[int], unused: set[int], nets: Sequence[NetUse]) -> set[int]:
+    """The nodes of networks in nodes that nothing reads, and whose modules no other node runs."""
+    dead = {
+        index
+        for net in nets
+        for index, node in enumerate(nodes)
+        if index not in live and index not in unused and node.path.startswith(net.env.file.path)
+    }
+    index_of = {node.path: index for index, node in enumerate(nodes)}
+    waiting = [index for index in range(len(nodes)) if index not in dead]
+    while waiting:
+        node = nodes[waiting.pop()]
+        needed = {ref.node for ref in node.reads} | ({index_of[node.shares]} if node.shares else set())
+        waiting += needed & dead
+        dead -= needed
+    return dead
 
 
 def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[int]) -> tuple[Node, ...]:
@@ -174,6 +202,8 @@ def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs
         seen[span] = index
         fact = walked.passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
+        if span.file != walked.file:
+            help = f"name it under `outputs`, or remove it: `change: [{{match: {path}, remove: true}}]`"
         found.append(Diagnostic("E316", f"`{path}` is never used", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
     for position, name in enumerate(walked.inputs):

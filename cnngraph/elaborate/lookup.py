@@ -8,6 +8,7 @@ from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Scalar, Table, Value
+from cnngraph.elaborate.file_scope import FileScope
 from cnngraph.elaborate.messages import ProblemError, ambiguous_shape, too_late, unknown_name, wrong_expression
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
 from cnngraph.graph.nodes import Ref
@@ -29,27 +30,31 @@ MOST_LISTED = 12  # available names in a message
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """The visible names. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs."""
+    """The visible names. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs.
+
+    `library` and `params` are those of the block, or of the `file` outside of blocks.
+    """
 
     library: Library
     params: dict[str, Argument]
     inputs: dict[str, Bound]
     names: VisibleNodes
     type_of: Callable[[Ref], TensorType]
+    file: FileScope
     index: tuple[int, Any] | None = None
     reads: Reads | None = None
 
     def reading(self, reads: Reads | None) -> Env:
         """The environment with `$from`; None if it differs between iterations."""
-        return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
+        return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.file, self.index, reads)
 
     def iteration(self, index: int, item: Any, reads: Reads | None) -> Env:
         """The environment of one iteration, with `$i`, `$item` and `$from`."""
-        return Env(self.library, self.params, self.inputs, self.names, self.type_of, (index, item), reads)
+        return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.file, (index, item), reads)
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
         """The environment of inline nodes: the outer params and indices, but new inputs and names."""
-        return Env(self.library, self.params, inputs, VisibleNodes(), self.type_of, self.index)
+        return Env(self.library, self.params, inputs, VisibleNodes(), self.type_of, self.file, self.index)
 
     # -- values
 

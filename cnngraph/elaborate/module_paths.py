@@ -17,9 +17,10 @@ Slot: TypeAlias = "list[Scope | int | Slot]"  # scopes, node indices, and inner 
 
 @dataclass(slots=True)
 class Level:
-    """The names taken by the children of one module."""
+    """The names taken by the children of one module; `repeats` if they are iterations."""
 
     path: str
+    repeats: bool = False
     taken: dict[str, Span] = field(default_factory=dict)
     containers: dict[str, Span] = field(default_factory=dict)
     count: int = 0
@@ -31,13 +32,20 @@ class Level:
 
 @dataclass(slots=True)
 class Place:
-    """The place of a node's module: its level, its name (None: the next number) and its slot."""
+    """The place of a node's module: its level, its name (None: the next number) and its slot.
+
+    `around` is the path of the repeat whose iteration this is. `applied` are the rules of `change` that have been
+    applied to the node so far, and `dropped` the parameters that they have removed.
+    """
 
     level: Level
     slot: Slot
     name: LocatedText | None
     span: Span
     path: str | None = None
+    around: str = ""
+    applied: set[tuple[int, int]] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
 
     def peek(self) -> str:
         """The path that `take` will give."""

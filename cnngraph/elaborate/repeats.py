@@ -73,7 +73,7 @@ class _Repeat:
             if self.concat_has_its_name:
                 self.place.take()  # reserved, so that no iteration takes it
         else:
-            self.level = Level(self.place.take())
+            self.level = Level(self.place.take(), repeats=True)
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
         self.bound.value = self.iterations()
         if self.carry == "concat" and self.bound.value is not None:
@@ -101,7 +101,9 @@ class _Repeat:
         for number, item in enumerate(self.items):
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
             del self.walker.budget.chain[depth:]
-            place = Place(self.level, self.slot, _iteration_name(self.child, number, self.env), self.child.span)
+            name = _iteration_name(self.child, number, self.env)
+            around = "" if self.child.flat else self.walker.maker.owner(self.level.path) or self.level.path
+            place = Place(self.level, self.slot, name, self.child.span, around=around)
             self.walker.budget.enter_iteration(number, place.peek(), self.child.span)
             bound = self.iteration(number, item, self.carried(number, value, place), place)
             self.keep(bound)
@@ -133,6 +135,8 @@ class _Repeat:
     def keep(self, bound: Bound) -> None:
         """Make an iteration's names available to paths."""
         self.bound.iterations.append(bound)
+        if bound.inserted:
+            self.bound.names.join(bound.inserted)
         if bound.flat:
             self.bound.names.join(bound.names)
         elif bound.path:

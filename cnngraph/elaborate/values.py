@@ -60,6 +60,7 @@ class Bound:
     again: Callable[..., Bound] | None = None
     shares: str = ""  # whose module it runs
     iterations: list[Bound] = field(default_factory=list)
+    inserted: VisibleNodes | None = None  # nodes that a `change` has inserted beside it
 
     def tensors(self) -> Tensors:
         """The value; raises UnknownError if it is unknown."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
+from cnngraph.elaborate.changes import Changed, Use
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
+from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
+from cnngraph.elaborate.networks import NetUse, network
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
-from cnngraph.fields import show_value
+from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
@@ -31,14 +35,14 @@ from cnngraph.text import in_backticks
 
 @dataclass
 class Walker:
-    """Elaborates nodes in order. `home` is the spec's own library, whose blocks see the file's params."""
+    """Elaborates nodes in order."""
 
     registry: Registry
     budget: Budget
     maker: Maker
-    home: Library
-    file_params: dict[str, Argument]
     orders: Orders = field(init=False)
+    networks: Mapping[Span, Spec] = field(default_factory=dict)  # those that nodes use, by the span of their name
+    nets: list[NetUse] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
     # nodes that only an absent node would read, each with a note about that node
     passed_over: dict[int, str] = field(default_factory=dict)
@@ -79,8 +83,10 @@ class Walker:
             if name:
                 env.names.put(name.text, bound)
                 later.discard(name.text)
-            elif not bound.absent and not bound.flat:
+            elif (not bound.absent or bound.path) and not bound.flat:
                 env.names.put(_number(bound, place), bound)
+            if bound.inserted:
+                env.names.join(bound.inserted)
             if bound.flat:
                 env.names.join(bound.names)
         last = bounds[-1]
@@ -88,11 +94,12 @@ class Walker:
         return last
 
     def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
-        """The evaluated names of a mapping's nodes; empty for a list, whose nodes are numbered."""
-        if scope.numbered:
-            return [""] * len(scope.children)
+        """The evaluated names of a mapping's nodes; empty for those of a list, which are numbered."""
         names = []
         for index, child in enumerate(scope.children):
+            if index < scope.numbered:
+                names.append("")
+                continue
             try:
                 names.append(_own_name(env.text(child.name), child.name.span, env))
             except ProblemError as problem:
@@ -109,12 +116,14 @@ class Walker:
         try:
             if child.broken:
                 raise UnknownError
-            reads = self.reads(read_once(child), env, above)
+            reads = self.reads_if_needed(read_once(child), env, above, place)
             env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:
-                bound = repeat(self, child, env, reads, place, None)
+                bound = self.changed(
+                    child, reads, env, place, lambda reads: repeat(self, child, env, reads, place, None)
+                )
             else:
                 bound = self.body(child, {}, reads, env, place)
             if child.expect is not None:
@@ -134,6 +143,15 @@ class Walker:
             del self.budget.chain[depth:]
         return Bound(None, child.span)
 
+    def reads_if_needed(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Reads:
+        """The inputs of a node. They need not exist if a rule of `change` replaces the node and its inputs."""
+        if not (env.file.has_rules and env.file.discard_reads(child, self.rule_path(child, place))):
+            return self.reads(child, env, above)
+        try:
+            return self.reads(child, env, above)
+        except (ProblemError, UnknownError):
+            return Reads((), (), False)
+
     def reads(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str]) -> Reads:
         """The inputs of a node: those in `from`, or else the node above, or `in` for the first node."""
         if child.reads is None:
@@ -145,13 +163,13 @@ class Walker:
                 message = f"node `{child.name}` must name its input, since there are several: {several}"
                 help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
                 raise ProblemError("E321", message, child.span, help=help)
-            if bound.unused:
+            if bound.unused and not child.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
         values = []
         for path in child.reads:
             bound = find(env, path)
-            if bound.unused:
+            if bound.unused and not child.unused:
                 raise self.reads_unused(path.text, path.span, bound)
             values.append(bound.tensors())
         return Reads(tuple(values), tuple(path.text for path in child.reads), True)
@@ -195,7 +213,8 @@ class Walker:
             if overlay:
                 key, argument = next(iter(overlay.items()))
                 raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", argument.key_span)
-            return self.inline(child.nodes, child, reads, env, place)
+            nodes = child.nodes
+            return self.changed(child, reads, env, place, lambda reads: self.inline(nodes, child, reads, env, place))
         if child.share is not None and child.flat:
             raise ProblemError(
                 "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
@@ -204,15 +223,20 @@ class Walker:
             message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
             raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
-            return self.share(child.share, reads, env, place)
+            shared = child.share
+            return self.changed(child, reads, env, place, lambda reads: self.share(shared, reads, env, place))
         arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
         arguments.update(overlay)
+        if child.net is not None:
+            return self.use_network(child, arguments, reads, env, place)
         other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
-            return self.use(_op_name(other.value, other.span), arguments, reads, env.library, place, child)
-        assert child.op is not None
-        return self.use(self.op_name(child.op, env), arguments, reads, env.library, place, child)
+            op = _op_name(other.value, other.span)
+        else:
+            assert child.op is not None
+            op = self.op_name(child.op, env)
+        return self.use(op, arguments, reads, env.library, place, child, env)
 
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         if "$" not in op.text:
@@ -222,32 +246,38 @@ class Walker:
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
         """Inline `nodes`: a nested scope whose `in` is the input of the node."""
         inputs = {"in": Bound(reads.joined, child.span)}
-        bound = self.scope(scope, child.span, env.inside(inputs), "nodes", None, place, child.flat and not child.repeat)
+        bound = self.scope(scope, child, env.inside(inputs), "nodes", None, place)
         bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
         return bound
 
     def scope(
-        self, scope: ScopeSpec, span: Span, env: Env, kind: str, block: BlockSpec | None, place: Place, flat: bool
+        self,
+        scope: ScopeSpec,
+        child: NodeSpec,
+        env: Env,
+        kind: str,
+        block: str | None,
+        place: Place,
+        value: Callable[[Bound], Tensors | None] = lambda last: last.value,
     ) -> Bound:
-        """A scope's nodes, with a level of names unless it is flat."""
-        start = len(self.maker.nodes)
-        if flat:
+        """A scope's nodes, with a level of names unless it is flat. `value` gives its value from the last node."""
+        start, span = len(self.maker.nodes), child.span
+        if child.flat and child.repeat is None:
             inner: Slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
             stop = len(self.maker.nodes)
-            return Bound(last.value, span, place.level.path, env.names, flat=True, start=start, stop=stop)
+            return Bound(value(last), span, place.level.path, env.names, flat=True, start=start, stop=stop)
         path = place.take()
         slot: Slot = []
         last = self.children(scope, env, Level(path), slot)
-        bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
+        bound = Bound(value(last), span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
             inputs = tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items())
-            value = last.value.refs if last.value else ()
+            refs = bound.value.refs if bound.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
-            name = block.name.text if block else None
             place.slot.append(
-                Scope(path, kind, name, inputs, value, tree, start, bound.stop, span, self.maker.owner(path))
+                Scope(path, kind, block, inputs, refs, tree, start, bound.stop, span, self.maker.owner(path))
             )
         return bound
 
@@ -259,11 +289,36 @@ class Walker:
         library: Library,
         place: Place,
         child: NodeSpec,
+        env: Env,
+    ) -> Bound:
+        """A use of an op or a block, as the rules of `change` leave it. `env` is that of the scope it is in."""
+        matches = self.matching(op.text, child, env, place)
+        for key in place.dropped:
+            arguments.pop(key, None)
+        if not matches:
+            return self.used(op, arguments, reads, library, place, child, env)
+
+        def run(use: Use) -> Bound:
+            assert use.op is not None
+            return self.used(use.op, use.arguments, use.reads, use.library, place, child, env)
+
+        node = Changed(self, child, env, place, run)
+        return node.apply(matches, Use(reads, library, op, arguments))
+
+    def used(
+        self,
+        op: LocatedText,
+        arguments: dict[str, Argument],
+        reads: Reads,
+        library: Library,
+        place: Place,
+        child: NodeSpec,
+        env: Env,
     ) -> Bound:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*found, arguments, reads, place, child)
+            return self.block(*self.current(*found, env.file), arguments, reads, place, child, env)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -284,8 +339,9 @@ class Walker:
         reads: Reads,
         place: Place,
         child: NodeSpec,
+        outer: Env,
     ) -> Bound:
-        """A use of a block: binds its params, then elaborates its body."""
+        """A use of a block in the scope of `outer`: binds its params, then elaborates its body."""
         self.budget.visit(child.span, len(self.maker.nodes))
         if block.body.broken:
             raise UnknownError
@@ -293,8 +349,9 @@ class Walker:
         inputs = block_inputs(block, reads, child, self.maker)
         self.budget.enter(block, place.peek(), child.span)
         body = block.body
-        base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, reads=reads)
+        file = outer.file
+        base = file.params if library is file.library else {}
+        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, file, reads=reads)
         rest = bind_params(block, arguments, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
@@ -302,14 +359,69 @@ class Walker:
         if body.repeat is not None:
             bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
-            bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
+            use = replace(child, flat=flat, repeat=None)
+            bound = self.scope(body.nodes, use, env, "block", block.name.text, place)
         else:
             assert body.op is not None
             inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}
             use = replace(child, flat=flat) if flat else child
-            return self.use(self.op_name(body.op, env), {**inner, **rest}, reads, library, place, use)
-        bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child)
+            return self.use(self.op_name(body.op, env), {**inner, **rest}, reads, library, place, use, outer)
+        bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child, outer)
         return bound
+
+    def current(self, block: BlockSpec, library: Library, file: FileScope) -> tuple[BlockSpec, Library]:
+        """The block, or the one by which the file replaces it."""
+        name = file.library.replaced.get(block.name.span)
+        return (file.library.blocks[name], file.library) if name is not None else (block, library)
+
+    def use_network(
+        self, child: NodeSpec, arguments: dict[str, Argument], reads: Reads, env: Env, place: Place
+    ) -> Bound:
+        """A network as a node, as the rules of `change` leave it."""
+        assert child.net is not None
+        spec = self.networks.get(child.net.span)
+        if spec is None:  # it could not be read
+            raise UnknownError
+
+        def run(use: Use) -> Bound:
+            bound, net = network(self, spec, child, use.arguments, use.reads, env, place)
+            self.nets.append(net)
+            bound.again = lambda reads, place: network(self, spec, child, use.arguments, reads, env, place)[0]
+            return bound
+
+        use = Use(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
+        matches = self.matching(spec.name, child, env, place)
+        return Changed(self, child, env, place, run).apply(matches, use) if matches else run(use)
+
+    # -- changes
+
+    def matching(self, name: str | None, child: NodeSpec, env: Env, place: Place) -> list[Match]:
+        """The rules of `change` to apply to a node; `name` is that of its op or block."""
+        if not env.file.has_rules:
+            return []
+        return env.file.matching(name, place, self.rule_path(child, place), child)
+
+    def rule_path(self, child: NodeSpec, place: Place) -> str | None:
+        """The path by which a rule knows a node: that of its module, or of the module that it shares."""
+        path = None if child.flat else place.peek()
+        return path and (self.maker.owner(path) or path)
+
+    def changed(self, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]) -> Bound:
+        """A node that is not a use of an op or block, as the rules of `change` leave it."""
+        matches = self.matching(None, child, env, place)
+        if not matches:
+            return run(reads)
+        return Changed(self, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
+
+    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
+        """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
+        found = file.library.find(op.text)
+        if found is not None:
+            block = self.current(*found, file)[0]
+            passes = block.body.op is not None and block.body.repeat is None
+            return None if passes else {param.name.text for param in block.params}
+        cls = self.registry.get(op.text)
+        return set(fields_of(cls)) if cls else None
 
     # -- single operations
 

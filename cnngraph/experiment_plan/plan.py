@@ -17,9 +17,9 @@ from cnngraph.experiment_plan.model import Experiment, NetworkEntry
 from cnngraph.experiment_plan.reading import LoadedExperiment
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.plain_spec import one_file
 from cnngraph.language.load import Override
 from cnngraph.language.model import Spec
-from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
 from cnngraph.lint.run import Lint
 from cnngraph.lint.selection import EVERYTHING, Selection
@@ -50,7 +50,7 @@ class Trial:
     @property
     def spec_text(self) -> str:
         """The spec as one file, with the recipe in it."""
-        return write_spec(self.spec, to_dict(self.recipe))
+        return one_file(self.spec, self.graph, to_dict(self.recipe))
 
 
 @dataclass(frozen=True)

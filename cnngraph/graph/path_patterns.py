@@ -15,19 +15,25 @@ from cnngraph.ops.init import InitCall
 
 @dataclass(frozen=True, slots=True)
 class InitRule:
-    """How the modules of an op, or those whose path matches, are initialised: a number or a function per parameter."""
+    """How the modules of an op, or those whose path matches, are initialised: a number or a function per parameter.
+
+    A rule of a network that is a node holds for the paths that begin with `within`, and matches the rest of them.
+    """
 
     match: str
     values: Mapping[str, float | InitCall]
+    within: str = ""
 
     @property
     def pattern(self) -> str:
         """The paths that match, as a readable regular expression."""
-        return path_regex(self.match)
+        return re.escape(self.within) + path_regex(self.match)
 
     def fits(self, op: str, path: str) -> bool:
         """Whether the rule applies to the module of an op at a path."""
-        return self.match == op or matches_path(self.match, path)
+        if not path.startswith(self.within):
+            return False
+        return self.match == op or matches_path(self.match, path[len(self.within) :])
 
 
 STARS = re.compile(r"(\*\*?)")

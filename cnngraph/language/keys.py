@@ -56,7 +56,16 @@ FILE_KEYS = _keys(
         "Reusable nodes with params, by name; each can be used as an op.",
         "guide/blocks.md#a-block-with-params",
     ),
-    Key("nodes", "The nodes of the network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
+    Key(
+        "nodes",
+        "The nodes of the network, in the order of its modules; with `extends`, nodes to add after those of the base.",
+        "guide/nodes.md#what-a-node-reads",
+    ),
+    Key(
+        "change",
+        "Changes of nodes, as a list of rules: `{match: conv1, stride: 1}`. They apply in order.",
+        "guide/change.md#rules",
+    ),
     Key(
         "outputs",
         "What the network returns, by name: `{logits: fc}`. Defaults to its last node.",
@@ -65,7 +74,7 @@ FILE_KEYS = _keys(
     ),
     Key(
         "training_only",
-        "Outputs that are computed in training mode only, together with the nodes that only they use.",
+        "Outputs that are computed only in training mode; nodes that nothing else uses are skipped in eval mode too.",
         "guide/tensors.md#outputs",
         True,
     ),
@@ -84,7 +93,7 @@ FILE_KEYS = _keys(
     Key("train", "The training recipe, or the name of one.", "guide/weights.md#the-recipe", True),
     Key(
         "ignore",
-        "Warnings not to report, each with a reason: `{W401: why it is right}`.",
+        "Warnings to suppress, each with a reason: `{W401: why this is intended}`.",
         "guide/messages.md#warnings",
     ),
 )
@@ -141,11 +150,42 @@ NODE_KEYS = _keys(
         "guide/tensors.md#weights-used-twice",
     ),
     Key(
+        "net",
+        "A network to use as a node: the name of a bundled one, or a file. Other keys set its params.",
+        "guide/change.md#a-network-as-a-node",
+    ),
+    Key(
+        "until",
+        "With `net`, the path of the node whose value is that of the network; what comes after it is left out.",
+        "guide/change.md#a-network-as-a-node",
+    ),
+    Key(
         "unused",
         "`true` builds the node so that its weights exist, but never runs it.",
         "guide/tensors.md#weights-never-used",
     ),
-    Key("ignore", "Warnings not to report for the node, each with a reason.", "guide/messages.md#warnings"),
+    Key("ignore", "Warnings to suppress for the node, each with a reason.", "guide/messages.md#warnings"),
+)
+
+CHANGE_KEYS = _keys(
+    Key(
+        "match",
+        "The name of an op or block, or a path in which `*` matches any text without a dot.",
+        "guide/change.md#rules",
+    ),
+    Key("op", "Another op or block. Its parameters are those of the node; null removes one.", "guide/change.md#rules"),
+    Key("remove", "`true` removes the node; its first input is passed through.", "guide/change.md#rules"),
+    Key(
+        "before",
+        "Nodes to insert before the node. Their `in` is what the node reads; it reads the last one instead.",
+        "guide/change.md#rules",
+    ),
+    Key(
+        "after",
+        "Nodes to insert after the node. Their `in` is the node; what reads the node reads the last one instead.",
+        "guide/change.md#rules",
+    ),
+    Key("replace", "A node to put in its place, which by default reads the same.", "guide/change.md#rules"),
 )
 
 OWN_BLOCK_KEYS = _keys(
@@ -158,7 +198,7 @@ OWN_BLOCK_KEYS = _keys(
 )
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
-BODIES = ("op", "nodes", "share")  # a node has exactly one of them
+BODIES = ("op", "nodes", "share", "net")  # a node has exactly one of them
 REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
 VARIABLES = ("in", "from", "i", "item")  # predefined names of expressions: $in, $from, $i, $item
@@ -187,6 +227,12 @@ def keys_manual() -> str:
             "",
             f"A node has exactly one of {_listed(BODIES)}. {_listed(REPEAT_KEYS).capitalize()} need `repeat`; "
             "`else` needs `when`.",
+            "",
+            "## A rule of `change`",
+            "",
+            *_rows(CHANGE_KEYS.values()),
+            "",
+            "All other keys are parameters to set; null removes a parameter, so that its default applies.",
             "",
             "## A block",
             "",

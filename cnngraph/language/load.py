@@ -26,9 +26,10 @@ from cnngraph.diagnostics import (
 )
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
-from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, Spec
-from cnngraph.language.parse import FileSpec, parse_file
+from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, ScopeSpec, Spec
+from cnngraph.language.parse import FileSpec, nodes_of, parse_file
 from cnngraph.language.usage import names_used
+from cnngraph.language.without_expect import without_expect
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.text import in_backticks
 
@@ -87,6 +88,8 @@ class _Loader:
     texts: Mapping[str, str]
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
+    networks: dict[Span, Spec] = field(default_factory=dict)  # of `net`, by the span of the name
+    known_networks: dict[Path, Spec | None] = field(default_factory=dict)
     opened: int = 0
     read_so_far: int = 0  # characters
     files: list[str] | None = None  # files that could be imported, filled when a file is not found
@@ -102,7 +105,9 @@ class _Loader:
 
     def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:
         base = self.base(file, folder, seen)
-        imports = self.imports(file, folder)
+        base = without_expect(base) if base and file.change else base
+        imports = self.imports(file, folder, seen)
+        self.load_networks(file, folder, seen)
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
         spec = base or Spec(file.source, _name_of(path), "", library)
@@ -111,11 +116,16 @@ class _Loader:
             "library": library,
             "name": _name_of(path),
             "published": file.published,
+            "networks": self.networks,
             "base": base,
         }
         for key, attribute in _REPLACED_WHOLE.items():
             if key in file.keys and not (key == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
+        if file.extends and file.nodes and base and base.nodes:
+            changes["nodes"] = self.with_nodes(base.nodes, file.nodes, file.extends)
+        if "change" in file.keys:
+            changes["change"] = (*spec.change, *file.change)
         if "outputs" in file.keys and "training_only" not in file.keys:
             # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
@@ -141,7 +151,39 @@ class _Loader:
             return None
         return self.spec(inner, path.parent, (*seen, path))
 
-    def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
+    def with_nodes(self, base: ScopeSpec, own: ScopeSpec, extends: LocatedText) -> ScopeSpec:
+        """The nodes of a base and those that a variant adds, which come after them."""
+        known = {child.name.text: child for child in base.children}
+        for child in own.children:
+            if other := known.get(child.name.text):
+                message = f"`{extends}` has a node `{child.name}` already"
+                help = f"rename it; to change the base's node, write `change: [{{match: {child.name}, …}}]`"
+                note = f"it is at {other.span}"
+                self.diagnostics.append(Diagnostic("E305", message, child.name.span, notes=(note,), help=help))
+        return replace(
+            base, children=(*base.children, *(child for child in own.children if child.name.text not in known))
+        )
+
+    def load_networks(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> None:
+        """Load the networks that nodes of a file use."""
+        for reference in [node.net for node in nodes_of(file) if node.net is not None]:
+            path = self.named(reference, folder) if is_name(reference.text) else self.beside(reference, folder)
+            if path in seen or len(seen) > MAX_EXTENDS:
+                message, help = f"`{reference}` contains itself", "name another file, or a network of the library"
+                self.diagnostics.append(Diagnostic("E309", message, reference.span, help=help))
+                continue
+            if path is not None and path not in self.known_networks:
+                inner = self.open(reference, path)
+                self.known_networks[path] = self.spec(inner, path.parent, (*seen, path)) if inner else None
+            spec = self.known_networks.get(path) if path else None
+            if spec is not None and spec.nodes is None:
+                message = f"`{reference}` is a library of blocks, not a network"
+                help = "add it to `import`, and use its blocks as ops"
+                self.diagnostics.append(Diagnostic("E311", message, reference.span, help=help))
+            elif spec is not None:
+                self.networks[reference.span] = spec
+
+    def imports(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> tuple[Library, ...]:
         found = []
         for reference in file.imports:
             path = self.beside(reference, folder)
@@ -151,7 +193,8 @@ class _Loader:
                 continue
             if path not in self.libraries:
                 self.libraries[path] = None
-                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
+                self.load_networks(inner, path.parent, seen)
+                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent, seen))
             library = self.libraries[path]
             if library is None:
                 self.diagnostics.append(Diagnostic("E309", f"`{reference}` imports itself", reference.span))
@@ -172,11 +215,13 @@ class _Loader:
                     first = imported[name].name.span
                     self.clash(name, block.name.span, f"the other one is imported from {first}")
                 imported[name] = block
+        known = {name: block.name.span for library in base.imports for name, block in library.blocks.items()}
+        replaced = {**base.replaced, **{known[name]: name for name in own if name in known}}
         for name, block in own.items():
-            if name in imported and name not in base.blocks:
+            if name in imported and name not in base.blocks and imported[name].name.span not in replaced:
                 self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
         params = {param.name.text: param for param in file.params}
-        self.misspelt(file, "block", [definition.name for definition in file.blocks], base.blocks)
+        self.misspelt(file, "block", [definition.name for definition in file.blocks], {**known, **base.blocks})
         self.misspelt(file, "param", [param.name for param in file.params], base.params)
         incomplete = base.incomplete or any(library.incomplete for library in imports)
         return Library(
@@ -184,6 +229,7 @@ class _Loader:
             {**base.blocks, **own},
             (*base.imports, *imports),
             (*base.ignore, *file.ignore),
+            replaced,
             incomplete,
         )
 

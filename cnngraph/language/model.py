@@ -44,13 +44,18 @@ class RepeatSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node as written. Exactly one of `op`, `nodes` and `share` is set. `arguments` are the op's or the block's."""
+    """A node as written. Exactly one of `op`, `nodes`, `share` and `net` is set.
+
+    `arguments` are those of the op, the block or the network.
+    """
 
     name: LocatedText
     span: Span
     op: LocatedText | None = None
     nodes: ScopeSpec | None = None
     share: LocatedText | None = None
+    net: LocatedText | None = None
+    until: LocatedText | None = None  # the path in `net` of the node whose value is that of this one
     reads: tuple[LocatedText, ...] | None = None
     when: Scalar | None = None
     otherwise: tuple[LocatedText, ...] | None = None
@@ -65,11 +70,23 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ScopeSpec:
-    """`nodes:` as a mapping (named) or a list (numbered)."""
+    """`nodes:` as a mapping or a list.
+
+    The first `numbered` nodes have a number instead of a name: all nodes of a list, none of a mapping. A variant may
+    add named nodes to a base whose nodes are a list.
+    """
 
     children: tuple[NodeSpec, ...]
-    numbered: bool
+    numbered: int
     span: Span
+
+    def walk(self) -> Iterator[NodeSpec]:
+        """Its nodes, and those inside them."""
+        waiting = list(self.children)
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += node.nodes.children if node.nodes else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +111,15 @@ class BlockSpec:
 class Library:
     """The names visible inside one file: its params, its own blocks, and the libraries it imports.
 
-    A file and its base form one library. `ignore` holds the file-level ignored warnings.
+    A file and its base form one library. `ignore` holds the file-level ignored warnings. `replaced` are imported blocks
+    of the base, by the span of their name, and the names of the blocks here that replace them.
     """
 
     params: Mapping[str, ParamSpec]
     blocks: Mapping[str, BlockSpec]
     imports: tuple[Library, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+    replaced: Mapping[Span, str] = field(default_factory=dict)
     incomplete: bool = False  # an import failed, so an unknown name may be defined there
 
     def with_imports(self) -> Iterator[Library]:
@@ -134,10 +153,35 @@ class InitSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSpec:
+    """One rule of `change:`: what becomes of the nodes that `match` names. An entry whose value is null is removed."""
+
+    match: LocatedText
+    span: Span
+    entries: tuple[Entry, ...] = ()
+    op: LocatedText | None = None
+    remove: bool = False
+    before: ScopeSpec | None = None
+    after: ScopeSpec | None = None
+    replace: NodeSpec | None = None
+
+    @property
+    def sets_parameters(self) -> bool:
+        """Whether the rule changes a node's op or parameters."""
+        return bool(self.entries) or self.op is not None
+
+    @property
+    def is_structural(self) -> bool:
+        """Whether the rule removes, replaces or inserts nodes."""
+        return self.remove or any(item is not None for item in (self.before, self.after, self.replace))
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A complete spec with `extends` and `import` resolved. Without `nodes` it is a library of blocks.
 
     `base` is the spec that this one modifies: the same without command-line overrides, or the one it extends.
+    `networks` are the specs of all `net` nodes in its files, by the span of their names.
     """
 
     source: Source
@@ -150,7 +194,9 @@ class Spec:
     nodes: ScopeSpec | None = None
     outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
     training_only: tuple[LocatedText, ...] = ()
+    change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     train: Table | LocatedText | None = None
+    networks: Mapping[Span, Spec] = field(default_factory=dict, repr=False, compare=False)
     base: Spec | None = field(default=None, repr=False, compare=False)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME_RULE = "a name consists of letters, digits and `_` and does not start with a digit"
 NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_NAME = 100  # characters
-MAX_PARTS = 10  # of a dotted key
+MAX_PARTS = 30  # of a dotted key
 MAX_PATH = 1_000  # characters
 
 # Attributes of torch.nn.Module (a test compares with the installed one), of a built network, and of generated source.

@@ -37,7 +37,7 @@ class NodeReader:
             self.node(name, child, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
             for name, child in items
         ]
-        return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
+        return ScopeSpec(tuple(children), len(children) if isinstance(value, Listing) else 0, value.span)
 
     def node(self, name: LocatedText, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
         """A node, or the body of a block, in any of its forms."""
@@ -61,6 +61,10 @@ class NodeReader:
             op=self.read.string(values["op"], "op", "the name of an op or block") if "op" in values else None,
             nodes=self.scope(values["nodes"], f"`nodes` of {what}") if "nodes" in values else None,
             share=self.read.string(values["share"], "share", "the path of a node") if "share" in values else None,
+            net=self.read.string(values["net"], "net", "the name or the file of a network")
+            if "net" in values
+            else None,
+            until=self.read.string(values["until"], "until", "the path of a node") if "until" in values else None,
             reads=self.read.strings(values["from"], "from") if "from" in values else None,
             when=self.read.scalar(values["when"], "when") if "when" in values else None,
             otherwise=self.read.strings(values["else"], "else") if "else" in values else None,
@@ -86,16 +90,20 @@ class NodeReader:
                 self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
                 help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not values else None
-                self.read.error("E109", f"{what} needs `op`, `nodes` or `share`", node.span, help or "add one of them")
+                self.read.error(
+                    "E109", f"{what} needs `op`, `nodes`, `share` or `net`", node.span, help or "add one of them"
+                )
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
-        elif rest and not node.op:
+        elif rest and not node.op and not node.net:
             help = did_you_mean(rest[0].key, known)
             self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, help)
         for key in REPEAT_KEYS:
             if key in values and "repeat" not in values:
                 help = "write a node's name as its key: `conv1: {op: conv, …}`" if key == "name" else None
                 self.read.error("E109", f"`{key}` requires `repeat`", values[key].span, help)
+        if "until" in values and "net" not in values:
+            self.read.error("E109", "`until` requires `net`", values["until"].span)
         if "else" in values and "when" not in values:
             self.read.error("E109", "`else` requires `when`", values["else"].span)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
 from cnngraph.file_kinds import SPEC, other_kind
+from cnngraph.language.changes import ChangeReader
 from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    ChangeSpec,
     Ignore,
     InitSpec,
     LocatedText,
@@ -24,7 +26,7 @@ from cnngraph.language.model import (
     ParamSpec,
     ScopeSpec,
 )
-from cnngraph.language.names import NAME, better_name
+from cnngraph.language.names import NAME, NAME_RULE, better_name
 from cnngraph.language.nodes import NodeReader
 from cnngraph.language.reader import Reader, is_null
 
@@ -53,6 +55,7 @@ class FileSpec:
     nodes: ScopeSpec | None = None
     outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
     training_only: tuple[LocatedText, ...] = ()
+    change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
     train: Table | LocatedText | None = None
@@ -92,6 +95,7 @@ class _Parser:
             "extends": ("extends", lambda value: self.read.string(value, "extends")),
             "blocks": ("blocks", self.blocks),
             "nodes": ("nodes", lambda value: self.nodes.scope(value, "`nodes`")),
+            "change": ("change", ChangeReader(self.nodes).rules),
             "outputs": ("outputs", self.outputs),
             "training_only": ("training_only", lambda value: self.read.strings(value, "training_only")),
             "init": ("init", self.init),
@@ -130,11 +134,11 @@ class _Parser:
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
         if spec.extends and spec.extends.text == Path(spec.source.name).name:
             return  # a cycle, which is reported elsewhere
-        if spec.extends and "nodes" in spec.keys:
-            entry = table.get("nodes")
-            span = entry.key_span if entry else spec.span
-            help = "override `params` or `blocks` instead, or remove `extends`, import the blocks and write the nodes"
-            self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
+        if spec.extends and spec.nodes and spec.nodes.numbered:
+            help = "name them: `nodes: {extra: {op: conv, …}}`"
+            self.read.error(
+                "E107", "`nodes` beside `extends` must be a mapping of names to nodes", spec.nodes.span, help
+            )
         elif not spec.extends and not {"nodes", "blocks"} & spec.keys and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
@@ -192,7 +196,7 @@ class _Parser:
     def param_name(self, name: str, span: Span) -> None:
         if NAME.fullmatch(name) and name not in RESERVED_PARAMS:
             return
-        reason = "it is a key of the language" if NAME.fullmatch(name) else "use letters, digits and `_`"
+        reason = "it is a key of the language" if NAME.fullmatch(name) else NAME_RULE
         help = f"rename it, for example to `{better_name(name)}`"
         self.read.error("E108", f"`{name}` is not a valid param name: {reason}", span, help)
 
@@ -202,7 +206,7 @@ class _Parser:
             return None
         for entry in entries:
             if not NAME.fullmatch(entry.key):
-                message = f"`{entry.key}` is not a valid block name: use letters, digits and `_`"
+                message = f"`{entry.key}` is not a valid block name: {NAME_RULE}"
                 self.read.error(
                     "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
                 )
@@ -237,17 +241,18 @@ class _Parser:
 
     def without_use(self, table: Table, body: NodeSpec) -> NodeSpec | None:
         """The body of a block, without keys that belong to its uses; None if it only shares a module."""
-        for key in ("from", "unused", "expect", "share"):
+        for key in ("from", "unused", "expect", "share", "net"):
             if found := table.get(key):
                 message = f"`{key}` is not allowed in the definition of a block, only where the block is used"
                 self.read.error("E107", message, found.key_span)
-        return None if body.share else body
+        return None if body.share or body.net else body
 
     def input_names(self, value: Value) -> tuple[LocatedText, ...] | None:
         names = self.read.strings(value, "inputs")
         for name in names or ():
             if not NAME.fullmatch(name.text) or name.text == "from":
-                self.read.error("E108", f"`{name}` is not a valid input name", name.span)
+                reason = "`$from` is a variable of expressions" if name.text == "from" else NAME_RULE
+                self.read.error("E108", f"`{name}` is not a valid input name: {reason}", name.span)
         return names
 
     def outputs(self, value: Value) -> tuple[tuple[LocatedText, LocatedText], ...] | None:
@@ -261,7 +266,8 @@ class _Parser:
         for entry in table:
             path = self.read.string(entry.value, f"outputs.{entry.key}")
             if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
-                self.read.error("E108", f"`{entry.key}` is not a valid output name", entry.key_span)
+                reason = _why_no_output(entry.key)
+                self.read.error("E108", f"`{entry.key}` is not a valid output name: {reason}", entry.key_span)
             elif path:
                 pairs.append((LocatedText(entry.key, entry.key_span), path))
         return tuple(pairs)
@@ -302,3 +308,19 @@ class _Parser:
 
     def train(self, value: Value) -> Table | LocatedText | None:
         return value if isinstance(value, Table) else self.read.string(value, "train")
+
+
+def _why_no_output(name: str) -> str:
+    """Why an output cannot have this name, which becomes a field of a named tuple."""
+    if keyword.iskeyword(name):
+        return "it is a Python keyword"
+    return "it starts with `_`" if name.startswith("_") else NAME_RULE
+
+
+def nodes_of(file: FileSpec) -> Iterator[NodeSpec]:
+    """Every node that is written in a file, with those in blocks and rules."""
+    scopes = [file.nodes, *(scope for rule in file.change for scope in (rule.before, rule.after))]
+    nodes = [*(block.body for block in file.blocks), *(rule.replace for rule in file.change if rule.replace)]
+    scopes += [ScopeSpec(tuple(nodes), 0, file.span)]
+    for scope in scopes:
+        yield from scope.walk() if scope else ()

@@ -9,6 +9,7 @@ from cnngraph.document.flow import write_flow, write_key
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    ChangeSpec,
     Library,
     NodeSpec,
     ParamSpec,
@@ -33,6 +34,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         names[id(library)][name]: _Writer(names[id(library)]).block(block)
         for library in libraries
         for name, block in library.blocks.items()
+        if library is spec.library or block.name.span not in spec.library.replaced
     }
     document: dict[str, Plain] = {
         "cnngraph": LANGUAGE_VERSION,
@@ -44,6 +46,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "params": main.params(spec.library.params.values()),
         "blocks": blocks,
         "nodes": main.scope(spec.nodes) if spec.nodes else None,
+        "change": [main.rule(rule) for rule in spec.change],
         "outputs": {name.text: path.text for name, path in spec.outputs},
         "training_only": [path.text for path in spec.training_only],
         "init": [{"match": rule.match.text, **main.table(rule.values)} for rule in spec.init],
@@ -51,6 +54,11 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "train": train,
         "ignore": {entry.code.text: entry.reason for library in reversed(libraries) for entry in library.ignore},
     }
+    return write_document(document)
+
+
+def write_document(document: Mapping[str, Plain]) -> str:
+    """YAML of a spec's keys; those with an empty value are left out."""
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
 
@@ -58,12 +66,16 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
 def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
     """For each library (by id), the names in the merged file of the blocks visible to it."""
     libraries = list(libraries)
+    replaced = libraries[0].replaced
     taken = {name for library in libraries for name in library.blocks}
     used: set[str] = set()
     names: dict[int, dict[str, str]] = {}
     for library in libraries:
         own = names[id(library)] = {}
-        for name in library.blocks:
+        for name, block in library.blocks.items():
+            if library is not libraries[0] and block.name.span in replaced:
+                own[name] = names[id(libraries[0])][replaced[block.name.span]]
+                continue
             own[name] = _free(name, taken) if name in used else name
             used.add(own[name])
             taken.add(own[name])
@@ -103,9 +115,21 @@ class _Writer:
 
     def scope(self, scope: ScopeSpec) -> Plain:
         """`nodes:`."""
-        if scope.numbered:
+        if scope.numbered == len(scope.children):
             return [self.node(child) for child in scope.children]
         return {child.name.text: self.node(child) for child in scope.children}
+
+    def rule(self, rule: ChangeSpec) -> Plain:
+        """A rule of `change`."""
+        keys: dict[str, Plain] = {
+            "match": self.value(rule.match.text),
+            "op": self.value(rule.op.text) if rule.op else None,
+            "remove": rule.remove or None,
+            "before": self.scope(rule.before) if rule.before else None,
+            "after": self.scope(rule.after) if rule.after else None,
+            "replace": self.node(rule.replace) if rule.replace else None,
+        }
+        return {key: value for key, value in keys.items() if value is not None} | self.table(rule.entries)
 
     def node(self, node: NodeSpec) -> Plain:
         """A node, in its short form if possible."""
@@ -120,6 +144,8 @@ class _Writer:
             "repeat": self.value(node.repeat.count.plain()) if node.repeat else None,
             "op": self.value(node.op.text) if node.op else None,
             "share": node.share.text if node.share else None,
+            "net": node.net.text if node.net else None,
+            "until": node.until.text if node.until else None,
             "from": _paths(node.reads),
             "when": node.when.plain() if node.when else None,
             "else": _paths(node.otherwise),

@@ -70,9 +70,8 @@ class Network:
 
 def nodes_of(spec: Spec) -> Iterator[NodeSpec]:
     """Every node as written: those of the spec, its blocks' bodies, and those of imported blocks."""
-    waiting = list(spec.nodes.children) if spec.nodes else []
-    waiting += [block.body for library in spec.library.with_imports() for block in library.blocks.values()]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += node.nodes.children if node.nodes else ()
+    yield from spec.nodes.walk() if spec.nodes else ()
+    for library in spec.library.with_imports():
+        for block in library.blocks.values():
+            yield block.body
+            yield from block.body.nodes.walk() if block.body.nodes else ()

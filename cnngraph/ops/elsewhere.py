@@ -90,7 +90,7 @@ _REPEATED = "`add`, `mul` and other elementwise ops repeat sizes of 1 by themsel
 ABSENT: dict[str, str] = {  # operations that are known but no op, with how to write them, if there is a way
     **dict.fromkeys(("multiheadattention", "selfattention", "crossattention", "mha"), _ATTENTION),
     **dict.fromkeys(("se", "squeezeexcite", "squeezeexcitation"), "use the block of `blocks/squeeze_excite.yaml`"),
-    **dict.fromkeys(("shortcut", "residual"), "use `add` with both tensors in its `from`"),
+    "residual": "use `add` with both tensors in its `from`",
     **dict.fromkeys(("classtoken", "clstoken"), "use `concat` with a free `parameter`"),
     **dict.fromkeys(("posembed", "positionembedding", "positionalembedding"), "use `add` with a free `parameter`"),
     **dict.fromkeys(("expand", "repeat", "tile", "broadcast"), _REPEATED),

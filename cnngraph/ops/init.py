@@ -115,9 +115,11 @@ def _call(function: str, arguments: object) -> InitCall:
         )
     known = FUNCTIONS[function]
     if not isinstance(arguments, Mapping):
+        got = f"got `{show_value(arguments)}`"
+        if not known:
+            raise FieldError(f"must give no arguments to `{function}`, {got}", f"write `{{{function}: {{}}}}`")
         raise FieldError(
-            f"must give `{function}` its arguments by name, got `{show_value(arguments)}`",
-            f"write `{{{function}: {{{next(iter(known))}: …}}}}`" if known else None,
+            f"must name the arguments of `{function}`, {got}", f"write `{{{function}: {{{next(iter(known))}: …}}}}`"
         )
     kwargs = {}
     for name, value in arguments.items():

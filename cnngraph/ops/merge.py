@@ -261,7 +261,7 @@ class Gate(Op):
         "whether g also gates the transform (`exclusive`) or only the shortcut (`shortcut`)",
     )
     bias: float | None = field(Optional(Float()), "initial bias of the convolution; null means PyTorch's default", None)
-    kernel: int = field(Int(1), "kernel size of the convolution (height and width), odd", 1)
+    kernel: int = field(Int(1), "kernel size of the convolution, for both height and width; must be odd", 1)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"mode": "exclusive", "bias": -6}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),

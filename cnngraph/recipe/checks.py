@@ -70,7 +70,7 @@ def _check_normalize(normalize: Normalize) -> list[Problem]:
 
 def _check_augment(augment: Augment) -> list[Problem]:
     if augment.pad and not augment.crop:
-        return [("pad", "`augment.pad` needs `augment.crop`, the size of the crop of the padded image")]
+        return [("pad", "`augment.pad` needs `augment.crop`, the size to which the padded image is cropped")]
     if (
         augment.crop and augment.pad >= min(augment.crop) and augment.padding_mode != "reflect"
     ):  # which is bounded by the image

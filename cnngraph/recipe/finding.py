@@ -57,5 +57,6 @@ def _indented(table: Table) -> Diagnostic | None:
     train = table.get("train")
     if train is None or not isinstance(train.value, Table) or kind_of(table):
         return None
-    help = "move its contents to the top level"
-    return Diagnostic("E601", f"a recipe file has no `{train.key}` key", train.key_span, help=help)
+    message = f"the keys of a recipe file belong at the top level, not under `{train.key}`"
+    help = f"remove `{train.key}:` and unindent the lines below it"
+    return Diagnostic("E601", message, train.key_span, help=help)

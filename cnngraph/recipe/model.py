@@ -36,7 +36,7 @@ class Loss(Frozen):
     )
     auxiliary: float | Mapping[str, float] = field(
         Either((WEIGHT, ByName(WEIGHT))),
-        "weight of all outputs after the first, or a mapping from their names to weights",
+        "loss weight of each output after the first, or a mapping from output names to loss weights",
         0.3,
     )
 
@@ -118,7 +118,7 @@ class Recipe(Frozen):
         "number of processes that decode images if they do not all fit into memory; by default one per core, up to 16",
         None,
     )
-    seed: int = field(Int(0), "seed of the initial weights, the order of images and augmentation", 0)
+    seed: int = field(Int(0), "seed for the initial weights, the image order and the augmentation", 0)
     device: str = field(
         Choice(("auto", "cpu", "cuda"), {"gpu": "cuda"}), "device; auto: CUDA if it is available", "auto"
     )

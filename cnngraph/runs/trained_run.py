@@ -22,8 +22,8 @@ from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.train.record import run_file_formats
+from cnngraph.train.record.resume_checks import check_documents
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
-from cnngraph.train.record.state import check_documents
 from cnngraph.train.run import data_title
 
 

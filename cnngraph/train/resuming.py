@@ -16,8 +16,8 @@ from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
 from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.records import Epoch, stopped_early
+from cnngraph.train.record.resume_checks import check_documents, check_recipe, check_structure
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
-from cnngraph.train.record.state import check_documents, check_recipe, check_structure
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ from cnngraph.train.loop.loggers import LogHandler, check_loggers
 from cnngraph.train.record.failures import reporting_failures
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Result, RunSummary
+from cnngraph.train.record.resume_checks import document_digests
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.record.state import document_digests
 from cnngraph.train.resuming import ResumedRun, initial_weights_of, open_run, weights_origin
 from cnngraph.train.world import MIN_IMAGES_PER_PROCESS, World, process_group
 

@@ -128,7 +128,7 @@ def process_group(device: torch.device) -> Iterator[World]:
         if not _peer_ended(error):
             raise
         message = "another process of this run ended, so this one ends too"
-        help = "see the message of that process; resume from the last checkpoint with `--resume`"
+        help = "see that process's error message for the cause; resume from the last checkpoint with `--resume`"
         ended = SpecError.of(PEER_ENDED, message, help=help)
         ended.speaks = _is_first_report(ended)
         raise ended from None

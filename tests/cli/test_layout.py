@@ -49,7 +49,8 @@ def test_optional_columns_are_left_out_last_and_named() -> None:
     assert lines([(RUN, "98.1 %", "3/3", "lr 0.1, momentum 0.9")], 36) == [
         "run                    test   epochs",
         "runs/…iginal-seed1   98.1 %      3/3",
-        "hidden at a width of 36: `recipe`",
+        "columns hidden to fit a width of 36:",
+        "`recipe`",
     ]
 
 

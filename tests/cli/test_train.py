@@ -108,7 +108,10 @@ def test_initial_weights(cli: Cli, tiny: str, requested: dict[str, Any]) -> None
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no key `epoch`\n"),
         (["--set", "clases=3"], "error[E303]: the spec has no param `clases`\n"),
         (["--recipe", "tiny.yaml"], "error[E601]: tiny.yaml is a spec, not a recipe\n --> tiny.yaml:1:1\n"),
-        (["--recipe", "under.yaml"], "error[E601]: a recipe file has no `train` key\n --> under.yaml:2"),
+        (
+            ["--recipe", "under.yaml"],
+            "error[E601]: the keys of a recipe file belong at the top level, not under `train`\n --> under.yaml:2",
+        ),
         (
             ["--recipe", "undre.yaml"],
             "error[E606]: cannot read undre.yaml: file not found\n  help: did you mean `under.yaml`?",

@@ -18,13 +18,13 @@ from cnngraph.language.expressions import values
 from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.parser import MAX_DEPTH, MAX_LENGTH
-from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS
+from cnngraph.language.keys import BLOCK_KEYS, CHANGE_KEYS, FILE_KEYS
 from cnngraph.lint.run import Lint
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_TENSORS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
-from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, completed, outcome
+from tests.docs.page import LANGUAGE, Example, Page, completed, outcome
 from tests.library import ROOT
 
 SPECS = [example for example in LANGUAGE.examples() if example.language == "yaml"]
@@ -103,8 +103,9 @@ def words(title: str, header: str) -> list[str]:
 
 
 def test_every_key_links_to_its_section() -> None:
-    anchors = {f"{name}#{anchor}" for name in LANGUAGE_PAGES for anchor in Page(ROOT / "docs" / name).anchors()}
-    assert {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values())} <= anchors
+    sections = {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values(), *CHANGE_KEYS.values())}
+    pages = {section.partition("#")[0] for section in sections}
+    assert sections <= {f"{name}#{anchor}" for name in pages for anchor in Page(ROOT / "docs" / name).anchors()}
 
 
 def test_every_function_is_in_the_table() -> None:

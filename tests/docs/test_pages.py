@@ -15,7 +15,14 @@ from tests.docs.page import Example, Page
 from tests.library import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = ["guide/how-it-works.md", "guide/from-pytorch.md", "guide/fine-tuning.md", "guide/plugins.md", "python.md"]
+PAGES = [
+    "guide/how-it-works.md",
+    "guide/change.md",
+    "guide/from-pytorch.md",
+    "guide/fine-tuning.md",
+    "guide/plugins.md",
+    "python.md",
+]
 SKIPPED = {"sh", "toml", "py"}  # installation, downloads and handwritten files
 
 

@@ -112,7 +112,7 @@ LIBRARIES = {"lib.yaml": "blocks: {unit: tanh}", "other.yaml": "blocks: {unit: s
         ("blocks: {unit: relu}", "import: [lib.yaml]\nblocks: {unit: sigmoid}", []),
         ("import: [lib.yaml]", "import: [lib.yaml]", []),
         ("import: [lib.yaml]", "import: [other.yaml]", ["E308"]),
-        ("import: [lib.yaml]", "blocks: {unit: relu}", ["E308"]),
+        ("import: [lib.yaml]", "blocks: {unit: relu}", []),
         ("blocks: {unit: relu}", "blocks: {unit: tanh}", []),
     ],
 )

@@ -70,7 +70,7 @@ def test_read_init(value: Any, expected: Any) -> None:
         ({"normal": {}, "zeros": {}}, "must be a number or a function", None),
         ({"normal": {"sdt": 1}}, "is invalid: `normal` has no argument `sdt`", "did you mean `std`?"),
         ({"normal": {"std": -1}}, "is invalid: `std` of `normal` must be a number of at least 0", None),
-        ({"normal": 0.02}, "must give `normal` its arguments by name, got `0.02`", "write `{normal: {mean: …}}`"),
+        ({"normal": 0.02}, "must name the arguments of `normal`, got `0.02`", "write `{normal: {mean: …}}`"),
         ({"trunc_normal": {"std": 0}}, "is invalid: `std` of `trunc_normal` must be a number above 0", None),
         ({"uniform": {"a": 2}}, "is invalid: `a` of `uniform` is greater than `b`", None),
         ({"sparse": {}}, "is invalid: `sparse` needs `sparsity`", None),

@@ -24,9 +24,9 @@ from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.schemas import document_schema
 from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
+from cnngraph.train.record.resume_checks import TENSOR_KEYS
 from cnngraph.train.record.run_file_formats import read_state
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.record.state import TENSOR_KEYS
 from tests.cli.conftest import Cli
 from tests.runs.conftest import without_facts
 from tests.runs.documents import VALUES, dumped, parsed, places, put

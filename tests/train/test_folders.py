@@ -120,7 +120,7 @@ def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
         (("test/a", "test/b", "val/a"), "{} has test and val, which are names of splits, but no folder of training"),
         (("ant", "bee", "test"), "{} has test, which is the name of a split, but no folder of"),
         (("ant", "bee", "train"), "{}/train could be the training images or, like ant, bee, a class"),
-        (("train/ant", "train/bee", "ant", "bee"), "{} has the classes ant, bee both next to {}/train and in it"),
+        (("train/ant", "train/bee", "ant", "bee"), "{} and {}/train both have the classes ant, bee"),
         (("train/train/a", "train/test/a", "test/a"), "test, train in {}/train could be splits or classes"),
         (("cat_train/a", "cat_test/a", "dog_train/a", "dog_test/a"), "are splits of several data sets"),
         (

@@ -234,7 +234,7 @@ def test_a_handler_that_cannot_be_attached(tmp_path: Path) -> None:
         (TerminateOnNan(), "`TerminateOnNan` is not a handler: ignite calls it at an event"),
         (TerminateOnNan, "`TerminateOnNan` is not a handler: it is a class"),
         (Accuracy(), "`Accuracy` is not a handler: its `attach` takes more arguments than the engine"),
-        (lambda: None, "`<lambda>` is not a handler: it must accept the training as its only argument"),
+        (lambda: None, "`<lambda>` is not a handler: it must accept a single argument, as in `def handler(training)`"),
         ((Events.COMPLETED, 5), "a pair must be an Ignite event and a function"),
         (("completed", print), "a pair must be an Ignite event and a function"),
         ((Events.COMPLETED,), "a pair must be an Ignite event and a function"),

@@ -29,7 +29,7 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     ("cnngraph check net.yaml --fix", "apply verified fixes, and print the remaining errors"),
     (
         "cnngraph check net.yaml --recipe photos --data-dir my_photos",
-        "check that network, recipe and data fit",
+        "check that the network, recipe and data fit together",
     ),
     ("cnngraph check - --stdin-name net.yaml < net.yaml", "check standard input, such as an unsaved file"),
     ("cnngraph check specs --format github", "print annotations for a pull request"),
@@ -60,7 +60,8 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     "--data",
     type=Path,
     metavar="FOLDER",
-    help="Also read the recipe's data from this folder and check that it fits. Requires PyTorch.",
+    help="Also read the recipe's data from this folder, and check that it fits the networks and the recipe. "
+    "Requires PyTorch.",
 )
 @click.option(
     "--stdin-name",

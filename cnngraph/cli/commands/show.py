@@ -15,6 +15,7 @@ from cnngraph.text import one_line
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
+    from cnngraph.compilation import Compilation
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.nodes import SizeLimit
     from cnngraph.language.model import Spec
@@ -25,13 +26,19 @@ if TYPE_CHECKING:
     ("cnngraph show net.yaml --depth 1", "only the top level"),
     ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "override values"),
     ("cnngraph show net.yaml --format json", "as JSON"),
+    ("cnngraph show net.yaml --resolved", "as a plain spec: one node for each operation"),
     ("cnngraph show blocks/residual", "the blocks of a library"),
 )
 @spec_argument
 @click.option("--depth", type=number(1), metavar="N", help="Show N levels of nesting; deeper levels are aggregated.")
+@click.option(
+    "--resolved",
+    is_flag=True,
+    help="Print a plain spec of the network, without blocks, repeats, params, `extends` and `change`.",
+)
 @format_option
 @reading_options
-def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None:
+def show(spec: str, depth: int | None, resolved: bool, format: Format, reading: Reading) -> None:
     """Print a network as a table of nodes and blocks, or the blocks of a library.
 
     The columns are output shape, parameters and multiply-accumulates (MACs). A row shows its inputs (←) unless it only
@@ -42,11 +49,15 @@ def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None
 
     if format == "json" and depth is not None:
         raise click.BadParameter("--depth applies only to text output: JSON contains all nodes")
+    if resolved and (depth is not None or format == "json"):
+        raise click.BadParameter("--resolved cannot be combined with --depth or --format")
     compilation = compile_file(spec, reading)
     graph = compilation.graph
     if any(error.span and error.span.file == COMMAND_LINE for error in compilation.diagnostics):
         graph = None  # the valid part would ignore the option
-    if graph is not None and format == "json":
+    if resolved:
+        _print_resolved(graph if compilation.ok else None, compilation)
+    elif graph is not None and format == "json":
         print(_json(facts(graph)))
     elif graph is not None:
         _print_table(graph, depth, complete=compilation.ok)
@@ -58,6 +69,16 @@ def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
         raise Exit(1)
+
+
+def _print_resolved(graph: Graph | None, compilation: Compilation) -> None:
+    """The plain spec; nothing for one with errors, which are printed by the caller."""
+    from cnngraph.graph.plain_spec import plain_spec
+
+    if graph is not None:
+        print(plain_spec(graph), end="")
+    elif compilation.ok:
+        raise click.BadParameter("--resolved applies only to networks, but this is a library of blocks")
 
 
 def _print_blocks(spec: Spec, format: Format) -> None:

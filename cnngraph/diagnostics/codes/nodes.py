@@ -339,5 +339,30 @@ NODES = Group(
                 """
             ),
         ),
+        code(
+            "E324",
+            "rule of `change` that cannot be applied",
+            """
+            A rule matches no node of the network, or inserts nodes before one that has several inputs. A rule without
+            effect would leave the network as it was, unnoticed.
+
+            `match` is the name of an op or block, or a path as `cnngraph show` prints it; `*` matches any text without
+            a dot, and `**` any text. A rule sees the nodes that the rules above it have inserted.
+            """,
+            wrong=spec(
+                """
+                cnngraph: 1
+                extends: resnet18
+                change: [{match: "layers*.*.conv2", bias: true}]
+                """
+            ),
+            right=spec(
+                """
+                cnngraph: 1
+                extends: resnet18
+                change: [{match: "layer*.*.conv2", bias: true}]
+                """
+            ),
+        ),
     ),
 )

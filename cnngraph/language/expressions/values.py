@@ -362,7 +362,8 @@ def _out_of_range(length: int, position: int, what: str, index_text: str) -> Fau
     if position == -1:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
-    help = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
+    usable = "use index 0" if length == 1 else f"use an index from 0 to {length - 1}"
+    help = usable if length and position >= 0 else None
     return Fault("E404", f"index out of range: `{what}` {has}, `{index_text}` is {which}{end}", help)
 
 

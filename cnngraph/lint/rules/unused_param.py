@@ -121,6 +121,11 @@ def _used_by_the_file(spec: Spec) -> set[str]:
     texts += (path.text for _, path in spec.outputs)
     texts += (text for rule in spec.init for entry in rule.values for text in texts_in(entry.value))
     texts += (text for child in (spec.nodes.children if spec.nodes else ()) for text in _in_node(child))
+    for rule in spec.change:
+        texts += (text for entry in rule.entries for text in texts_in(entry.value))
+        inserted = (scope for scope in (rule.before, rule.after) if scope)
+        nodes = [*(child for scope in inserted for child in scope.children), *([rule.replace] if rule.replace else [])]
+        texts += (text for child in nodes for text in _in_node(child))
     used = set(names_used(texts))
     for block in spec.library.blocks.values():
         own = {param.name.text for param in block.params}

@@ -167,9 +167,7 @@ def _refuse_classes_beside(root: Path, train: Path, others: Sequence[str]) -> No
     inner = folders_in(train)
     same = [name for name in others if name in inner]
     if same:
-        message = (
-            f"{root} has the class{'es' if len(same) > 1 else ''} {some_names(same)} both next to {train} and in it"
-        )
+        message = f"{root} and {train} both have the class{'es' if len(same) > 1 else ''} {some_names(same)}"
         raise SpecError.of(
             "E624",
             message,

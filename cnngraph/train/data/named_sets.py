@@ -162,7 +162,9 @@ def _check(name: str, split: str, pixels: Tensor, labels: Tensor) -> None:
     if pixels.dtype != torch.uint8 or pixels.shape[1:] != (height, width, channels):
         kind = str(pixels.dtype).removeprefix("torch.")
         raise ValueError(f"the {split} images have dtype {kind} and shape {list(pixels.shape)}")
-    if len(pixels) != len(labels) or not len(labels):
+    if not len(pixels) and not len(labels):
+        raise ValueError(f"there are no {split} images")
+    if len(pixels) != len(labels):
         raise ValueError(f"there are {len(pixels):,} {split} images but {len(labels):,} labels")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= len(known.classes):

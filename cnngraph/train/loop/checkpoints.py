@@ -16,7 +16,7 @@ from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, best_of
-from cnngraph.train.record.state import STATE_VERSION, check_state, reporting_mismatch
+from cnngraph.train.record.resume_checks import STATE_VERSION, check_state, reporting_mismatch
 
 
 class Checkpointer:

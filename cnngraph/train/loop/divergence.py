@@ -16,7 +16,7 @@ from cnngraph.train.record.records import Epoch, best_of
 
 Problem = tuple[str, str]  # what was wrong, and how to fix it
 
-BEFORE_THE_FIRST_STEP = "before the first step, so the learning rate is not the cause"
+BEFORE_THE_FIRST_STEP = "even before the first step, so the learning rate is not the cause"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

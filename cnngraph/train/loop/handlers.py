@@ -34,7 +34,7 @@ Handler: TypeAlias = Any  # one of the above; Python's types cannot express it
 
 CODE = "E649"
 HELP = "use a function with one argument, an object with `attach(engine)`, or a pair (event, function)"
-HELP_FUNCTION = "attach it in a function that takes the training as its only argument"
+HELP_FUNCTION = "use a function that attaches it: `def handler(training): ….attach(training.trainer, …)`"
 PACKAGE = Path(__file__).parents[2]  # cnngraph/
 IGNITE_ENGINE = Path(ignite.__file__).parent / "engine"
 
@@ -122,7 +122,11 @@ def _problem(handler: Handler) -> tuple[str, str] | None:
         return f"it is of type {name}", HELP
     if type(handler).__module__.startswith("ignite."):
         return "ignite calls it at an event", f"name the event: `(Events.EPOCH_COMPLETED, {name}(…))`"
-    return None if _accepts_one_argument(handler) else ("it must accept the training as its only argument", HELP)
+    return (
+        None
+        if _accepts_one_argument(handler)
+        else ("it must accept a single argument, as in `def handler(training)`", HELP)
+    )
 
 
 def _accepts_one_argument(function: Any) -> bool:

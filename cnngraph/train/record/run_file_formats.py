@@ -20,7 +20,7 @@ from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.diagnostics import SpecError
 from cnngraph.stored_documents import VERSION, check_version, is_regular_file
 from cnngraph.train.record.plots import save_figure
-from cnngraph.train.record.state import STATE_VERSION
+from cnngraph.train.record.resume_checks import STATE_VERSION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,209 @@
+"""`change`: applies the rules of a variant to the nodes of the network while it is elaborated.
+
+A rule matches a node by the name of its op or block, or by its path in the network. Rules apply in order; the nodes
+that a rule inserts are subject to the rules after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.file_scope import FileScope, Match
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.module_paths import Level, Place, Slot
+from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Argument, Bound, Reads, VisibleNodes
+from cnngraph.language.model import ChangeSpec, Library, LocatedText, NodeSpec, ScopeSpec
+from cnngraph.language.reader import is_null
+
+Arguments = dict[str, Argument]
+
+
+@dataclass(slots=True)
+class Use:
+    """What a rule can change: a use of an op or block of a library, or other nodes (`op` is None)."""
+
+    reads: Reads
+    library: Library
+    op: LocatedText | None = None
+    arguments: Arguments = field(default_factory=dict)
+
+
+class Walker(Protocol):
+    """The part of the walker that a change uses."""
+
+    budget: Budget
+    maker: Maker
+    passed_over: dict[int, str]
+
+    def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
+        """Elaborate the nodes of a scope."""
+
+    def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
+        """Elaborate a node."""
+
+    def op_name(self, op: LocatedText, env: Env) -> LocatedText:
+        """The name of an op, evaluated."""
+
+    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
+        """The names of an op's or a block's parameters; None if there is no such op."""
+
+
+@dataclass(slots=True)
+class Changed:
+    """One node while the rules that match it are applied; `run` elaborates it as they leave it."""
+
+    walker: Walker
+    child: NodeSpec
+    env: Env
+    place: Place
+    run: Callable[[Use], Bound]
+
+    def apply(self, matches: list[Match], use: Use) -> Bound:
+        """Apply rules to the node, and elaborate it."""
+        after: list[Match] = []
+        names = VisibleNodes()
+        depth = len(self.walker.budget.chain)
+        for match in matches:
+            rule = match.rule
+            match.file.matched.add(match.number)
+            self.walker.budget.enter_change(rule.match, self.place.peek(), self.child.span)
+            if match.sets and rule.sets_parameters:
+                self.set_parameters(match, use)
+            if not match.inserts:
+                continue
+            if rule.remove:
+                return self.removed(rule, use.reads)
+            if rule.replace is not None:
+                return self.replaced(match, rule.replace, use.reads)
+            if rule.before is not None and not self.is_shared:
+                use.reads = self.inserted_before(match, rule.before, use.reads, names)
+            if rule.after is not None and not self.is_shared:
+                after.append(match)
+        bound = self.run(use)
+        for match in after:
+            scope = match.rule.after
+            assert scope is not None
+            bound = self.inserted_after(match, scope, bound, names)
+        if names:
+            bound.inserted = names
+        del self.walker.budget.chain[depth:]
+        return bound
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the node runs the module of another node: what is inserted around that is not part of its module."""
+        sharing = self.walker.maker.sharing
+        return sharing is not None and sharing[1] == self.place.peek()
+
+    def removed(self, rule: ChangeSpec, reads: Reads) -> Bound:
+        """The value of a removed node: its first input. In a list, its number stays its own."""
+        passed = reads.passed_through.refs
+        fact = f"`{self.place.peek()}` at {self.child.span}, which would read it, is removed at {rule.match.span}"
+        for ref in set(reads.refs).difference(passed):
+            self.walker.passed_over.setdefault(ref.node, fact)
+        if self.child.flat:
+            return Bound(reads.passed_through, self.child.span, absent=True)
+        path = self.place.path or self.place.skip()
+        return Bound(reads.passed_through, self.child.span, path, absent=True)
+
+    def replaced(self, match: Match, node: NodeSpec, reads: Reads) -> Bound:
+        """The node that takes this one's place, and reads the same unless it says otherwise."""
+        env = self.inside(match.file, Bound(reads.joined, self.child.span), VisibleNodes())
+        with match.file.after(match.number):
+            return self.walker.node(replace(node, name=self.child.name), env, (env.inputs["in"], "in"), self.place)
+
+    def set_parameters(self, match: Match, use: Use) -> None:
+        """Set the op and the parameters that a rule gives. Raises ProblemError if the node cannot have them."""
+        rule, file = match.rule, match.file
+        if use.op is None:
+            key = rule.op or LocatedText(rule.entries[0].key, rule.entries[0].key_span)
+            what = "shares a module" if self.child.share else "contains nodes"
+            message = f"`{self.place.peek()}` {what}, so a rule cannot set its `{'op' if rule.op else key}`"
+            help = "match the nodes inside, or use `replace`"
+            raise ProblemError("E207", message, key.span, help=help)
+        env = replace(self.env, library=file.library, params=file.params, file=file, reads=use.reads)
+        for entry in rule.entries:
+            if is_null(entry.value):
+                use.arguments.pop(entry.key, None)
+                self.place.dropped.add(entry.key)
+            else:
+                use.arguments[entry.key] = env.argument(entry.key_span, entry.value)
+                self.place.dropped.discard(entry.key)
+        if rule.op is not None:
+            use.op, use.library = self.walker.op_name(rule.op, env), file.library
+            self.check_leftover(use.op, match, use.arguments)
+
+    def check_leftover(self, op: LocatedText, match: Match, arguments: Arguments) -> None:
+        """Raise ProblemError if the new op lacks a parameter that the old one had."""
+        known = self.walker.parameters_of(op, match.file)
+        own = {entry.key for entry in match.rule.entries}
+        for key, argument in arguments.items():
+            if known is not None and key not in known and key not in own:
+                message = f"`{op}` has no parameter `{key}`, which `{self.place.peek()}` sets"
+                note = f"it is set at {argument.key_span}"
+                raise ProblemError(
+                    "E207", message, op.span, notes=(note,), help=f"remove it in the rule: `{key}: null`"
+                )
+
+    def inserted_before(self, match: Match, scope: ScopeSpec, reads: Reads, names: VisibleNodes) -> Reads:
+        """What the node reads once nodes have been inserted before it."""
+        if len(reads.values) > 1:
+            message = f"`{self.place.peek()}` has {len(reads.values)} inputs, so nothing can be inserted before it"
+            help = "insert it `after` the node that it reads"
+            raise ProblemError("E324", message, match.rule.match.span, help=help)
+        bound = self.inserted(match, scope, Bound(reads.joined, self.child.span), names)
+        return Reads((bound.tensors(),), (scope.children[-1].name.text,), reads.explicit)
+
+    def inserted_after(self, match: Match, scope: ScopeSpec, bound: Bound, names: VisibleNodes) -> Bound:
+        """The node with others after it: its names and module, their value."""
+        with_itself = VisibleNodes()
+        if self.place.name is not None:
+            with_itself.put(self.place.name.text, bound)
+        last = self.inserted(match, scope, bound, names, with_itself)
+        return replace(bound, value=last.value, absent=False)
+
+    def inserted(
+        self, match: Match, scope: ScopeSpec, value: Bound, names: VisibleNodes, more: VisibleNodes | None = None
+    ) -> Bound:
+        """Elaborate inserted nodes at the level of the node; their names are added to `names`."""
+        env = self.inside(match.file, value, more or VisibleNodes())
+        for child in scope.children:
+            self.check_name(child.name, env.text(child.name))
+        outside = dict(env.names)
+        slot: Slot = []
+        self.place.slot.append(slot)
+        with match.file.after(match.number):
+            last = self.walker.children(scope, env, self.place.level, slot)
+        for name, bound in env.names.items():
+            if outside.get(name) is not bound:
+                names.put(name, bound)
+        return last
+
+    def check_name(self, written: LocatedText, name: str) -> None:
+        """Raise ProblemError if the module has a node of the name of one to be inserted."""
+        level, names = self.place.level, self.env.names
+        path = level.within(name)
+        if name in level.taken and level.taken[name].file == written.span.file:
+            message = f"the rule inserts `{path}` twice"
+            help = f"name it after the node that it follows: `{written}_$name`"
+            raise ProblemError("E305", message, written.span, help=help)
+        if name in level.taken or (name in names.later and not level.repeats):
+            message = f"there is a node `{path}` already"
+            notes = (f"it is at {level.taken[name]}",) if name in level.taken else ()
+            raise ProblemError("E305", message, written.span, notes=notes, help="rename the node to insert")
+
+    def inside(self, file: FileScope, value: Bound, more: VisibleNodes) -> Env:
+        """The environment of inserted nodes: `in` is the value, `$name` that of the node."""
+        names = VisibleNodes()
+        for visible in (self.env.names, more):
+            for name, bound in visible.items():
+                names[name] = bound
+        inputs: dict[str, Any] = {"in": Bound(value.value, value.span)}
+        own = self.place.name.text if self.place.name else self.place.peek().rpartition(".")[2]
+        params = {**file.params, "name": Argument(self.child.span, self.child.span, own, self.child.span)}
+        return Env(file.library, params, inputs, names, self.env.type_of, file, self.env.index)
