@@ -38,8 +38,8 @@ def reduced(op: str, tensor: TensorType, dim: Dim, keepdim: bool) -> TensorType:
 
 def torch_dims(op: str, tensor: TensorType, dim: Dim, keepdim: bool) -> str:
     """The arguments `dim` and `keepdim` of PyTorch's function: `(2, 3), keepdim=True`."""
-    dims = ", ".join(str(index + tensor.batched) for index in reduced_axes(op, tensor, dim))
-    return f"({dims},){', keepdim=True' if keepdim else ''}"
+    dims = tuple(index + tensor.batched for index in reduced_axes(op, tensor, dim))
+    return f"{dims}{', keepdim=True' if keepdim else ''}"
 
 
 def _examples(**arguments: object) -> tuple[Example, ...]:

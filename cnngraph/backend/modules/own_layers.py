@@ -41,10 +41,12 @@ class GlobalResponseNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        positions, channels, shape = ((1, 2), -1, (-1,)) if self.channels_last else ((2, 3), 1, (-1, 1, 1))
+        shape = (-1,) if self.channels_last else (-1, 1, 1)
+        weight, bias = self.weight.view(shape), self.bias.view(shape)
+        positions, channels = ((1, 2), -1) if self.channels_last else ((2, 3), 1)
         length = torch.linalg.vector_norm(x, dim=positions, keepdim=True)
         response = length / (length.mean(channels, keepdim=True) + self.eps)
-        return x + torch.addcmul(self.bias.view(shape), self.weight.view(shape), x * response)
+        return x + torch.addcmul(bias, weight, x * response)
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, eps={self.eps}"
@@ -58,20 +60,27 @@ class StandardizedConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, eps: float = 1e-6, gamma: float | None = None, **arguments: Any
+        self,
+        in_channels: int,
+        out_channels: int,
+        eps: float = 1e-6,
+        gamma: float | None = None,
+        **arguments: Any,
     ) -> None:
         super().__init__(in_channels, out_channels, **arguments)
         self.eps = eps
         self.gamma = gamma
-        self.gain = None if gamma is None else nn.Parameter(torch.ones(out_channels, 1, 1, 1))
+        gain = torch.ones(out_channels, 1, 1, 1)
+        self.gain = None if gamma is None else nn.Parameter(gain)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scale = None
         if self.gain is not None and self.gamma is not None:
             scale = (self.gain * (self.gamma * self.weight[0].numel() ** -0.5)).view(-1)
-        rows = self.weight.reshape(1, self.out_channels, -1)
-        rows = F.batch_norm(rows, None, None, weight=scale, training=True, momentum=0.0, eps=self.eps)
-        convolved: torch.Tensor = self._conv_forward(x, rows.reshape_as(self.weight), self.bias)
+        kernels = self.weight.reshape(1, self.out_channels, -1)
+        kernels = F.batch_norm(kernels, None, None, scale, None, True, 0.0, self.eps)
+        kernels = kernels.reshape_as(self.weight)
+        convolved: torch.Tensor = self._conv_forward(x, kernels, self.bias)
         return convolved
 
 
@@ -103,7 +112,8 @@ class Constant(nn.Module):
     def __init__(self, value: Any, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
         numbers = torch.tensor(value, dtype=torch.get_default_dtype())
-        self.register_buffer("value", numbers.expand(shape).clone() if shape else numbers, persistent=False)
+        filled = numbers.expand(shape).clone() if shape else numbers
+        self.register_buffer("value", filled, persistent=False)
 
     def forward(self) -> torch.Tensor:
         return self.get_buffer("value")
@@ -192,7 +202,11 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, num_heads: int, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None
+        self,
+        num_heads: int,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -201,14 +215,19 @@ class Attention(nn.Module):
         self.scale = scale
 
     def forward(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        leading = q.shape[:-2]
-        q, k, v = (x.flatten(0, -3).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
+        leading, heads = q.shape[:-2], (self.num_heads, -1)
+        q, k, v = (x.flatten(0, -3).unflatten(-1, heads).transpose(1, 2) for x in (q, k, v))
         if bias is not None and bias.ndim > 3 and len(leading) > 1:
             bias = bias.expand(*leading, *bias.shape[-3:]).flatten(0, -4)
         p = self.dropout_p if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, bias, p, self.is_causal, scale=self.scale)
+        causal, scale = self.is_causal, self.scale
+        x = F.scaled_dot_product_attention(q, k, v, bias, p, causal, scale=scale)
         tokens: torch.Tensor = x.transpose(1, 2).flatten(2).unflatten(0, leading)
         return tokens
 
