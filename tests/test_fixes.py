@@ -194,6 +194,13 @@ PARAMETERS = [  # (with a name of another library, right)
     ("op: dropout, rate: 0.3", "p: 0.3"),
     ("op: pixel_unshuffle, factor: 2", "downscale_factor: 2"),
     ("op: local_response_norm, depth_radius: 5", "size: 5"),
+    ("op: sum, axis: height", "dim: height"),
+    ("op: max, dim: height, keepdims: true", "keepdim: true"),
+    ("op: norm, dim: height, ord: 1", "p: 1"),
+    ("op: pow, power: 2", "exponent: 2"),
+    ("op: blur_pool, filt_size: 5", "kernel: 5"),
+    ("op: index, indices: 0", "index: 0"),
+    ("op: hardtanh, max: 6", "max_val: 6"),
 ]
 
 

@@ -2,17 +2,70 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import cnngraph
 from cnngraph.nearest import near_words
 from cnngraph.ops.registry import builtin_ops
 
-UNRELATED = ["attention", "route", "max", "se", "matmul", "embedding", "lstm", "shortcut", "yolo", "crop", "tile"]
+UNRELATED = ["route", "se", "embedding", "lstm", "shortcut", "yolo", "crop", "tile", "mamba", "sigma", "roll", "einsum"]
 
 
 @pytest.mark.parametrize("word", UNRELATED)
 def test_unrelated_ops_are_not_near_names(word: str) -> None:
     assert near_words(word, builtin_ops()) == []
+
+
+@pytest.mark.parametrize(
+    ("op", "help"),
+    [
+        ("attn", None),
+        ("MultiheadAttention", "`attention`"),
+        ("nn.MultiheadAttention", "`attention`"),
+        ("self_attention", "`attention`"),
+        ("se", "squeeze_excite.yaml"),
+        ("squeeze_excite", "squeeze_excite.yaml"),
+        ("shortcut", "blocks/residual.yaml"),
+        ("residual", "use `add`"),
+        ("route", "use `concat`"),
+        ("einsum", "`matmul`"),
+        ("bmm", "`matmul`"),
+        ("mm", "`matmul`"),
+        ("F.scaled_dot_product_attention", "`attention`"),
+        ("glu", "use `chunk`"),
+        ("bilinear", "use `upsample`"),
+        ("min", "`max`"),
+        ("std", "use `var`"),
+        ("grn", "`global_response_norm`"),
+        ("select", "`index`"),
+        ("clamp", "`hardtanh`"),
+        ("divide", "`div`"),
+        ("MaxUnpool2d", None),
+        ("unpool", None),
+        ("tan", None),
+        ("lstm", None),
+        ("embedding", None),
+        ("maxx", "`max`"),
+        ("atention", "`attention`"),
+        ("matmull", "`matmul`"),
+    ],
+)
+def test_the_help_for_an_unknown_op_is_close_in_meaning_or_absent(op: str, help: str | None, tmp_path: Path) -> None:
+    """`help` is part of the message; None if it must not name an op."""
+    path = tmp_path / "net.yaml"
+    path.write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nnodes: [{{op: {op}}}]\n")
+    with pytest.raises(cnngraph.SpecError) as caught:
+        cnngraph.load(path)
+    message = str(caught.value)
+    assert "E313" in message
+    if help is None:
+        assert "docs/ops.md lists the ops" in message
+        assert "did you mean" not in message
+        assert "fix:" not in message
+    else:
+        assert help in message
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
+from cnngraph.ops.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.linear import Linear
-from cnngraph.ops.merge import Mean
-from cnngraph.ops.pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool
+from cnngraph.ops.pool import AvgPool
+from cnngraph.ops.reduce import Mean
 
 NO_CHANGE = {"flatten", "reshape", "identity", "dropout", "dropout2d", "alpha_dropout"}  # keep all values in eval mode
 EXAMPLE = "resnet18"  # a bundled network that has such a head

@@ -17,8 +17,10 @@ from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Argument, Bound, Reads, VisibleNodes
+from cnngraph.fields import fields_of
 from cnngraph.language.model import ChangeSpec, Library, LocatedText, NodeSpec, ScopeSpec
 from cnngraph.language.reader import is_null
+from cnngraph.ops.registry import Registry
 
 Arguments = dict[str, Argument]
 
@@ -38,6 +40,7 @@ class Walker(Protocol):
 
     budget: Budget
     maker: Maker
+    registry: Registry
     passed_over: dict[int, str]
 
     def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
@@ -48,9 +51,6 @@ class Walker(Protocol):
 
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         """The name of an op, evaluated."""
-
-    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
-        """The names of an op's or a block's parameters; None if there is no such op."""
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class Changed:
 
     def check_leftover(self, op: LocatedText, match: Match, arguments: Arguments) -> None:
         """Raise ProblemError if the new op lacks a parameter that the old one had."""
-        known = self.walker.parameters_of(op, match.file)
+        known = _parameters_of(op, match.file, self.walker.registry)
         own = {entry.key for entry in match.rule.entries}
         for key, argument in arguments.items():
             if known is not None and key not in known and key not in own:
@@ -207,3 +207,37 @@ class Changed:
         own = self.place.name.text if self.place.name else self.place.peek().rpartition(".")[2]
         params = {**file.params, "name": Argument(self.child.span, self.child.span, own, self.child.span)}
         return Env(file.library, params, inputs, names, self.env.type_of, file, self.env.index)
+
+
+def changed(
+    walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]
+) -> Bound:
+    """A node that is not a use of an op or block, as the rules of `change` leave it."""
+    matches = matching(None, child, env, place, walker.maker)
+    if not matches:
+        return run(reads)
+    return Changed(walker, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
+
+
+def matching(name: str | None, child: NodeSpec, env: Env, place: Place, maker: Maker) -> list[Match]:
+    """The rules of `change` to apply to a node; `name` is that of its op or block."""
+    if not env.file.has_rules:
+        return []
+    return env.file.matching(name, place, rule_path(child, place, maker), child)
+
+
+def rule_path(child: NodeSpec, place: Place, maker: Maker) -> str | None:
+    """The path by which a rule knows a node: that of its module, or of the module that it shares."""
+    path = None if child.flat else place.peek()
+    return path and (maker.owner(path) or path)
+
+
+def _parameters_of(op: LocatedText, file: FileScope, registry: Registry) -> set[str] | None:
+    """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
+    found = file.library.find(op.text)
+    if found is not None:
+        block = file.current(*found)[0]
+        passes = block.body.op is not None and block.body.repeat is None
+        return None if passes else {param.name.text for param in block.params}
+    cls = registry.get(op.text)
+    return set(fields_of(cls)) if cls else None

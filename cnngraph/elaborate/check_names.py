@@ -17,7 +17,7 @@ from cnngraph.language.names import first_name, heads, key_problem
 from cnngraph.library import file_of_block
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, equivalent_parameter
-from cnngraph.ops.registry import Registry
+from cnngraph.ops.registry import Registry, absent_op
 from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
@@ -29,8 +29,10 @@ MAX_COMPARED = 10  # unknown parameters that are compared with missing ones
 def no_such_op(op: LocatedText, library: Library, registry: Registry) -> ProblemError:
     """The error for an unknown op or block."""
     other = registry.equivalent_op(op.text)
-    near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
-    help: str = near or Known("docs/ops.md lists the ops; to use a block from another file, add `import`")
+    absent = absent_op(op.text)
+    names = library.block_names() if absent is not None else [*library.block_names(), *registry.names()]
+    near = Suggestion(other) if other else did_you_mean(op.text, names)
+    help: str = near or absent or Known("docs/ops.md lists the ops; to use a block from another file, add `import`")
     if op.text in NODE_KEYS:
         help = f"`{op}` is a key of a node, not an op: write `{op}: …`"
     elif file := file_of_block(op.text):

@@ -13,7 +13,7 @@ from cnngraph.elaborate.module_paths import Place
 from cnngraph.elaborate.values import Argument
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import matches_path
-from cnngraph.language.model import ChangeSpec, Library, NodeSpec
+from cnngraph.language.model import BlockSpec, ChangeSpec, Library, NodeSpec
 
 HOW_TO_MATCH = "`cnngraph show` prints the ops and the paths of the nodes"
 NUMBER = re.compile(r"(?<![^.])[0-9]+(?![^.])")
@@ -64,6 +64,11 @@ class FileScope:
     def has_rules(self) -> bool:
         """Whether a rule may apply to a node, from this network or one that contains it."""
         return any(scope.rules for scope in self.around)
+
+    def current(self, block: BlockSpec, library: Library) -> tuple[BlockSpec, Library]:
+        """A block and its library, or the block of this file that replaces it."""
+        name = self.library.replaced.get(block.name.span)
+        return (self.library.blocks[name], self.library) if name is not None else (block, library)
 
     def matching(self, name: str | None, place: Place, path: str | None, child: NodeSpec) -> list[Match]:
         """The rules that match a node and have not been applied to it yet; they count as applied from now on.

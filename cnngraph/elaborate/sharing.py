@@ -3,15 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.module_paths import Place
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Bound
+from cnngraph.elaborate.paths import find
+from cnngraph.elaborate.values import Bound, Reads
 from cnngraph.graph.nodes import Node
-from cnngraph.language.model import LocatedText
+from cnngraph.language.expressions.values import count_steps
+from cnngraph.language.model import LocatedText, NodeSpec
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
+
+
+class Walker(Protocol):
+    """The part of the walker that sharing uses."""
+
+    budget: Budget
+    maker: Maker
+    unused: set[int]
+
+
+def share(walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
+    """Share the module of another node: elaborate it again with these inputs and compare."""
+    shared = child.share
+    assert shared is not None
+    if child.flat:
+        raise ProblemError(
+            "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
+        )
+    if child.unused:
+        message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
+        raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
+    owner = find(env, shared)
+    again = shareable(shared, owner, walker.maker.nodes, walker.unused)
+    path = place.take()
+    start, depth = len(walker.maker.nodes), len(walker.budget.chain)
+    walker.maker.sharing, walker.budget.instead = (owner.path, path), place.span
+    try:
+        bound = again(reads, place)
+    except ProblemError as problem:
+        raise problem.moved(place.span) from None
+    finally:
+        walker.maker.sharing = walker.budget.instead = None
+        del walker.budget.chain[depth:]
+    walker.maker.place_at(place.span, path, place.slot)
+    count_steps(bound.stop - start)
+    if bound.value is not None and (found := difference(walker.maker, owner, start, path)) is not None:
+        what, fact = found
+        notes = (f"`{shared}` is at {owner.span}", fact, *walker.maker.trace.facts(reads))
+        raise ProblemError(
+            "E307", f"`{shared}` cannot be shared: it would need {what} for this input", shared.span, notes=notes
+        )
+    bound.again, bound.shares = None, shared.text
+    return bound
 
 
 def shareable(path: LocatedText, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:

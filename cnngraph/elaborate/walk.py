@@ -9,24 +9,22 @@ from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
-from cnngraph.elaborate.changes import Changed, Use
+from cnngraph.elaborate.changes import Changed, Use, changed, matching, rule_path
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
-from cnngraph.elaborate.file_scope import FileScope, Match
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
-from cnngraph.elaborate.networks import NetUse, network
+from cnngraph.elaborate.networks import NetUse, use_network
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
-from cnngraph.elaborate.sharing import difference, shareable
+from cnngraph.elaborate.sharing import share
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
-from cnngraph.fields import fields_of, show_value
+from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
-from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
@@ -121,8 +119,8 @@ class Walker:
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:
-                bound = self.changed(
-                    child, reads, env, place, lambda reads: repeat(self, child, env, reads, place, None)
+                bound = changed(
+                    self, child, reads, env, place, lambda reads: repeat(self, child, env, reads, place, None)
                 )
             else:
                 bound = self.body(child, {}, reads, env, place)
@@ -145,7 +143,7 @@ class Walker:
 
     def reads_if_needed(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Reads:
         """The inputs of a node. They need not exist if a rule of `change` replaces the node and its inputs."""
-        if not (env.file.has_rules and env.file.discard_reads(child, self.rule_path(child, place))):
+        if not (env.file.has_rules and env.file.discard_reads(child, rule_path(child, place, self.maker))):
             return self.reads(child, env, above)
         try:
             return self.reads(child, env, above)
@@ -214,21 +212,13 @@ class Walker:
                 key, argument = next(iter(overlay.items()))
                 raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", argument.key_span)
             nodes = child.nodes
-            return self.changed(child, reads, env, place, lambda reads: self.inline(nodes, child, reads, env, place))
-        if child.share is not None and child.flat:
-            raise ProblemError(
-                "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
-            )
-        if child.share is not None and child.unused:
-            message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
-            raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
+            return changed(self, child, reads, env, place, lambda reads: self.inline(nodes, child, reads, env, place))
         if child.share is not None:
-            shared = child.share
-            return self.changed(child, reads, env, place, lambda reads: self.share(shared, reads, env, place))
+            return changed(self, child, reads, env, place, lambda reads: share(self, child, reads, env, place))
         arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
         arguments.update(overlay)
         if child.net is not None:
-            return self.use_network(child, arguments, reads, env, place)
+            return use_network(self, child, arguments, reads, env, place)
         other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
@@ -292,7 +282,7 @@ class Walker:
         env: Env,
     ) -> Bound:
         """A use of an op or a block, as the rules of `change` leave it. `env` is that of the scope it is in."""
-        matches = self.matching(op.text, child, env, place)
+        matches = matching(op.text, child, env, place, self.maker)
         for key in place.dropped:
             arguments.pop(key, None)
         if not matches:
@@ -318,7 +308,7 @@ class Walker:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*self.current(*found, env.file), arguments, reads, place, child, env)
+            return self.block(*env.file.current(*found), arguments, reads, place, child, env)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -369,60 +359,6 @@ class Walker:
         bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child, outer)
         return bound
 
-    def current(self, block: BlockSpec, library: Library, file: FileScope) -> tuple[BlockSpec, Library]:
-        """The block, or the one by which the file replaces it."""
-        name = file.library.replaced.get(block.name.span)
-        return (file.library.blocks[name], file.library) if name is not None else (block, library)
-
-    def use_network(
-        self, child: NodeSpec, arguments: dict[str, Argument], reads: Reads, env: Env, place: Place
-    ) -> Bound:
-        """A network as a node, as the rules of `change` leave it."""
-        assert child.net is not None
-        spec = self.networks.get(child.net.span)
-        if spec is None:  # it could not be read
-            raise UnknownError
-
-        def run(use: Use) -> Bound:
-            bound, net = network(self, spec, child, use.arguments, use.reads, env, place)
-            self.nets.append(net)
-            bound.again = lambda reads, place: network(self, spec, child, use.arguments, reads, env, place)[0]
-            return bound
-
-        use = Use(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
-        matches = self.matching(spec.name, child, env, place)
-        return Changed(self, child, env, place, run).apply(matches, use) if matches else run(use)
-
-    # -- changes
-
-    def matching(self, name: str | None, child: NodeSpec, env: Env, place: Place) -> list[Match]:
-        """The rules of `change` to apply to a node; `name` is that of its op or block."""
-        if not env.file.has_rules:
-            return []
-        return env.file.matching(name, place, self.rule_path(child, place), child)
-
-    def rule_path(self, child: NodeSpec, place: Place) -> str | None:
-        """The path by which a rule knows a node: that of its module, or of the module that it shares."""
-        path = None if child.flat else place.peek()
-        return path and (self.maker.owner(path) or path)
-
-    def changed(self, child: NodeSpec, reads: Reads, env: Env, place: Place, run: Callable[[Reads], Bound]) -> Bound:
-        """A node that is not a use of an op or block, as the rules of `change` leave it."""
-        matches = self.matching(None, child, env, place)
-        if not matches:
-            return run(reads)
-        return Changed(self, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
-
-    def parameters_of(self, op: LocatedText, file: FileScope) -> set[str] | None:
-        """The names of the parameters of an op or block; None if there is no such op, or if it passes them on."""
-        found = file.library.find(op.text)
-        if found is not None:
-            block = self.current(*found, file)[0]
-            passes = block.body.op is not None and block.body.repeat is None
-            return None if passes else {param.name.text for param in block.params}
-        cls = self.registry.get(op.text)
-        return set(fields_of(cls)) if cls else None
-
     # -- single operations
 
     def leaf(self, cls: type[Op], arguments: dict[str, Argument], reads: Reads, place: Place, child: NodeSpec) -> Bound:
@@ -436,33 +372,6 @@ class Walker:
         node = self.maker.nodes[index]
         refs = tuple(Ref(index, part) for part in range(len(node.types)))
         return Bound(Tensors(refs, node.is_list), child.span, path, start=index, stop=index + 1)
-
-    # -- sharing
-
-    def share(self, shared: LocatedText, reads: Reads, env: Env, place: Place) -> Bound:
-        """Share the module of another node: elaborate it again with these inputs and compare."""
-        owner = find(env, shared)
-        again = shareable(shared, owner, self.maker.nodes, self.unused)
-        path = place.take()
-        start, depth = len(self.maker.nodes), len(self.budget.chain)
-        self.maker.sharing, self.budget.instead = (owner.path, path), place.span
-        try:
-            bound = again(reads, place)
-        except ProblemError as problem:
-            raise problem.moved(place.span) from None
-        finally:
-            self.maker.sharing = self.budget.instead = None
-            del self.budget.chain[depth:]
-        self.maker.place_at(place.span, path, place.slot)
-        count_steps(bound.stop - start)
-        if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
-            what, fact = found
-            notes = (f"`{shared}` is at {owner.span}", fact, *self.maker.trace.facts(reads))
-            raise ProblemError(
-                "E307", f"`{shared}` cannot be shared: it would need {what} for this input", shared.span, notes=notes
-            )
-        bound.again, bound.shares = None, shared.text
-        return bound
 
 
 def _own_name(name: str, span: Span, env: Env) -> str:

@@ -13,7 +13,7 @@ from cnngraph.language.keys import BLOCK_KEYS
 from cnngraph.language.names import first_name
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
-from cnngraph.ops.registry import equivalent_op
+from cnngraph.ops.registry import absent_op, equivalent_op
 
 MOST_TOKENS = 8  # of an error's place
 
@@ -67,7 +67,7 @@ def known_names(written: Written, token: str) -> Iterator[tuple[float, str]]:
         yield 1.0 + 0.01 * rank, name
     own = [item for item, times in written.name_counts.items() if item != token and (times > 1 or len(item) > 1)]
     rare = written.name_counts[token] == 1
-    for group in (*language(), own):
+    for group in (own,) if absent_op(token) is not None else (*language(), own):
         for rank, name in enumerate(near_words(token, [known for known in group if known != token])[:4]):
             yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), name
 

@@ -6,8 +6,6 @@ Safe for untrusted specs: nothing outside the spec's folder tree and the library
 from __future__ import annotations
 
 import os
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,18 +15,17 @@ from cnngraph.diagnostics import (
     Diagnostic,
     DiagnosticList,
     Known,
-    Severity,
     Source,
     Span,
     SpecError,
     Suggestion,
     did_you_mean,
 )
-from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
+from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file
 from cnngraph.file_kinds import RECIPE, other_kind
-from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, ScopeSpec, Spec
+from cnngraph.language.merge import merge_library
+from cnngraph.language.model import Library, LocatedText, ParamSpec, ScopeSpec, Spec
 from cnngraph.language.parse import FileSpec, nodes_of, parse_file
-from cnngraph.language.usage import names_used
 from cnngraph.language.without_expect import without_expect
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.text import in_backticks
@@ -36,7 +33,6 @@ from cnngraph.text import in_backticks
 NOTHING: Mapping[str, str] = {}
 MAX_FILES = 100
 MAX_EXTENDS = 20
-MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
 MAX_IMPORTED = 1_000_000  # characters
 
 
@@ -108,7 +104,7 @@ class _Loader:
         base = without_expect(base) if base and file.change else base
         imports = self.imports(file, folder, seen)
         self.load_networks(file, folder, seen)
-        library = self.library(file, base.library if base else Library({}, {}), imports)
+        library = merge_library(file, base.library if base else Library({}, {}), imports, self.diagnostics)
         path = Path(file.source.name)
         spec = base or Spec(file.source, _name_of(path), "", library)
         changes: dict[str, Any] = {
@@ -194,61 +190,14 @@ class _Loader:
             if path not in self.libraries:
                 self.libraries[path] = None
                 self.load_networks(inner, path.parent, seen)
-                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent, seen))
+                self.libraries[path] = merge_library(
+                    inner, Library({}, {}), self.imports(inner, path.parent, seen), self.diagnostics
+                )
             library = self.libraries[path]
             if library is None:
                 self.diagnostics.append(Diagnostic("E309", f"`{reference}` imports itself", reference.span))
             found.append(library or Library({}, {}, incomplete=True))
         return tuple(found)
-
-    def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
-        """Merge a file's params and blocks with those of its base. An ambiguous name is an error."""
-        own = {block.name.text: block for block in file.blocks}
-        for reference, library in zip(file.imports, imports, strict=True):
-            for name in [name for name in library.blocks if name in base.blocks and name not in own]:
-                fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{reference}` at "
-                self.clash(name, reference.span, f"{fact}{library.blocks[name].name.span}")
-        imported: dict[str, BlockSpec] = {}
-        for library in (*base.imports, *imports):
-            for name, block in library.blocks.items():
-                if name in imported and imported[name].name.span != block.name.span:
-                    first = imported[name].name.span
-                    self.clash(name, block.name.span, f"the other one is imported from {first}")
-                imported[name] = block
-        known = {name: block.name.span for library in base.imports for name, block in library.blocks.items()}
-        replaced = {**base.replaced, **{known[name]: name for name in own if name in known}}
-        for name, block in own.items():
-            if name in imported and name not in base.blocks and imported[name].name.span not in replaced:
-                self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
-        params = {param.name.text: param for param in file.params}
-        self.misspelt(file, "block", [definition.name for definition in file.blocks], {**known, **base.blocks})
-        self.misspelt(file, "param", [param.name for param in file.params], base.params)
-        incomplete = base.incomplete or any(library.incomplete for library in imports)
-        return Library(
-            _merged(base.params, params),
-            {**base.blocks, **own},
-            (*base.imports, *imports),
-            (*base.ignore, *file.ignore),
-            replaced,
-            incomplete,
-        )
-
-    def misspelt(self, file: FileSpec, what: str, names: Iterable[LocatedText], known: Mapping[str, object]) -> None:
-        """Warn about a name that overrides nothing in the base and is never used: probably a typo."""
-        new = [name for name in names if known and name.text not in known]
-        written = Counter(WRITTEN.findall(file.source.text)) if new else {}
-        for name in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
-            help = did_you_mean(name.text, known)
-            if help:
-                message = f"the {what} `{name}` overrides nothing and is never used"
-                note = f"`{file.extends}` has no {what} of that name"
-                self.diagnostics.append(
-                    Diagnostic("W318", message, name.span, Severity.WARNING, notes=(note,), help=help)
-                )
-
-    def clash(self, name: str, span: Span, fact: str) -> None:
-        message = f"the block `{name}` is defined twice"
-        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="rename one of them"))
 
     def open(self, reference: LocatedText, path: Path | None) -> FileSpec | None:
         """The contents of the spec at `path`; reports an error and returns None if it cannot be read."""
@@ -362,32 +311,6 @@ class _Loader:
         return input
 
 
-def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict[str, ParamSpec]:
-    """The params of a variant in evaluation order: those of the base, each after the params it uses, then new ones."""
-    if not base:
-        return dict(own)
-    known, merged, visited = {**base, **own}, dict[str, ParamSpec](), set[str]()
-    for first in known:
-        waiting = [first]  # an explicit stack: chains of params may be thousands long
-        while waiting:
-            name = waiting[-1]
-            used = _used(known[name]) if name not in visited and (name in own or len(waiting) > 1) else []
-            visited.add(name)
-            needed = [other for other in used if other in known and other not in visited]
-            if needed:
-                waiting += reversed(needed)
-            else:
-                merged.setdefault(name, known[name])
-                waiting.pop()
-    return merged
-
-
-def _used(param: ParamSpec) -> list[str]:
-    """The names that a param's value uses."""
-    return names_used(texts_in(param.default)) if param.default else []
-
-
-WRITTEN = re.compile(r"\w+")
 _REPLACED_WHOLE = {
     "input": "input",
     "nodes": "nodes",

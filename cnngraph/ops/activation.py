@@ -7,7 +7,7 @@ from typing import ClassVar
 from cnngraph.fields import Choice, Float, Int, field
 from cnngraph.ops.kinds import Axis, Positive
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import axis_index, need_channels_first, unless_default
+from cnngraph.ops.shapes import axis_index, need_channels_first, torch_axis, unless_default
 from cnngraph.tensor_type import TensorType
 
 ANY_SHAPE = (Example({}, ((4, 5, 6),), (4, 5, 6)), Example({}, ((12,),), (12,)))
@@ -17,6 +17,7 @@ class Relu(Op):
     """max(0, x). The shape is unchanged."""
 
     name: ClassVar[str] = "relu"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "activation"
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
@@ -179,6 +180,7 @@ class Sigmoid(Op):
     """1 / (1 + exp(−x)). The shape is unchanged."""
 
     name: ClassVar[str] = "sigmoid"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "activation"
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -191,6 +193,7 @@ class Tanh(Op):
     """The hyperbolic tangent. The shape is unchanged."""
 
     name: ClassVar[str] = "tanh"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "activation"
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -225,10 +228,40 @@ class Hardsigmoid(Op):
         return layer("Hardsigmoid")
 
 
+class Hardtanh(Op):
+    """min(max(min_val, x), max_val), by default a piecewise linear tanh. The shape is unchanged."""
+
+    name: ClassVar[str] = "hardtanh"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("clip", "clamp", "clippedrelu")
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+
+    min_val: float = field(Float(), "lowest output", -1.0)
+    max_val: float = field(Float(), "highest output; must be greater", 1.0)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"min_val": 0, "max_val": 20}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The type of the input."""
+        if self.min_val >= self.max_val:
+            message = f"`min_val` {self.min_val:g} must be less than `max_val` {self.max_val:g}"
+            raise OpError(message, code="E205", parameter="min_val")
+        return inputs[0]
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Hardtanh."""
+        return layer("Hardtanh", **unless_default(min_val=(self.min_val, -1.0), max_val=(self.max_val, 1.0)))
+
+
 class Softplus(Op):
     """log(1 + exp(beta·x)) / beta, a smooth relu. The shape is unchanged."""
 
     name: ClassVar[str] = "softplus"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "activation"
 
     beta: float = field(Positive(), "sharpness of the bend", 1.0)
@@ -251,6 +284,7 @@ class Softmax(Op):
     """
 
     name: ClassVar[str] = "softmax"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "activation"
 
     dim: str | int = field(Axis(), "axis along which the values sum to 1", "channels")
@@ -268,7 +302,7 @@ class Softmax(Op):
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.Softmax."""
-        return layer("Softmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)
+        return layer("Softmax", dim=torch_axis(self.name, inputs[0], self.dim))
 
 
 class LogSoftmax(Op):
@@ -310,5 +344,6 @@ OPS: tuple[type[Op], ...] = (
     LogSoftmax,
     Hardswish,
     Hardsigmoid,
+    Hardtanh,
     Softplus,
 )

@@ -1,15 +1,15 @@
-"""Constant factors, the absolute value, and free parameters."""
+"""Elementwise arithmetic, free parameters, and constants."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from cnngraph.fields import Either, Float, Int, ListOf, field
+from cnngraph.fields import Either, FieldError, Float, Int, Json, Kind, ListOf, Optional, field, show_value
 from cnngraph.ops.init import Init, InitCall
-from cnngraph.ops.kinds import AXIS_LIMIT
+from cnngraph.ops.kinds import AXIS_LIMIT, AxisLetters
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import axis_index
-from cnngraph.tensor_type import OTHER, TensorType
+from cnngraph.ops.shapes import axis_index, named_axes, torch_axis, unless_default
+from cnngraph.tensor_type import TensorType
 
 MAX_CHANNELS = 64  # numbers per channel are written out in the generated source
 PER_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
@@ -24,6 +24,7 @@ class Scale(Op):
 
     name: ClassVar[str] = "scale"
     kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     factor: float | tuple[float, ...] = field(PER_CHANNEL, "factor, or a list with one factor per channel")
@@ -57,7 +58,7 @@ class Scale(Op):
         count = max(len(factors), len(shifts))
         if not isinstance(self.factor, tuple) and not isinstance(self.shift, tuple):
             return _scaled(arguments[0], self.factor, self.shift)
-        axis = axis_index(self.name, inputs[0], "channels") + 1
+        axis = torch_axis(self.name, inputs[0], "channels")
         before = ":, " * axis
         channels = [
             _scaled(f"{arguments[0]}[{before}{c}:{c + 1}]", factors[c % len(factors)], shifts[c % len(shifts)])
@@ -77,6 +78,7 @@ class Abs(Op):
 
     name: ClassVar[str] = "abs"
     kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -89,12 +91,83 @@ class Abs(Op):
         return f"torch.abs({arguments[0]})"
 
 
+class Sqrt(Op):
+    """The elementwise square root, which is NaN for negative numbers. The shape is unchanged."""
+
+    name: ClassVar[str] = "sqrt"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("squareroot",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((12,),), (12,)),
+        Example({}, ((3, 1, 1),), (3, 1, 1), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.sqrt."""
+        return f"torch.sqrt({arguments[0]})"
+
+
+class Exp(Op):
+    """The elementwise exponential function. The shape is unchanged.
+
+    The scale of Swin V2's cosine attention (Liu et al. 2022) is the exponential of a free parameter.
+    """
+
+    name: ClassVar[str] = "exp"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("exponential",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((12,),), (12,)),
+        Example({}, ((3, 1, 1),), (3, 1, 1), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.exp."""
+        return f"torch.exp({arguments[0]})"
+
+
+class Pow(Op):
+    """Raises each element to a constant power: y = x^exponent. The shape is unchanged.
+
+    GeM pooling (Radenović et al. 2019) is the p-th root of a mean of p-th powers. A negative number to a power that is
+    not an integer is NaN.
+    """
+
+    name: ClassVar[str] = "pow"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("power",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    exponent: float = field(Float(), "the power")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"exponent": 2}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"exponent": -1}, ((12,),), (12,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """`x ** 2`."""
+        exponent = int(self.exponent) if self.exponent.is_integer() else self.exponent
+        return f"{arguments[0]} ** {exponent}"
+
+
 class Parameter(Op):
     """A free parameter: a learnable tensor that belongs to no layer.
 
-    It has no inputs, and its state_dict key is the path of the node. Use it as an input of `mul`, `add`, `sub` or
-    `maximum`. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter of shape [C, 1, 1] that starts at
-    1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`, that starts at 0.
+    It has no inputs, and its state_dict key is the path of the node. `axes` names its axes, so that `mul`, `add` and
+    other ops can match them with those of a tensor. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter
+    of shape [C] that starts at 1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`,
+    that starts at 0.
     """
 
     name: ClassVar[str] = "parameter"
@@ -105,19 +178,21 @@ class Parameter(Op):
         ListOf(Int(1), 0, AXIS_LIMIT - 1), "shape of the parameter, which has no batch axis; `[]` for a single number"
     )
     init: float | InitCall = field(Init(), "initial value", 1.0)
+    axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
         Example({"shape": [], "init": 0}, (), ()),
         Example({"shape": [4, 5, 6], "init": {"trunc_normal": {"std": 0.02}}}, (), (4, 5, 6)),
+        Example({"shape": [8], "axes": "C"}, (), (8,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """Its shape, with unnamed axes and no batch."""
+        """Its shape, without a batch."""
         refusal = self.init.refusal(self.shape) if isinstance(self.init, InitCall) else None
         if refusal:
             raise OpError(refusal, code="E205", parameter="init")
-        return TensorType(self.shape, (OTHER,) * len(self.shape), batched=False)
+        return TensorType(self.shape, named_axes(self.axes, self.shape), batched=False)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """The node itself, under an empty name."""
@@ -130,4 +205,78 @@ class Parameter(Op):
         return layer("parameter", self.shape, self.init)
 
 
-OPS: tuple[type[Op], ...] = (Scale, Abs, Parameter)
+class Numbers(Kind):
+    """A number, or a list of numbers or of such lists. Stored as nested tuples."""
+
+    def convert(self, value: object) -> Any:
+        """The number, or the lists as tuples."""
+        if isinstance(value, list | tuple):
+            return tuple(map(self.convert, value))
+        try:
+            return Float().convert(value)
+        except FieldError as error:
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
+
+    def schema(self) -> Json:
+        """The JSON schema of a value."""
+        return {"anyOf": [{"type": "number"}, {"type": "array"}]}
+
+    def describe(self) -> str:
+        """A short description for the manual."""
+        return "a number, or a list of numbers or lists"
+
+
+class Constant(Op):
+    """A constant tensor, such as a mask or a fixed kernel. It has no inputs, and is not trained.
+
+    `value` is a number or a list, nested for several axes: `[[1, 0], [0, 1]]` has the shape 2×2. `shape` repeats a
+    number. Like a free parameter it has no batch axis, and can be an input of the same ops. It moves with the network
+    to a device and a precision, and is not in the state_dict.
+    """
+
+    name: ClassVar[str] = "constant"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("const", "buffer", "tensor")
+    kind: ClassVar[str] = "arithmetic"
+    inputs: ClassVar[tuple[int, int | None]] = (0, 0)
+
+    value: Any = field(Numbers(), "the numbers")
+    shape: tuple[int, ...] | None = field(
+        Optional(ListOf(Int(1), 0, AXIS_LIMIT - 1)), "shape of a constant whose value is one number", None
+    )
+    axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"value": [0.229, 0.224, 0.225], "axes": "C"}, (), (3,)),
+        Example({"value": [[1, 0, 2], [0, 1, 2]]}, (), (2, 3)),
+        Example({"value": 0.5, "shape": [4, 1, 1]}, (), (4, 1, 1)),
+        Example({"value": 2}, (), ()),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The shape of the lists, without a batch."""
+        sizes = _sizes(self.value)
+        if self.shape is not None and sizes:
+            raise OpError(
+                "`shape` is for a single number; the lists in `value` have their own", code="E205", parameter="shape"
+            )
+        sizes = sizes or self.shape or ()
+        return TensorType(sizes, named_axes(self.axes, sizes), batched=False)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """Constant of backend/modules/own_layers.py."""
+        return layer("Constant", self.value, **unless_default(shape=(self.shape or (), ())))
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    """The sizes of nested lists. Raises OpError if those on one level differ."""
+    if not isinstance(value, tuple):
+        return ()
+    inner = {_sizes(item) for item in value}
+    if len(inner) != 1:
+        message = "the lists in `value` must have the same length on each level, and at least one number"
+        raise OpError(message, code="E205", parameter="value")
+    return (len(value), *inner.pop())
+
+
+OPS: tuple[type[Op], ...] = (Scale, Abs, Sqrt, Exp, Pow, Parameter, Constant)

@@ -6,21 +6,38 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from cnngraph.fields import Bool, Choice, Int, Pair, field
-from cnngraph.ops.kinds import padding_kind
+from cnngraph.fields import Bool, Choice, Int, Optional, Pair, field
+from cnngraph.ops.kinds import Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.padding import padding_advice, same_advice
-from cnngraph.ops.shapes import need_divisible, need_map, resized_map, resolve_padding, side, slide, unless_default
+from cnngraph.ops.shapes import (
+    check_padding_mode,
+    need_divisible,
+    need_map,
+    need_map_or_signal,
+    resized,
+    resized_map,
+    resolve_padding,
+    side,
+    slide,
+    spatial,
+    unless_default,
+)
 from cnngraph.tensor_type import TensorType
 
 
 class Conv(Op):
-    """A 2D convolution over C×H×W.
+    """A 2D convolution over C×H×W, or a 1D convolution over C×L.
 
     Each output channel is a bias plus the sum of cross-correlations of the input channels of its group with learned
     kernels. The output is out×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, and W'
     likewise. With `groups` equal to the input channels the convolution is depthwise. Multiply-accumulates:
     out·H'·W'·(C/groups)·kernel height·kernel width.
+
+    A tensor with two axes, C×L, is convolved along L; every size is then one number. ECA (Wang et al. 2020) mixes
+    neighbouring channels of a vector this way: reshaped to 1×C, it is the input of a convolution with one output.
+    `standardize` gives every kernel mean 0 and variance 1 before it is applied (weight standardisation, Qiao et al.
+    2019, in BiT); with a `gamma` the kernels have a learnable gain, as in NF-ResNet (Brock et al. 2021).
     """
 
     name: ClassVar[str] = "conv"
@@ -45,6 +62,14 @@ class Conv(Op):
     )
     bias: bool = field(Bool(), "whether to add a learnable bias to each output channel", True)
     padding_mode: str = field(Choice(("zeros", "reflect", "replicate", "circular")), "what fills the padding", "zeros")
+    standardize: bool = field(Bool(), "whether each kernel is shifted and scaled to mean 0 and variance 1", False)
+    eps: float = field(Positive(), "added to the variance of a kernel (with `standardize`)", 1e-6)
+    gamma: float | None = field(
+        Optional(Positive()),
+        "factor of the standardised kernels, which then also have a learnable gain and are divided by the square root "
+        "of their number of elements; null means no gain",
+        None,
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"out": 64, "kernel": 7, "stride": 2, "padding": 3, "bias": False}, ((3, 32, 32),), (64, 16, 16)),
@@ -58,6 +83,10 @@ class Conv(Op):
         Example({"out": 4, "kernel": 3, "groups": 4, "padding_mode": "reflect", "padding": 2}, ((4, 3, 3),), (4, 5, 5)),
         Example({"out": 4, "kernel": 3, "padding_mode": "circular", "padding": 3}, ((4, 3, 3),), (4, 7, 7)),
         Example({"out": 4, "kernel": 2, "padding_mode": "replicate", "padding": "same"}, ((4, 3, 3),), (4, 3, 3)),
+        Example({"out": 1, "kernel": 3, "padding": "half", "bias": False}, ((1, 12),), (1, 12)),
+        Example({"out": 8, "kernel": 5, "stride": 2, "groups": 2}, ((4, 9),), (8, 3)),
+        Example({"out": 8, "kernel": 3, "standardize": True, "eps": 1e-8}, ((4, 5, 6),), (8, 3, 4)),
+        Example({"out": 8, "kernel": 1, "standardize": True, "gamma": 1.7}, ((4, 5, 6),), (8, 5, 6)),
     )
 
     @classmethod
@@ -68,63 +97,68 @@ class Conv(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         """out×H'×W'."""
         (image,) = inputs
-        need_map(self.name, image)
+        need_map_or_signal(self.name, image)
         need_divisible(image.channels, self.groups, "number of input channels", "groups")
         need_divisible(self.out, self.groups, "number of output channels", "groups")
-        if self.padding == "same" and self.stride != (1, 1):
+        self._check_standardize(image)
+        kernel, stride, dilation = (spatial(image, vars(self), name) for name in ("kernel", "stride", "dilation"))
+        padding = self._padding(image)
+        if self.padding == "same" and set(stride) != {1}:
             raise OpError(
-                f"`padding: same` needs stride 1, got `{side(self.stride)}`",
+                f"`padding: same` needs stride 1, got `{side(stride)}`",
                 code="E205",
                 parameter="padding",
-                help=same_advice(self.name, vars(self), image.sizes[1:]),
+                help=same_advice(self.name, vars(self), image.sizes[1:]) if image.rank == 3 else None,
             )
-        self._check_padding_mode(image)
+        check_padding_mode(self.padding_mode, padding, image)
         if self.padding == "same":
             return image.with_sizes(C=self.out)
-        height, width = slide(image, self.kernel, self.stride, self._padding, self.dilation)
-        return resized_map(image, height, width, self.out)
+        return resized(image, (self.out, *slide(image, kernel, stride, padding, dilation)))
 
-    @property
-    def _padding(self) -> tuple[int, int]:
-        return resolve_padding(self.padding, self.kernel, self.dilation)
+    def _check_standardize(self, image: TensorType) -> None:
+        if not self.standardize and self.gamma is not None:
+            raise OpError("`gamma` needs `standardize: true`", code="E205", parameter="gamma")
+        if self.standardize and image.rank < 3:
+            raise OpError("`standardize` is for convolutions of maps", code="E205", parameter="standardize")
+        if self.standardize and math.prod(self.parameters(image)["weight"][1:]) == 1:
+            message = "`standardize` needs kernels of more than one element, whose variance is not 0"
+            raise OpError(message, code="E205", parameter="standardize")
 
-    def _check_padding_mode(self, image: TensorType) -> None:
-        margin = {"reflect": -1, "circular": 0}.get(self.padding_mode)
-        if margin is None:
-            return
-        for padding, size in zip(self._padding, image.sizes[1:], strict=True):
-            if padding > size + margin:
-                raise OpError(
-                    f"`padding_mode: {self.padding_mode}` can add at most {size + margin} to a side of {size}, "
-                    f"got {padding}",
-                    code="E205",
-                    parameter="padding",
-                )
+    def _padding(self, image: TensorType) -> tuple[int, ...]:
+        if isinstance(self.padding, tuple):
+            return spatial(image, vars(self), "padding")
+        return resolve_padding(self.padding, self.kernel, self.dilation)[: image.rank - 1]
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """`weight` out×(C/groups)×kernel, `bias` out."""
-        weight = (self.out, inputs[0].channels // self.groups, *self.kernel)
-        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+        """`weight` out×(C/groups)×kernel, `bias` out, `gain` out×1×1×1."""
+        kernel = self.kernel[: inputs[0].rank - 1]
+        state: dict[str, tuple[int, ...]] = {"weight": (self.out, inputs[0].channels // self.groups, *kernel)}
+        state |= {"bias": (self.out,)} if self.bias else {}
+        return state | ({"gain": (self.out, 1, 1, 1)} if self.gamma is not None else {})
 
     def macs(self, *inputs: TensorType) -> int:
         """out·H'·W'·(C/groups)·kernel."""
         return self.infer(*inputs).count * math.prod(self.parameters(*inputs)["weight"][1:])
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.Conv2d."""
-        padding = "same" if self.padding == "same" else side(self._padding)
+        """torch.nn.Conv2d or Conv1d, or StandardizedConv2d of backend/modules/own_layers.py."""
+        (image,) = inputs
+        kind = "StandardizedConv2d" if self.standardize else "Conv2d" if image.rank == 3 else "Conv1d"
+        kernel, stride, dilation = (side(spatial(image, vars(self), name)) for name in ("kernel", "stride", "dilation"))
         return layer(
-            "Conv2d",
-            inputs[0].channels,
+            kind,
+            image.channels,
             self.out,
-            kernel_size=side(self.kernel),
+            kernel_size=kernel,
             **unless_default(
-                stride=(side(self.stride), 1),
-                padding=(padding, 0),
-                dilation=(side(self.dilation), 1),
+                stride=(stride, 1),
+                padding=("same" if self.padding == "same" else side(self._padding(image)), 0),
+                dilation=(dilation, 1),
                 groups=(self.groups, 1),
                 bias=(self.bias, True),
                 padding_mode=(self.padding_mode, "zeros"),
+                eps=(self.eps if self.standardize else 1e-6, 1e-6),
+                gamma=(self.gamma, None),
             ),
         )
 

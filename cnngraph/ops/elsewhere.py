@@ -1,4 +1,4 @@
-"""Names of parameters and keys in other libraries: Keras, PyTorch, Caffe, Darknet, MATLAB."""
+"""Names in other libraries (Keras, PyTorch, Caffe, Darknet, MATLAB): parameters, keys, and ops without an equal."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {  # in lower case; the first one that t
     "use_bias": ("bias",),
     "num_groups": ("groups",),
     "epsilon": ("eps",),
+    "heads": ("num_heads",),
+    "n_heads": ("num_heads",),
+    "nhead": ("num_heads",),
+    "attn_drop": ("dropout_p",),
+    "causal": ("is_causal",),
+    "keepdims": ("keepdim",),
+    "keep_dims": ("keepdim",),
+    "transpose_b": ("transpose",),
+    "ord": ("p",),
+    "power": ("exponent",),
+    "filt_size": ("kernel",),
+    "indices": ("index",),
+    "min": ("min_val",),
+    "max": ("max_val",),
     "axis": ("dim",),
     "axes": ("dim", "dims"),
     "sections": ("sizes", "chunks"),
@@ -70,6 +84,33 @@ NEEDLESS = {  # parameters that other libraries require and cnngraph does not ha
     ),
     "inplace": "ops run in place wherever that is safe",
     "data_format": "a map is always channels×height×width",
+}
+_ATTENTION = "write its projections as `linear` nodes and use `attention`, as in `vit_b_16`"
+_REPEATED = "`add`, `mul` and other elementwise ops repeat sizes of 1 by themselves"
+ABSENT: dict[str, str] = {  # operations that are known but no op, with how to write them, if there is a way
+    **dict.fromkeys(("multiheadattention", "selfattention", "crossattention", "mha"), _ATTENTION),
+    **dict.fromkeys(("se", "squeezeexcite", "squeezeexcitation"), "use the block of `blocks/squeeze_excite.yaml`"),
+    "residual": "use `add` with both tensors in its `from`",
+    **dict.fromkeys(("classtoken", "clstoken"), "use `concat` with a free `parameter`"),
+    **dict.fromkeys(("posembed", "positionembedding", "positionalembedding"), "use `add` with a free `parameter`"),
+    **dict.fromkeys(("expand", "repeat", "tile", "broadcast"), _REPEATED),
+    **dict.fromkeys(("squeeze", "unsqueeze", "expanddims"), "use `reshape`"),
+    **dict.fromkeys(("embedding", "lstm", "gru", "rnn", "mamba", "yolo", "roll", "log", "sin", "cos", "tan"), ""),
+    **dict.fromkeys(("maxunpool", "maxunpooling", "unpool", "unpooling"), ""),
+    "route": "use `concat` with the tensors in its `from`, or `identity` for a single one",
+    "einsum": "use `permute`, `reshape` and `matmul`",
+    "layerscale": "use `mul` with a free `parameter`",
+    "glu": "use `chunk`, `sigmoid` and `mul`",
+    "swiglu": "use `chunk`, `silu` and `mul`",
+    "geglu": "use `chunk`, `gelu` and `mul`",
+    "bilinear": "use `upsample` with `mode: bilinear`",
+    "crop": "use `slice`, or `pad` with negative numbers",
+    "stack": "use `concat` after `reshape`",
+    "min": "use `max` between two nodes `{op: scale, factor: -1}`",
+    "neg": "use `scale` with `factor: -1`",
+    "square": "use `pow` with `exponent: 2`",
+    "rsqrt": "use `pow` with `exponent: -0.5`",
+    "std": "use `var` and `sqrt`",
 }
 NODES_OF_THEIR_OWN = frozenset(("activation", "act", "activation_fn", "bn", "use_bn", "batch_normalize", "norm"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnngraph.fields import Choice, Either, FieldError, Float, Int, Json, Kind, Optional, Pair, show_value
+from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH
 
 AXIS_NAMES = {"channels": "C", "height": "H", "width": "W"}
 AXIS_LIMIT = 64  # PyTorch's largest number of axes
@@ -49,6 +50,27 @@ class Axis(Kind):
     def describe(self) -> str:
         """A short description for the manual."""
         return "channels, height, width, or PyTorch's index of the axis (0 is the batch)"
+
+
+class AxisLetters(Kind):
+    """Names of axes, one letter each: C, H, W, or _ for an unnamed axis. Stored as a tuple."""
+
+    def convert(self, value: object) -> tuple[str, ...]:
+        """The letters."""
+        if not isinstance(value, str) or not set(value) <= {CHANNELS, HEIGHT, WIDTH, "_"}:
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
+        letters = tuple(value.replace("_", OTHER))
+        if any(letters.count(letter) > 1 for letter in letters if letter != OTHER):
+            raise FieldError(f"must name each axis once, got `{show_value(value)}`")
+        return letters
+
+    def schema(self) -> Json:
+        """The JSON schema of a value."""
+        return {"type": "string", "pattern": "^[CHW_]*$"}
+
+    def describe(self) -> str:
+        """A short description for the manual."""
+        return "one letter per axis: `C`, `H`, `W`, or `_` for an unnamed axis"
 
 
 class Index(Kind):

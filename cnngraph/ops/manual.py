@@ -17,12 +17,14 @@ from cnngraph.tensor_type import OTHER
 CHAPTERS = {
     "conv": "Convolutions",
     "linear": "Linear layers",
+    "attention": "Matrix products and attention",
     "pool": "Pooling",
     "norm": "Normalisation",
     "activation": "Activations",
     "dropout": "Dropout",
     "merge": "Combining tensors",
-    "arithmetic": "Scaling and free parameters",
+    "reduction": "Reductions over axes",
+    "arithmetic": "Arithmetic, free parameters and constants",
     "reshape": "Reshaping and slicing",
     "resize": "Padding and resizing",
 }
@@ -40,8 +42,9 @@ name, or PyTorch's index, where the batch is 0. Shapes are those of one image, w
 channels×height×width, C×H×W; C alone is a vector. Axes keep their names: after a permute to H×W×C, C is still the
 channel axis.
 
-Ops read tensors with a batch axis. A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`.
-Multiply-accumulates are counted for convolutions, linear layers and gates, and are 0 for every other op.
+Ops read tensors with a batch axis. A free parameter has none; it can be an input of the ops marked with "or free
+parameters". Multiply-accumulates are counted as PyTorch's `FlopCounterMode` counts them: for convolutions, matrix
+products, attention, linear layers and gates. They are 0 for every other op.
 """
 
 
@@ -107,11 +110,11 @@ def reads(cls: type[Op]) -> str:
     fewest, most = cls.inputs
     if most == 0:
         return "Reads nothing"
-    if cls.input_names:
-        return f"Reads {len(cls.input_names)} tensors, {' and '.join(cls.input_names)}"
-    if fewest == most:
-        return "Reads one tensor" if fewest == 1 else f"Reads {fewest} tensors"
-    return "Reads one or more tensors" if fewest == 1 else f"Reads {fewest} or more tensors"
+    count = "one" if fewest == 1 else str(fewest)
+    some = count if fewest == most else f"{count} or more" if most is None else f"{count} to {most}"
+    parameters = " or free parameters" if cls.takes_parameters else ""
+    names = f": {', '.join(cls.input_names)}" if cls.input_names else ""
+    return f"Reads {some} tensor{'s' * (most != 1)}{parameters}{names}"
 
 
 def _default(field: Field) -> str:

@@ -15,7 +15,8 @@ EPS = "added to the variance for numerical stability"
 AFFINE = "whether each channel has a learnable weight and bias"
 
 
-def _affine(channels: int, present: bool, bias: bool = True) -> dict[str, tuple[int, ...]]:
+def affine_state(channels: int, present: bool, bias: bool = True) -> dict[str, tuple[int, ...]]:
+    """`weight` and perhaps `bias` of C elements, if they are present."""
     if not present:
         return {}
     return {"weight": (channels,), "bias": (channels,)} if bias else {"weight": (channels,)}
@@ -82,7 +83,7 @@ class BatchNorm(Op):
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """`weight` C, `bias` C."""
-        return _affine(inputs[0].channels, self.affine)
+        return affine_state(inputs[0].channels, self.affine)
 
     def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """running_mean C, running_var C, num_batches_tracked."""
@@ -144,7 +145,7 @@ class GroupNorm(Op):
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """`weight` C, `bias` C."""
-        return _affine(inputs[0].channels, self.affine)
+        return affine_state(inputs[0].channels, self.affine)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.GroupNorm."""
@@ -194,7 +195,7 @@ class LayerNorm(Op):
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """`weight` C, `bias` C."""
-        return _affine(inputs[0].channels, self.elementwise_affine, self.bias)
+        return affine_state(inputs[0].channels, self.elementwise_affine, self.bias)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.LayerNorm if the channels are last, otherwise ChannelLayerNorm of backend/modules/own_layers.py."""
@@ -253,7 +254,7 @@ class InstanceNorm(Op):
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """`weight` C, `bias` C."""
-        return _affine(inputs[0].channels, self.affine)
+        return affine_state(inputs[0].channels, self.affine)
 
     def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """running_mean C, running_var C, num_batches_tracked."""
@@ -277,39 +278,4 @@ class InstanceNorm(Op):
         return _fits(self, made_for[0], inputs[0])
 
 
-class LocalResponseNorm(Op):
-    """Local response normalisation (Krizhevsky et al. 2012) across neighbouring channels.
-
-    y = x / (k + alpha/size · Σ x²)^beta, where the sum is over `size` neighbouring channels. The shape is unchanged.
-    """
-
-    name: ClassVar[str] = "local_response_norm"
-    elsewhere: ClassVar[tuple[str, ...]] = ("lrn", "localresponsenormalization", "crosschannelnormalization")
-    kind: ClassVar[str] = "norm"
-    output_is_free: ClassVar[bool] = True
-
-    size: int = field(Int(1), "number of neighbouring channels in the sum")
-    alpha: float = field(Float(), "factor of the sum", 1e-4)
-    beta: float = field(Float(), "exponent", 0.75)
-    k: float = field(Float(), "constant added to the sum", 1.0)
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"size": 5}, ((8, 5, 6),), (8, 5, 6)),
-        Example({"size": 2, "alpha": 1e-3, "beta": 0.5, "k": 2}, ((4, 5, 6),), (4, 5, 6)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """The type of the input."""
-        need_channels_first(self.name, inputs[0], least_rank=2)
-        return inputs[0]
-
-    def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.LocalResponseNorm."""
-        return layer(
-            "LocalResponseNorm",
-            self.size,
-            **unless_default(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0)),
-        )
-
-
-OPS: tuple[type[Op], ...] = (BatchNorm, GroupNorm, LayerNorm, InstanceNorm, LocalResponseNorm)
+OPS: tuple[type[Op], ...] = (BatchNorm, GroupNorm, LayerNorm, InstanceNorm)

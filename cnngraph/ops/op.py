@@ -72,7 +72,7 @@ class Example(Frozen):
         """The types of the inputs."""
         named = dict(enumerate(self.axes))
         return tuple(
-            TensorType(sizes, tuple(OTHER * len(sizes)), batched=False)
+            TensorType(sizes, tuple(named.get(place, OTHER * len(sizes))), batched=False)
             if place in self.free
             else TensorType(sizes, tuple(named[place]))
             if place in named
@@ -92,6 +92,7 @@ class Op(Frozen, ABC):
     kind: ClassVar[str]  # chapter of the manual and colour in drawings: conv, linear, pool, norm, activation, …
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # minimum and maximum number of inputs; None: no maximum
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
+    reserved: ClassVar[bool] = True  # whether blocks must not have its name; false for ops added later
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe
@@ -117,7 +118,7 @@ class Op(Frozen, ABC):
         return {}
 
     def macs(self, *inputs: TensorType) -> int:
-        """Multiply-accumulates for one image: those of convolutions and linear layers; 0 for every other op."""
+        """Multiply-accumulates for one image, as torch.utils.flop_counter.FlopCounterMode counts them."""
         return 0
 
     def layer(self, *inputs: TensorType) -> Layer | None:
@@ -176,7 +177,7 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
         raise OpError(
             f"`{op.name}` cannot read a free parameter, which has no batch axis",
             code="E212",
-            help="combine the parameter with a tensor first, using `add`, `sub`, `mul` or `maximum`",
+            help="combine the parameter with a tensor first, for example with `add`, `mul` or `matmul`",
         )
     result = op.infer(*inputs)
     for output in result if isinstance(result, tuple) else (result,):
@@ -203,6 +204,8 @@ def _check_number(op: Op, count: int) -> None:
         names = f" ({', '.join(op.input_names)})" if op.input_names else ""
         expected = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
         help = "join them first, for example with `concat` or `add`" if count > fewest else LIST_ALL
+    elif most is not None:
+        expected, help = f"{fewest} to {most} tensors ({', '.join(op.input_names)})", LIST_ALL
     else:
         expected, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
     raise OpError(f"`{op.name}` reads {expected}, got {count}", code="E210", help=help)

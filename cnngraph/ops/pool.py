@@ -1,15 +1,27 @@
-"""Pooling: over sliding windows, to a given output size, and over the whole map."""
+"""Pooling over sliding windows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from cnngraph.fields import Bool, Int, Optional, Pair, field
-from cnngraph.ops.kinds import OutputSize, Positive, padding_kind
+from cnngraph.fields import Bool, Choice, Either, Int, Optional, Pair, field
+from cnngraph.numbers import show_sizes
+from cnngraph.ops.kinds import Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.padding import padding_advice
-from cnngraph.ops.shapes import need_map, resized_map, resolve_padding, side, slide, unless_default
+from cnngraph.ops.shapes import (
+    check_padding_mode,
+    need_map,
+    need_map_or_signal,
+    resized,
+    resized_map,
+    resolve_padding,
+    side,
+    slide,
+    spatial,
+    unless_default,
+)
 from cnngraph.tensor_type import TensorType
 
 KERNEL = "size of the window"
@@ -17,7 +29,20 @@ STRIDE = "stride of the window; null means the kernel size"
 CEIL = "whether to round the output size up, so that the last window may extend past the edge"
 
 
-def _check_padding(padding: tuple[int, int], kernel: tuple[int, int]) -> None:
+Sizes: TypeAlias = tuple[int, ...]
+
+
+def _window(pool: MaxPool | AvgPool, image: TensorType) -> tuple[Sizes, Sizes, Sizes]:
+    """Kernel, stride and padding of a pooling, with one size for each spatial axis of its input."""
+    values = {**vars(pool), "stride": pool.stride or pool.kernel}
+    kernel, stride = spatial(image, values, "kernel"), spatial(image, values, "stride")
+    if isinstance(pool.padding, tuple):
+        return kernel, stride, spatial(image, values, "padding")
+    padding = resolve_padding(pool.padding, pool.kernel, getattr(pool, "dilation", (1, 1)))
+    return kernel, stride, padding[: image.rank - 1]
+
+
+def _check_padding(padding: Sizes, kernel: Sizes) -> None:
     if any(2 * added > size for added, size in zip(padding, kernel, strict=True)):
         raise OpError(
             f"the padding of pooling can be at most half the kernel, got {side(padding)} for kernel {side(kernel)}",
@@ -41,7 +66,7 @@ class MaxPool(Op):
 
     C×H×W becomes C×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` the
     quotient is rounded up, provided that the last window starts inside the map or its left padding. A window that
-    covers only padding, which is possible with dilation on a small map, is an error.
+    covers only padding, which is possible with dilation on a small map, is an error. C×L becomes C×L'.
     """
 
     name: ClassVar[str] = "max_pool"
@@ -64,6 +89,7 @@ class MaxPool(Op):
         Example({"kernel": 2, "stride": 2, "padding": 1, "ceil_mode": True}, ((4, 5, 4),), (4, 3, 3)),
         Example({"kernel": 3, "stride": 1, "padding": "half"}, ((4, 5, 5),), (4, 5, 5)),
         Example({"kernel": [1, 3], "stride": [1, 2], "dilation": [1, 2]}, ((4, 5, 9),), (4, 5, 3)),
+        Example({"kernel": 3, "stride": 2, "padding": 1}, ((4, 9),), (4, 5)),
     )
 
     @classmethod
@@ -74,31 +100,32 @@ class MaxPool(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""
         (image,) = inputs
-        need_map(self.name, image)
-        padding = resolve_padding(self.padding, self.kernel, self.dilation)
-        _check_padding(padding, self.kernel)
-        stride = self.stride or self.kernel
-        height, width = slide(image, self.kernel, stride, padding, self.dilation, ceil=self.ceil_mode)
-        sides = zip(image.sizes[1:], (height, width), self.kernel, stride, padding, self.dilation, strict=True)
+        need_map_or_signal(self.name, image)
+        kernel, stride, padding = _window(self, image)
+        dilation = spatial(image, vars(self), "dilation")
+        _check_padding(padding, kernel)
+        out = slide(image, kernel, stride, padding, dilation, ceil=self.ceil_mode)
+        sides = zip(image.sizes[1:], out, kernel, stride, padding, dilation, strict=True)
         if any(_covers_only_padding(*axis) for axis in sides):
             raise OpError(
-                f"a window with dilation {side(self.dilation)} straddles the map {image.sizes[1]}×{image.sizes[2]} "
+                f"a window with dilation {side(dilation)} straddles the map {show_sizes(image.sizes[1:])} "
                 "and covers only padding, so its maximum would be −∞",
                 code="E205",
                 parameter="padding",
                 help="use a smaller padding or dilation",
             )
-        return resized_map(image, height, width)
+        return resized(image, (image.channels, *out))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.MaxPool2d."""
+        """torch.nn.MaxPool2d or MaxPool1d."""
+        kernel, stride, padding = _window(self, inputs[0])
         return layer(
-            "MaxPool2d",
-            kernel_size=side(self.kernel),
-            stride=side(self.stride or self.kernel),
+            f"MaxPool{len(kernel)}d",
+            kernel_size=side(kernel),
+            stride=side(stride),
             **unless_default(
-                padding=(side(resolve_padding(self.padding, self.kernel, self.dilation)), 0),
-                dilation=(side(self.dilation), 1),
+                padding=(side(padding), 0),
+                dilation=(side(spatial(inputs[0], vars(self), "dilation")), 1),
                 ceil_mode=(self.ceil_mode, False),
             ),
         )
@@ -107,7 +134,7 @@ class MaxPool(Op):
 class AvgPool(Op):
     """The mean over each window of each channel.
 
-    C×H×W becomes C×H'×W', where H' and W' are those of `max_pool` with dilation 1.
+    C×H×W becomes C×H'×W', where H' and W' are those of `max_pool` with dilation 1. C×L becomes C×L'.
     """
 
     name: ClassVar[str] = "avg_pool"
@@ -131,6 +158,7 @@ class AvgPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
         Example({"kernel": 3, "stride": 1, "padding": "half", "count_include_pad": False}, ((4, 5, 7),), (4, 5, 7)),
+        Example({"kernel": 3, "stride": 2, "padding": 1}, ((4, 8),), (4, 4)),
         Example({"kernel": [2, 3], "stride": 2, "ceil_mode": True, "divisor_override": 4}, ((4, 5, 8),), (4, 3, 4)),
     )
 
@@ -142,20 +170,23 @@ class AvgPool(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""
         (image,) = inputs
-        need_map(self.name, image)
-        padding = resolve_padding(self.padding, self.kernel)
-        _check_padding(padding, self.kernel)
-        height, width = slide(image, self.kernel, self.stride or self.kernel, padding, ceil=self.ceil_mode)
-        return resized_map(image, height, width)
+        need_map_or_signal(self.name, image)
+        kernel, stride, padding = _window(self, image)
+        _check_padding(padding, kernel)
+        if self.divisor_override is not None and image.rank == 2:
+            message = "`divisor_override` is for maps: nn.AvgPool1d does not have it"
+            raise OpError(message, code="E205", parameter="divisor_override")
+        return resized(image, (image.channels, *slide(image, kernel, stride, padding, ceil=self.ceil_mode)))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AvgPool2d."""
+        """torch.nn.AvgPool2d or AvgPool1d."""
+        kernel, stride, padding = _window(self, inputs[0])
         return layer(
-            "AvgPool2d",
-            kernel_size=side(self.kernel),
-            stride=side(self.stride or self.kernel),
+            f"AvgPool{len(kernel)}d",
+            kernel_size=side(kernel),
+            stride=side(stride),
             **unless_default(
-                padding=(side(resolve_padding(self.padding, self.kernel)), 0),
+                padding=(side(padding), 0),
                 ceil_mode=(self.ceil_mode, False),
                 count_include_pad=(self.count_include_pad, True),
                 divisor_override=(self.divisor_override, None),
@@ -202,108 +233,56 @@ class LpPool(Op):
         )
 
 
-class AdaptiveAvgPool(Op):
-    """The mean over windows chosen such that the output has the given size, whatever the size of the input.
+class BlurPool(Op):
+    """A blur before subsampling, which makes a network less sensitive to shifts (Zhang 2019).
 
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`.
+    Each channel is convolved with the binomial filter of the given size (1 2 1 for 3) and a stride. C×H×W becomes
+    C×H'×W' as with a `conv`. The filter is fixed. Multiply-accumulates: C·H'·W'·kernel².
     """
 
-    name: ClassVar[str] = "adaptive_avg_pool"
+    name: ClassVar[str] = "blur_pool"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("antialias", "aa")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
+    kernel: int = field(Int(1), "size of the filter (height and width)", 3)
+    stride: int = field(Int(1), "stride of the filter", 2)
+    padding: int | str = field(
+        Either((Choice(("half",)), Int(0))), "rows and columns on each side; `half` is (kernel−1)//2", "half"
+    )
+    padding_mode: str = field(Choice(("reflect", "zeros", "replicate", "circular")), "what fills them", "reflect")
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
-        Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
-        Example({"output": [None, 1]}, ((4, 9, 2),), (4, 9, 1)),
+        Example({}, ((4, 8, 7),), (4, 4, 4)),
+        Example({"kernel": 4, "padding": 2, "padding_mode": "zeros"}, ((4, 8, 8),), (4, 5, 5)),
+        Example({"kernel": 5, "stride": 1, "padding_mode": "replicate"}, ((4, 6, 5),), (4, 6, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
+        """C×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        check_padding_mode(self.padding_mode, (self._padding,) * 2, image)
+        height, width = slide(image, (self.kernel,) * 2, (self.stride,) * 2, (self._padding,) * 2)
+        return resized_map(image, height, width)
+
+    @property
+    def _padding(self) -> int:
+        return self.padding if isinstance(self.padding, int) else (self.kernel - 1) // 2
+
+    def macs(self, *inputs: TensorType) -> int:
+        """C·H'·W'·kernel²."""
+        return self.infer(*inputs).count * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveAvgPool2d."""
-        return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
+        """BlurPool of backend/modules/own_layers.py."""
+        return layer(
+            "BlurPool",
+            self.kernel,
+            self.stride,
+            **unless_default(padding=(self._padding, 0), padding_mode=(self.padding_mode, "reflect")),
+        )
 
 
-class AdaptiveMaxPool(Op):
-    """The maximum over windows chosen such that the output has the given size, whatever the size of the input.
-
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`.
-    """
-
-    name: ClassVar[str] = "adaptive_max_pool"
-    kind: ClassVar[str] = "pool"
-    output_is_free: ClassVar[bool] = True
-
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
-        Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
-
-    def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveMaxPool2d."""
-        return layer("AdaptiveMaxPool2d", self.output if None in self.output else side(self.output))
-
-
-def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
-    need_map(op, image)
-    height, width = (new or size for new, size in zip(output, image.sizes[1:], strict=True))
-    return resized_map(image, height, width)
-
-
-class GlobalAvgPool(Op):
-    """The mean of each channel over the whole map. C×H×W becomes a vector C, the input of a linear layer."""
-
-    name: ClassVar[str] = "global_avg_pool"
-    elsewhere: ClassVar[tuple[str, ...]] = ("gap", "globalaveragepooling", "globalaveragepool")
-    kind: ClassVar[str] = "pool"
-    output_is_free: ClassVar[bool] = True
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({}, ((4, 9, 8),), (4,)),
-        Example({}, ((4, 1, 1),), (4,)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """C."""
-        need_map(self.name, inputs[0])
-        return TensorType.vector(inputs[0].channels)
-
-    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """The mean over height and width."""
-        return f"{arguments[0]}.mean((2, 3))"
-
-
-class GlobalMaxPool(Op):
-    """The maximum of each channel over the whole map. C×H×W becomes a vector C, the input of a linear layer."""
-
-    name: ClassVar[str] = "global_max_pool"
-    elsewhere: ClassVar[tuple[str, ...]] = ("gmp", "globalmaxpooling")
-    kind: ClassVar[str] = "pool"
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({}, ((4, 9, 8),), (4,)),
-        Example({}, ((4, 1, 1),), (4,)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """C."""
-        need_map(self.name, inputs[0])
-        return TensorType.vector(inputs[0].channels)
-
-    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """The maximum over height and width; its gradient goes to one position, as with nn.AdaptiveMaxPool2d."""
-        return f"torch.flatten(F.adaptive_max_pool2d({arguments[0]}, 1), 1)"
-
-
-OPS: tuple[type[Op], ...] = (MaxPool, AvgPool, LpPool, AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool)
+OPS: tuple[type[Op], ...] = (MaxPool, AvgPool, LpPool, BlurPool)

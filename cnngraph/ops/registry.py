@@ -16,13 +16,46 @@ from typing import Any
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import Frozen
-from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
+from cnngraph.ops import (
+    activation,
+    adaptive_pool,
+    arithmetic,
+    attention,
+    conv,
+    dropout,
+    linear,
+    merge,
+    norm,
+    norm_by_magnitude,
+    pool,
+    reduce,
+    reshape,
+    resize,
+    windows,
+)
+from cnngraph.ops.elsewhere import ABSENT
 from cnngraph.ops.op import Op
 
 GROUP = "cnngraph.ops"
 
 # The modules of ops in the order of the manual; each ends with its tuple OPS.
-FILES = (conv, linear, pool, norm, activation, dropout, merge, arithmetic, reshape, resize)
+FILES = (
+    conv,
+    linear,
+    attention,
+    pool,
+    adaptive_pool,
+    norm,
+    norm_by_magnitude,
+    activation,
+    dropout,
+    merge,
+    reduce,
+    arithmetic,
+    reshape,
+    windows,
+    resize,
+)
 
 BUILTIN: tuple[type[Op], ...] = tuple(op for file in FILES for op in file.OPS)
 
@@ -33,12 +66,22 @@ _DIMENSIONS = re.compile(r"[12]d")
 @cache
 def equivalent_op(name: str) -> str | None:
     """The built-in op with this name in another library, or None."""
-    plain = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower().removesuffix("layer"))
-    for alias in dict.fromkeys((plain, _DIMENSIONS.sub("", plain))):
+    for alias in _aliases(name):
         for op in BUILTIN:
             if alias in op.elsewhere or alias == op.name.replace("_", ""):
                 return op.name
     return None
+
+
+def absent_op(name: str) -> str | None:
+    """How to write an operation that is no op, or an empty string if that is unknown; None for any other name."""
+    return next((ABSENT[alias] for alias in _aliases(name) if alias in ABSENT), None)
+
+
+def _aliases(name: str) -> Iterable[str]:
+    """A name without prefix and punctuation: `maxunpool2d` and `maxunpool` for `nn.MaxUnpool2d`."""
+    plain = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower().removesuffix("layer"))
+    return dict.fromkeys((plain, _DIMENSIONS.sub("", plain)))
 
 
 @cache
@@ -57,8 +100,13 @@ class Registry(Frozen):
         return find_op(name, self.plugins)
 
     def reserves(self, name: str) -> bool:
-        """Whether blocks must not have this name. Installed packages reserve no names, so they cannot break a spec."""
-        return name in builtin_ops() or name in self.plugins
+        """Whether blocks must not have this name.
+
+        Ops added later and those of installed packages reserve no names, so that they cannot break a spec: its block is
+        used instead.
+        """
+        op = builtin_ops().get(name)
+        return op.reserved if op else name in self.plugins
 
     def equivalent_op(self, name: str) -> str | None:
         """The op with this name in another library: `fc`, `nn.Linear` and `fullyConnectedLayer` are `linear`."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
+from cnngraph.fields import Either, Int, ListOf, Optional, field, show_value
 from cnngraph.numbers import show_sizes
-from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
+from cnngraph.ops.kinds import AXIS_LIMIT, Axis, AxisLetters, Index
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
-from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
+from cnngraph.ops.shapes import axis_index, describe, named_axes, need_divisible, torch_axis, unless_default
+from cnngraph.tensor_type import CHANNELS, OTHER, TensorType
 
 MAX_TENSORS = 10_000  # that a split or chunk returns
 
@@ -69,27 +69,6 @@ class Flatten(Op):
         return layer("Flatten", **unless_default(start_dim=(start + 1, 1), end_dim=(last, -1)))
 
 
-class AxisLetters(Kind):
-    """Names of axes, one letter each: C, H, W, or _ for an unnamed axis. Stored as a tuple."""
-
-    def convert(self, value: object) -> tuple[str, ...]:
-        """The letters."""
-        if not isinstance(value, str) or not set(value) <= {CHANNELS, HEIGHT, WIDTH, "_"}:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
-        letters = tuple(value.replace("_", OTHER))
-        if any(letters.count(letter) > 1 for letter in letters if letter != OTHER):
-            raise FieldError(f"must name each axis once, got `{show_value(value)}`")
-        return letters
-
-    def schema(self) -> Json:
-        """Its JSON schema."""
-        return {"type": "string", "pattern": "^[CHW_]*$"}
-
-    def describe(self) -> str:
-        """A few words for the manual."""
-        return "one letter per axis: `C`, `H`, `W`, or `_` for an unnamed axis"
-
-
 class Reshape(Op):
     """The same elements in the same order with other sizes (without the batch). One size may be -1 and is inferred.
 
@@ -97,6 +76,7 @@ class Reshape(Op):
     """
 
     name: ClassVar[str] = "reshape"
+    takes_parameters: ClassVar[bool] = True
     elsewhere: ClassVar[tuple[str, ...]] = ("view",)
     kind: ClassVar[str] = "reshape"
     mixes_sizes: ClassVar[bool] = True
@@ -124,16 +104,14 @@ class Reshape(Op):
             message = f"cannot reshape {describe(tensor)} ({tensor.count:,} elements) to {show_sizes(self.shape)}"
             raise OpError(message, code="E203", parameter="shape")
         sizes = tuple(tensor.count // known if size == -1 else size for size in self.shape)
-        if self.axes is None:
+        if self.axes is None and tensor.batched:
             return TensorType.of(sizes)
-        if len(self.axes) != len(sizes):
-            message = f"`axes` names {len(self.axes)} axes, but `shape` has {len(sizes)} sizes"
-            raise OpError(message, code="E205", parameter="axes")
-        return TensorType(sizes, self.axes)
+        return TensorType(sizes, named_axes(self.axes, sizes), tensor.batched)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """Tensor.reshape."""
-        return f"{arguments[0]}.reshape({arguments[0]}.shape[0], {', '.join(map(str, self.shape))})"
+        batch = f"{arguments[0]}.shape[0], " if inputs[0].batched else ""
+        return f"{arguments[0]}.reshape({batch}{', '.join(map(str, self.shape))})"
 
 
 class Permute(Op):
@@ -145,6 +123,7 @@ class Permute(Op):
     """
 
     name: ClassVar[str] = "permute"
+    takes_parameters: ClassVar[bool] = True
     elsewhere: ClassVar[tuple[str, ...]] = ("transpose",)
     kind: ClassVar[str] = "reshape"
 
@@ -171,16 +150,19 @@ class Permute(Op):
                 help="to move the channels last, write `dims: [0, 2, 3, 1]`" if tensor.is_map else None,
             )
         order = [dim - 1 for dim in self.dims[1:]]
-        return TensorType(tuple(tensor.sizes[index] for index in order), tuple(tensor.axes[index] for index in order))
+        sizes = tuple(tensor.sizes[index] for index in order)
+        axes = tuple(tensor.axes[index] for index in order)
+        return TensorType(sizes, axes, tensor.batched)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """Tensor.permute."""
-        return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
+        dims = self.dims if inputs[0].batched else [dim - 1 for dim in self.dims[1:]]
+        return f"{arguments[0]}.permute({', '.join(map(str, dims))})"
 
 
 def _resized(tensor: TensorType, index: int, size: int) -> TensorType:
     """The type with another size of the axis at `index`."""
-    return TensorType((*tensor.sizes[:index], size, *tensor.sizes[index + 1 :]), tensor.axes)
+    return TensorType((*tensor.sizes[:index], size, *tensor.sizes[index + 1 :]), tensor.axes, tensor.batched)
 
 
 class Chunk(Op):
@@ -190,6 +172,7 @@ class Chunk(Op):
     """
 
     name: ClassVar[str] = "chunk"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "reshape"
 
     chunks: int = field(Int(1), "number of chunks; must divide the size of the axis")
@@ -213,13 +196,14 @@ class Chunk(Op):
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.chunk."""
-        return f"torch.chunk({arguments[0]}, {self.chunks}, {axis_index(self.name, inputs[0], self.dim) + 1})"
+        return f"torch.chunk({arguments[0]}, {self.chunks}, {torch_axis(self.name, inputs[0], self.dim)})"
 
 
 class Split(Op):
     """Splits a tensor into pieces of given sizes along an axis, by default the channels. The output is a list."""
 
     name: ClassVar[str] = "split"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "reshape"
     mixes_sizes: ClassVar[bool] = True
 
@@ -255,7 +239,7 @@ class Split(Op):
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.split."""
         sizes = self.sizes if isinstance(self.sizes, int) else list(self.sizes)
-        return f"torch.split({arguments[0]}, {sizes}, {axis_index(self.name, inputs[0], self.dim) + 1})"
+        return f"torch.split({arguments[0]}, {sizes}, {torch_axis(self.name, inputs[0], self.dim)})"
 
 
 class Slice(Op):
@@ -265,6 +249,7 @@ class Slice(Op):
     """
 
     name: ClassVar[str] = "slice"
+    takes_parameters: ClassVar[bool] = True
     kind: ClassVar[str] = "reshape"
 
     start: int = field(Index(), "first index", 0)
@@ -294,16 +279,17 @@ class Slice(Op):
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """`x[:, start:stop]`."""
-        index = axis_index(self.name, inputs[0], self.dim)
+        axis = torch_axis(self.name, inputs[0], self.dim)
         stop = "" if self.stop is None else self.stop
         step = "" if self.step == 1 else f":{self.step}"
-        return f"{arguments[0]}[{':, ' * (index + 1)}{self.start or ''}:{stop}{step}]"
+        return f"{arguments[0]}[{':, ' * axis}{self.start or ''}:{stop}{step}]"
 
 
 class Identity(Op):
     """Returns its input, or the list of its inputs. Use it to name a tensor, or to collect tensors under one name."""
 
     name: ClassVar[str] = "identity"
+    takes_parameters: ClassVar[bool] = True
     elsewhere: ClassVar[tuple[str, ...]] = ("skip",)
     kind: ClassVar[str] = "reshape"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)

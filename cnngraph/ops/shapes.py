@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import AXIS_NAMES
 from cnngraph.ops.op import OpError
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
@@ -21,12 +23,41 @@ def need_map(op: str, tensor: TensorType) -> None:
         help = f"insert `{{op: permute, dims: {[0, *order]}}}` before it"
     elif tensor.axes == (CHANNELS,):
         help = f"insert `{{op: reshape, shape: [{tensor.channels}, 1, 1]}}` before it to make the vector a map"
+    elif tensor.rank == 2 and tensor.axes[0] == CHANNELS:
+        help = f"insert `{{op: reshape, shape: [{tensor.channels}, 1, {tensor.sizes[1]}]}}` before it"
+    elif tensor.rank == 4 and tensor.axes[0] == CHANNELS:
+        help = "volumes (channels×depth×height×width) are not supported; use a `reshape` to merge two of the axes"
     raise OpError(f"`{op}` needs a channels×height×width map, got {describe(tensor)}", code="E211", help=help)
+
+
+def need_map_or_signal(op: str, tensor: TensorType) -> None:
+    """Raise OpError unless the tensor is a map, or C×L."""
+    if tensor.rank != 2 or tensor.axes[0] != CHANNELS:
+        need_map(op, tensor)
+
+
+def spatial(tensor: TensorType, values: Mapping[str, Any], parameter: str) -> tuple[int, ...]:
+    """The value of a parameter with one size per spatial axis: of a signal C×L, that of its one axis.
+
+    Raises OpError if the value has different sizes for the height and width that a signal does not have.
+    """
+    value: tuple[int, ...] = values[parameter]
+    if tensor.rank == 3:
+        return value
+    if value[0] != value[1]:
+        message = f"the input {describe(tensor)} has one axis besides the channels, but `{parameter}` has two sizes"
+        raise OpError(message, code="E205", parameter=parameter, help=f"write `{parameter}: {value[1]}`")
+    return value[:1]
+
+
+def resized(tensor: TensorType, sizes: tuple[int, ...]) -> TensorType:
+    """The type with new sizes of all axes, which keep their order and names."""
+    return TensorType(sizes, tensor.axes, tensor.batched)
 
 
 def resized_map(image: TensorType, first: int, second: int, channels: int | None = None) -> TensorType:
     """The map with new sizes of its two spatial axes, which keep their order and names."""
-    return TensorType((channels or image.channels, first, second), image.axes)
+    return resized(image, (channels or image.channels, first, second))
 
 
 def need_channels_first(op: str, tensor: TensorType, *, least_rank: int = 1) -> None:
@@ -51,9 +82,9 @@ def describe(tensor: TensorType) -> str:
     return f"{names} {tensor}" if tensor.axes else "a single number"
 
 
-def side(pair: tuple[Any, Any]) -> Any:
-    """A pair as PyTorch code is written: one number if both are the same."""
-    return pair[0] if pair[0] == pair[1] else pair
+def side(sizes: tuple[Any, ...]) -> Any:
+    """Sizes as PyTorch code is written: one number if all are the same."""
+    return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
 def unless_default(**values: tuple[Any, Any]) -> dict[str, Any]:
@@ -74,29 +105,46 @@ def resolve_padding(
     return height, width
 
 
+def check_padding_mode(mode: str, padding: tuple[int, ...], image: TensorType) -> None:
+    """Raise OpError if reflected or circular padding is larger than the map allows."""
+    margin = {"reflect": -1, "circular": 0}.get(mode)
+    if margin is None:
+        return
+    for added, size in zip(padding, image.sizes[1:], strict=True):
+        if added > size + margin:
+            raise OpError(
+                f"`padding_mode: {mode}` can add at most {size + margin} to a side of {size}, got {added}",
+                code="E205",
+                parameter="padding",
+            )
+
+
 def slide(
     tensor: TensorType,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int] = (1, 1),
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...] | None = None,
     *,
     ceil: bool = False,
-) -> tuple[int, int]:
-    """Output height and width of a window sliding over a map. Raises OpError (E204) if it does not fit once."""
+) -> tuple[int, ...]:
+    """The sizes of the output of a window that slides over a map or signal. Raises OpError (E204) if none fits."""
     sizes = tensor.sizes[1:]
+    dilation = dilation or (1,) * len(sizes)
     out = [
         _positions(size, *window, ceil=ceil)
         for size, *window in zip(sizes, kernel, stride, padding, dilation, strict=True)
     ]
     if min(out) < 1:
-        spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-        window = f"the kernel {kernel[0]}×{kernel[1]}"
-        if spans != list(kernel):
-            window += f", which spans {spans[0]}×{spans[1]} with dilation {_show(dilation)},"
+        spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+        window = f"the kernel {show_sizes(kernel)}"
+        if spans != kernel:
+            window += f", which spans {show_sizes(spans)} with dilation {_show(dilation)},"
         padded = f" with padding {_show(padding)}" if any(padding) else ""
-        raise OpError(f"{window} is larger than the map {sizes[0]}×{sizes[1]}{padded}", code="E204", parameter="kernel")
-    return out[0], out[1]
+        what = "map" if len(sizes) == 2 else "length"
+        message = f"{window} is larger than the {what} {show_sizes(sizes)}{padded}"
+        raise OpError(message, code="E204", parameter="kernel")
+    return tuple(out)
 
 
 def _positions(size: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool) -> int:
@@ -108,8 +156,8 @@ def _positions(size: int, kernel: int, stride: int, padding: int, dilation: int,
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-def _show(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"[{pair[0]}, {pair[1]}]"
+def _show(sizes: tuple[int, ...]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else f"[{', '.join(map(str, sizes))}]"
 
 
 def axis_index(op: str, tensor: TensorType, dim: str | int, parameter: str = "dim") -> int:
@@ -128,6 +176,11 @@ def axis_index(op: str, tensor: TensorType, dim: str | int, parameter: str = "di
             parameter=parameter,
         )
     return index
+
+
+def torch_axis(op: str, tensor: TensorType, dim: str | int) -> int:
+    """PyTorch's index of an axis: that in `sizes`, after the batch axis."""
+    return axis_index(op, tensor, dim) + tensor.batched
 
 
 def common_axes(op: str, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
@@ -163,3 +216,13 @@ def need_equal_sizes(op: str, tensors: tuple[TensorType, ...], axes: tuple[str, 
         sizes = "height and width" if skip is None or axes[skip] == CHANNELS else "sizes on all other axes"
         spatial = all(axis in (HEIGHT, WIDTH) for axis in different)
         raise OpError(f"the inputs of `{op}` must have the same {sizes if spatial else 'sizes'}", code="E203")
+
+
+def named_axes(axes: tuple[str, ...] | None, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The value of the parameter `axes`, unnamed axes if it is null. Raises OpError unless there is one per size."""
+    if axes is None:
+        return (OTHER,) * len(shape)
+    if len(axes) != len(shape):
+        message = f"`axes` names {len(axes)} axes, but `shape` has {len(shape)} sizes"
+        raise OpError(message, code="E205", parameter="axes")
+    return axes

@@ -13,10 +13,12 @@ PALE = "#9ca3af"  # for nodes that never run
 FILLS = {
     "conv": "#b9d9f0",
     "linear": "#d9c9ec",
+    "attention": "#efc3e6",
     "pool": "#f7cda5",
     "norm": "#f5ebb0",
     "activation": "#c2e6d3",
     "merge": "#ffffff",
+    "reduction": "#f9dfc0",
     "arithmetic": "#ecebe2",
     "dropout": "#e3e3e3",
     "reshape": "#f1f1f1",

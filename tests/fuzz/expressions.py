@@ -124,6 +124,10 @@ def _make_divisible(value: Any, divisor: int = 8) -> Any:
     return _each(one)(value)
 
 
+def _ceil_divisible(value: Any, divisor: int = 8) -> Any:
+    return _each(lambda number: -int(-number // divisor) * divisor)(value)
+
+
 def _get(value: Any, part: str) -> Any:
     if part.isdecimal():
         return value[int(part)]
@@ -154,6 +158,9 @@ FUNCTIONS: Mapping[str, Any] = {
     "len": len,
     "range": lambda *bounds: Elements(range(*bounds)),
     "make_divisible": _make_divisible,
+    "ceil_divisible": _ceil_divisible,
+    "log2": _each(math.log2),
+    "fill": lambda value, count: Elements([value] * count),
     "Elements": Elements,
     "get_": _get,
     "power_": _power,
@@ -264,7 +271,8 @@ class Expressions:
                 f"{choice(['min', 'max'])}({one}, {two})",
                 f"{choice(['min', 'max', 'sum', 'len'])}({series})",
                 f"{choice(ROUNDINGS)}({one})",
-                f"make_divisible({one}{choice(['', ', 4', ', 3'])})",
+                f"{choice(['make', 'ceil'])}_divisible({one}{choice(['', ', 4', ', 3'])})",
+                f"log2({one})",
                 f"({one} if {self.condition(depth - 1)} else {two})",
                 f"$w[{choice(['$a - 1', '$z', '-$a', '$a % 2', '$n', '1'])}]",
                 f"{series}[{choice(['0', '-1', '1', '$z'])}]",
@@ -285,7 +293,8 @@ class Expressions:
                 f"[{self.number(depth - 1)}, {self.number(depth - 1)}]",
                 f"range({choice(['4', '$a', '1, $b, 2', '$a, $z, -1', '$z'])})",
                 f"{choice(ROUNDINGS)}({inner})",
-                f"make_divisible({inner})",
+                f"{choice(['make', 'ceil'])}_divisible({inner})",
+                f"fill({self.number(depth - 1)}, {choice(['2', '$a', '0'])})",
                 f"{inner}{choice(['[1:]', '[:-1]', '[::2]', '[$z:$a]', '[-2:]', '[5:]'])}",
             ]
         )

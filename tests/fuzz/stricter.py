@@ -22,24 +22,17 @@ class Stricter:
 
 
 STRICTER = (
-    Stricter(
-        "E202", ("add", "sub", "maximum", "mean"), "ops.md", "All shapes must be equal; there is no broadcasting."
-    ),
-    Stricter(
-        "E203", ("add", "sub", "maximum", "mean"), "ops.md", "The shapes must be equal; there is no broadcasting."
-    ),
+    Stricter("E202", ("mean",), "ops.md", "all shapes equal"),
+    Stricter("E203", ("mean",), "ops.md", "all shapes equal"),
     Stricter("E202", ("gate",), "ops.md", "Both inputs must have the same shape"),
     Stricter("E203", ("gate",), "ops.md", "Both inputs must have the same shape"),
-    Stricter("E203", ("mul",), "ops.md", "All inputs need the same\nnumber of axes"),
     Stricter("E208", ("chunk",), "ops.md", "number of chunks; must divide the size of the axis"),
     Stricter("E202", ("scale",), "ops.md", "Either constant may be a list with one number per channel"),
     Stricter("E211", (), "ops.md", "Axes keep their names: after a permute to H×W×C, C is still the\nchannel axis."),
     Stricter("E204", ("drop_block",), "ops.md", "side length of the square regions; must be odd"),
     Stricter("E210", (), "ops.md", "Reads one tensor."),
     Stricter("E205", (), "ops.md", "An axis (`dim`) is a\nname, or PyTorch's index"),
-    Stricter(
-        "E212", (), "ops.md", "A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`."
-    ),
+    Stricter("E212", (), "ops.md", "A free parameter has none; it can be an input of the ops marked with"),
     Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, for one image"),
 )
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnngraph.fields import fields_of
 from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, WIDTH
-from tests.ops.support import expected, make_function, make_inputs, sizes_of
+from tests.ops.support import BATCH, expected, make_function, make_inputs, sizes_of
 
 
 def examples(chosen: Callable[[type[Op]], bool] = lambda cls: True) -> pytest.MarkDecorator:
@@ -54,6 +55,19 @@ def test_state_equals_that_of_pytorch(cls: type[Op], example: Example) -> None:
     assert list(op.parameters(*types).items()) == list(parameters.items())
     state = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     assert list({**op.parameters(*types), **op.buffers(*types)}.items()) == list(state.items())
+
+
+@examples(lambda cls: cls.inputs != (0, 0))
+def test_macs_equal_those_that_pytorch_counts(cls: type[Op], example: Example) -> None:
+    """On the meta device, where FlopCounterMode sees the matrix products of attention."""
+    op, types = make_op(cls, example.arguments), example.types()
+    images = BATCH if any(tensor_type.batched for tensor_type in types) else 1
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        function = make_function(op, types)
+        if isinstance(function, nn.Module):
+            function.eval()
+        function(*make_inputs(types, "meta"))
+    assert counter.get_total_flops() == 2 * images * op.macs(*types)
 
 
 @examples()

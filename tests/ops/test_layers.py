@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,17 @@ from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import DropBlock2d, StochasticDepth
 
 from cnngraph.backend.modules import own_layers
-from cnngraph.backend.modules.own_layers import ChannelLayerNorm, DropBlock, DropPath, Gate, parameter
+from cnngraph.backend.modules.own_layers import (
+    BlurPool,
+    ChannelLayerNorm,
+    ChannelRMSNorm,
+    DropBlock,
+    DropPath,
+    Gate,
+    GlobalResponseNorm,
+    StandardizedConv2d,
+    parameter,
+)
 from cnngraph.ops.op import infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
@@ -31,6 +42,11 @@ MODULES: list[tuple[str, Callable[[], nn.Module], int]] = [
     ("DropBlock", lambda: DropBlock(0.3, 3), 1),
     ("Gate exclusive", lambda: Gate(4, "exclusive", -1.0), 2),
     ("Gate shortcut", lambda: Gate(4, "shortcut"), 2),
+    ("ChannelRMSNorm", lambda: ChannelRMSNorm(4), 1),
+    ("GlobalResponseNorm", lambda: GlobalResponseNorm(4), 1),
+    ("StandardizedConv2d", lambda: StandardizedConv2d(4, 4, kernel_size=3, padding=1), 1),
+    ("StandardizedConv2d gain", lambda: StandardizedConv2d(4, 4, gamma=1.7, kernel_size=3, padding=1), 1),
+    ("BlurPool", lambda: BlurPool(3, 1, 1), 1),
 ]
 modules = pytest.mark.parametrize(("make", "count"), [case[1:] for case in MODULES], ids=[case[0] for case in MODULES])
 
@@ -155,10 +171,10 @@ def test_compile_without_graph_breaks(make: Callable[[], nn.Module], count: int)
 
 @pytest.mark.parametrize("index", range(len(MODULES)), ids=[case[0] for case in MODULES])
 def test_the_source_of_a_layer_is_self_contained(index: int) -> None:
-    """Their source is copied into generated models, which import only torch, nn and F."""
+    """Their source is copied into generated models, which import only torch, nn, F, math and Any."""
     name, make, count = MODULES[index]
     module = make()
-    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "__name__": "generated"}
+    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math, "Any": Any, "__name__": "generated"}
     exec(inspect.getsource(getattr(own_layers, name.split()[0])), names)
     alone = copy.copy(module)
     alone.__class__ = names[name.split()[0]]

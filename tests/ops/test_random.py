@@ -158,14 +158,12 @@ def test_accepted_if_and_only_if_it_runs(name: str) -> None:
 
 @seeded
 @given(
-    st.sampled_from(["concat", "add", "sub", "mul", "maximum"]),
+    st.sampled_from(["concat", "add", "sub", "mul", "div", "maximum"]),
     st.lists(st.lists(st.integers(1, 2), min_size=3, max_size=3), min_size=2, max_size=3),
 )
 def test_joins_of_random_sizes(name: str, sizes: list[list[int]]) -> None:
     types = [TensorType.map(*size) for size in sizes]
-    predicted, ran = inferred(name, {}, *types[:2]), runs(name, {}, *types[:2])
-    # PyTorch broadcasts where the language does not, except for mul.
-    assert predicted == ran or (predicted is None and name in ("add", "sub", "maximum") and len(set(types[:2])) > 1)
+    assert inferred(name, {}, *types[:2]) == runs(name, {}, *types[:2])
 
 
 @seeded
@@ -200,10 +198,12 @@ def test_any_batch_size() -> None:
     for name, cls in builtin_ops().items():
         for example in cls.examples:
             types = example.types()
+            if not any(tensor_type.batched for tensor_type in types):
+                continue
             function = make_function(make_op(cls, example.arguments), types)
             inputs = make_inputs(types)
             batched = [tensor_type.batched for tensor_type in types]
             longer = [torch.cat([x, x[:1]]) if free else x for x, free in zip(inputs, batched, strict=True)]
             result = function(*longer)
             for tensor in result if isinstance(result, tuple) else [result]:
-                assert name == "parameter" or tensor.shape[0] == 3
+                assert tensor.shape[0] == 3, name

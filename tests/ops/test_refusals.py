@@ -52,6 +52,10 @@ BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("maximum", {}, ((4, 8, 6), (4, 7, 5)), "E203", None),
     ("gate", {"mode": "shortcut"}, ((4, 8, 6), (3, 8, 6)), "E202", None),
     ("gate", {"mode": "exclusive"}, ((4, 8, 6), (4, 8, 5)), "E203", None),
+    ("div", {}, ((4, 8, 6), (4, 8, 5)), "E203", None),
+    ("matmul", {}, ((9, 4), (5, 9)), "E203", None),
+    ("matmul", {"transpose": True}, ((9, 4), (4, 5)), "E203", None),
+    ("matmul", {}, ((3, 9, 4), (2, 4, 9)), "E202", None),
     ("reshape", {"shape": [5, -1]}, (MAP,), "E203", "shape"),
     ("reshape", {"shape": [4, 8]}, (MAP,), "E203", "shape"),
     ("reshape", {"shape": [-1, -1]}, (MAP,), "E205", "shape"),
@@ -96,8 +100,11 @@ STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str
     ("layer_norm", {}, ((8, 4, 6),), ("HCW",), "E211"),
     ("prelu", {"num_parameters": 8}, ((8, 6, 4),), ("HWC",), "E211"),
     ("add", {}, ((4, 4, 4), (4, 4, 4)), ("CHW", "HWC"), "E211"),
-    ("add", {}, ((4, 8, 6), (4, 1, 1)), (), "E203"),
-    ("add", {}, ((4, 8, 6), (1, 8, 6)), (), "E202"),
+    ("matmul", {}, ((9, 4), (4,)), (), "E211"),
+    ("attention", {}, (MAP, MAP, MAP), (), "E211"),
+    ("attention", {"is_causal": True}, ((9, 8),) * 3 + ((1, 9, 9),), ("?C",) * 3, "E205"),
+    ("sum", {"dim": ["channels", 1]}, (MAP,), (), "E205"),
+    ("var", {"dim": "channels"}, ((1, 8, 6),), (), "E205"),
     ("mul", {}, ((4, 4, 4), (4,)), (), "E211"),
     ("softmax", {}, ((8, 6),), ("HW",), "E211"),
     ("scale", {"factor": [1, 2]}, (MAP,), (), "E202"),
@@ -165,11 +172,11 @@ def test_stricter_than_pytorch(
 
 def test_most_ops_reject_a_free_parameter() -> None:
     (parameter,) = Example({}, (MAP,), (), free=(0,)).types()
-    for name, arguments in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
+    for name, arguments in {"gelu": {}, "conv": {"out": 1, "kernel": 1}, "linear": {"out": 1}}.items():
         with pytest.raises(OpError) as caught:
             infer_types(make_op(builtin_ops()[name], arguments), (parameter,))
         assert caught.value.code == "E212"
-    with pytest.raises(OpError):  # one axis more than the image: PyTorch would align it with the batch
+    with pytest.raises(OpError):  # one axis more than the image, which PyTorch would align with the batch
         infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
 
 

@@ -203,6 +203,60 @@ class SKNet(nn.Module):
         return logits
 
 
+class GRN(nn.Module):
+    """Algorithm 1 of Woo et al. 2023, on N×H×W×C."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        gx = torch.norm(x, p=2, dim=(1, 2), keepdim=True)
+        y: Tensor = self.gamma * (x * gx / (gx.mean(dim=-1, keepdim=True) + 1e-6)) + self.beta + x
+        return y
+
+
+class ChannelsLast(nn.Module):
+    """Layers on N×H×W×C, applied to N×C×H×W."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x.permute(0, 2, 3, 1))
+        return y.permute(0, 3, 1, 2)
+
+
+class ConvNeXtUnit(nn.Module):
+    """Figure 5 of Woo et al. 2023."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 7, padding=3, groups=width)
+        layers = nn.Linear(width, 4 * width), nn.GELU(), GRN(4 * width), nn.Linear(4 * width, width)
+        self.layers = ChannelsLast(nn.LayerNorm(width, eps=1e-6), *layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(self.conv(x))
+        return x + y
+
+
+class ConvNeXtV2(nn.Sequential):
+    """Table 14 of Woo et al. 2023."""
+
+    def __init__(
+        self, classes: int = 1000, depths: Sequence[int] = (2, 2, 6, 2), widths: Sequence[int] = (40, 80, 160, 320)
+    ) -> None:
+        super().__init__()
+        for stage, (into, width) in enumerate(pairwise([3, *widths])):
+            conv, norm = nn.Conv2d(into, width, *((2, 2) if stage else (4, 4))), nn.LayerNorm(into, eps=1e-6)
+            self.extend([ChannelsLast(norm), conv] if stage else [conv, ChannelsLast(nn.LayerNorm(width, eps=1e-6))])
+            self.extend(ConvNeXtUnit(width) for _ in range(depths[stage]))
+        norm = nn.LayerNorm(widths[-1], eps=1e-6)
+        self.extend([nn.AdaptiveAvgPool2d(1), nn.Flatten(), norm, nn.Linear(widths[-1], classes)])
+
+
 CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int, int]]] = [
     ("unet", UNet, {"depth": 0, "width": 4}, (1, 5, 7)),
     ("unet", UNet, {"depth": 1, "width": 8, "classes": 3}, (1, 10, 6)),
@@ -214,6 +268,7 @@ CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int,
     ("sknet50", SKNet, {"units": [2, 1, 0, 0], "classes": 10}, (3, 64, 96)),
     ("sknet50", SKNet, {"units": [1, 2, 0, 0], "dilations": [1, 2, 3], "groups": 8}, (3, 75, 53)),
     ("sknet50", SKNet, {"units": [2, 0, 0, 0], "dilations": [2], "reduction": 2}, (3, 32, 32)),
+    ("convnextv2_atto", ConvNeXtV2, {"depths": [1, 2], "widths": [8, 12], "classes": 5}, (3, 32, 48)),
 ]
 
 
@@ -323,11 +378,17 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet": {"depth": 2, "width": 4},
     "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
     "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
+    "convnextv2_atto": {"depths": [1, 1], "widths": [16, 24], "classes": 10},
+    "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},  # see test_vision_transformer.py
 }
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.stem for path in (LIBRARY / "examples").glob("*.yaml")} == {*SMALL} == {case[0] for case in CASES}
+    assert (
+        {path.stem for path in (LIBRARY / "examples").glob("*.yaml")}
+        == {*SMALL}
+        == {case[0] for case in CASES} | {"vit_b_16"}
+    )
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -354,8 +415,9 @@ def test_the_generated_source_of_an_example_is_the_same_network(name: str, tmp_p
 @pytest.mark.parametrize("name", SMALL)
 def test_an_example_can_be_trained(name: str) -> None:
     torch.manual_seed(0)
-    model = cnngraph.build(name, **SMALL[name])
-    images = torch.randn(8, 1 if name == "unet" else 3, 32, 32)
+    channels = 1 if name == "unet" else 3
+    model = cnngraph.build(name, input=(channels, 32, 32), **SMALL[name])
+    images = torch.randn(8, channels, 32, 32)
     labels = (images[:, 0] > 0).long() if name == "unet" else torch.arange(8)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     losses = []

@@ -274,7 +274,7 @@ def test_a_loss_that_is_non_finite_from_the_start(tmp_path: Path) -> None:
         run(tmp_path, network=exploding(1))
     (diagnostic,) = caught.value.diagnostics
     first, second = diagnostic.notes
-    assert first.startswith("the loss of the first batch is not finite before the first step")
+    assert first.startswith("the loss of the first batch is not finite even before the first step")
     assert second == "no epoch was finished"
     assert "learning rate" not in (diagnostic.help or "")
 

@@ -1,9 +1,13 @@
 """Modules that ops need and torch.nn lacks.
 
-The source of each class is copied into generated model files, so it may only use `torch`, `nn` and `F`.
+The source of each class is copied into generated model files, so it may only use `torch`, `nn`, `F`, `math`
+and `Any`.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +36,106 @@ class UpsampleLike(nn.Module):
 
     def extra_repr(self) -> str:
         return f"mode={self.mode}, align_corners={self.align_corners}"
+
+
+class ChannelRMSNorm(nn.RMSNorm):
+    """Root mean square normalisation over the channels of N×C×…; the weight has C elements."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        normalised: torch.Tensor = super().forward(x.movedim(1, -1))
+        return normalised.movedim(-1, 1)
+
+
+class GlobalResponseNorm(nn.Module):
+    """Global response normalisation (Woo et al. 2023) on N×C×H×W, or N×H×W×C if `channels_last`."""
+
+    def __init__(self, channels: int, eps: float = 1e-6, channels_last: bool = False) -> None:
+        super().__init__()
+        self.eps = eps
+        self.channels_last = channels_last
+        self.weight = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = (-1,) if self.channels_last else (-1, 1, 1)
+        weight, bias = self.weight.view(shape), self.bias.view(shape)
+        positions, channels = ((1, 2), -1) if self.channels_last else ((2, 3), 1)
+        length = torch.linalg.vector_norm(x, dim=positions, keepdim=True)
+        response = length / (length.mean(channels, keepdim=True) + self.eps)
+        return x + torch.addcmul(bias, weight, x * response)
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, eps={self.eps}"
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose kernels have mean 0 and variance 1 (Qiao et al. 2019).
+
+    With `gamma` they are scaled by a learnable gain per output channel, and by gamma / √(elements of a kernel), as in
+    NF-ResNet (Brock et al. 2021).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        eps: float = 1e-6,
+        gamma: float | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, **arguments)
+        self.eps = eps
+        self.gamma = gamma
+        gain = torch.ones(out_channels, 1, 1, 1)
+        self.gain = None if gamma is None else nn.Parameter(gain)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scale = None
+        if self.gain is not None and self.gamma is not None:
+            scale = (self.gain * (self.gamma * self.weight[0].numel() ** -0.5)).view(-1)
+        kernels = self.weight.reshape(1, self.out_channels, -1)
+        kernels = F.batch_norm(kernels, None, None, scale, None, True, 0.0, self.eps)
+        kernels = kernels.reshape_as(self.weight)
+        convolved: torch.Tensor = self._conv_forward(x, kernels, self.bias)
+        return convolved
+
+
+class BlurPool(nn.Module):
+    """A binomial filter with a stride (Zhang 2019), on N×C×H×W."""
+
+    def __init__(self, kernel: int, stride: int, padding: int = 0, padding_mode: str = "reflect") -> None:
+        super().__init__()
+        self.stride = stride
+        self.padding = padding
+        self.padding_mode = "constant" if padding_mode == "zeros" else padding_mode
+        row = torch.tensor([float(math.comb(kernel - 1, k)) for k in range(kernel)])
+        row = row / row.sum()
+        self.register_buffer("filter", row[:, None] * row, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        channels = x.shape[1]
+        x = F.pad(x, [self.padding] * 4, self.padding_mode)
+        weight = self.get_buffer("filter").expand(channels, 1, -1, -1)
+        return F.conv2d(x, weight, stride=self.stride, groups=channels)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}, padding={self.padding}"
+
+
+class Constant(nn.Module):
+    """A constant tensor without a batch axis. A single number fills the shape."""
+
+    def __init__(self, value: Any, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        numbers = torch.tensor(value, dtype=torch.get_default_dtype())
+        filled = numbers.expand(shape).clone() if shape else numbers
+        self.register_buffer("value", filled, persistent=False)
+
+    def forward(self) -> torch.Tensor:
+        return self.get_buffer("value")
+
+    def extra_repr(self) -> str:
+        return "×".join(map(str, self.get_buffer("value").shape))
 
 
 class DropPath(nn.Module):
@@ -105,6 +209,46 @@ class Gate(nn.Module):
     def extra_repr(self) -> str:
         channels, kernel = self.weight.shape[1:3]
         return f"{channels}, mode={self.mode}, kernel={kernel}"
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention (Vaswani et al. 2017) of tokens N×…×L×C, with the channels divided among the heads.
+
+    The optional bias, which matches N×…×heads×L×S, is added to the scores.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout_p = dropout_p
+        self.is_causal = is_causal
+        self.scale = scale
+
+    def forward(
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        bias: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        leading, heads = q.shape[:-2], (self.num_heads, -1)
+        q, k, v = (x.flatten(0, -3).unflatten(-1, heads).transpose(1, 2) for x in (q, k, v))
+        if bias is not None and bias.ndim > 3 and len(leading) > 1:
+            bias = bias.expand(*leading, *bias.shape[-3:]).flatten(0, -4)
+        p = self.dropout_p if self.training else 0.0
+        causal, scale = self.is_causal, self.scale
+        x = F.scaled_dot_product_attention(q, k, v, bias, p, causal, scale=scale)
+        tokens: torch.Tensor = x.transpose(1, 2).flatten(2).unflatten(0, leading)
+        return tokens
+
+    def extra_repr(self) -> str:
+        return f"num_heads={self.num_heads}"
 
 
 def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:

@@ -52,10 +52,11 @@ def ops(names: Sequence[str], plugins: tuple[str, ...]) -> None:
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
     from cnngraph.diagnostics import did_you_mean
-    from cnngraph.ops.registry import equivalent_op
+    from cnngraph.ops.registry import absent_op, equivalent_op
 
-    other = equivalent_op(name)
-    meant = f"its name here is {other}" if other else did_you_mean(name, known) or "cnngraph ops lists all"
+    other, absent = equivalent_op(name), absent_op(name)
+    near = absent if absent is not None else did_you_mean(name, known)
+    meant = f"its name here is {other}" if other else near or "cnngraph ops lists all"
     return f"unknown op {name}: {meant}"
 
 

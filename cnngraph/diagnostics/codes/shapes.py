@@ -71,6 +71,8 @@ SHAPES = Group(
             stride or lacks padding: without padding, a k×k kernel removes k - 1 rows and columns. `reshape` reports
             this code if the number of values changes.
 
+            A size of 1 is repeated by `add`, `mul` and other elementwise ops, but not by `concat`.
+
             Give all branches the same strides, and padding that keeps the size: `padding: same`, or (k - 1) / 2 for an
             odd kernel. In an encoder and decoder, odd sizes are rounded down on the way and do not come back: choose an
             input size that the total stride divides.
@@ -320,9 +322,10 @@ SHAPES = Group(
             "E212",
             "free parameter instead of a tensor",
             """
-            The op `parameter` creates a trainable tensor that does not depend on the image, so it has no batch axis. It
-            can be combined with a tensor by `add`, `sub`, `mul` and `maximum`, which broadcast it over the batch; other
-            ops cannot read it, and it cannot be an output of the network.
+            The op `parameter` creates a trainable tensor that does not depend on the image, so it has no batch axis;
+            nor has a `constant`. It can be combined with a tensor by `add`, `mul`, `concat`, `matmul` and others that
+            repeat it for each image, and changed by elementwise ops and `reshape`. Layers cannot read it, and it cannot
+            be an output of the network.
 
             Combine it with a tensor first.
             """,
@@ -332,8 +335,8 @@ SHAPES = Group(
                 input: [3, 32, 32]
                 nodes:
                   offset: {op: parameter, shape: [3, 32, 32]}
-                  sigmoid: sigmoid
-                  mul: {op: mul, from: [in, sigmoid]}
+                  conv: {op: conv, out: 3, kernel: 3, padding: 1}
+                  add: {op: add, from: [in, conv]}
                 """
             ),
             right=spec(
@@ -343,7 +346,7 @@ SHAPES = Group(
                 nodes:
                   offset: {op: parameter, shape: [3, 32, 32]}
                   add: {op: add, from: [in, offset]}
-                  sigmoid: sigmoid
+                  conv: {op: conv, out: 3, kernel: 3, padding: 1}
                 """
             ),
         ),

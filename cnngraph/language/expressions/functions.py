@@ -15,6 +15,7 @@ from cnngraph.language.expressions.values import (
     ShapeValue,
     Value,
     bounded,
+    bounded_list,
     count_steps,
     length,
     number_help,
@@ -88,16 +89,44 @@ def _range(*bounds: Value) -> list[int]:
 
 def _make_divisible(value: Value, divisor: Value = 8) -> Value:
     """The multiple of `divisor` nearest to the number and not more than a tenth below it (Sandler et al. 2018)."""
-    if type(divisor) is not int or divisor < 1:
-        raise Fault("E403", f"the divisor of `make_divisible` must be an integer of at least 1, got `{shown(divisor)}`")
-
-    bounded(divisor)
+    _check_divisor("make_divisible", divisor)
 
     def nearest(number: float) -> int:
-        rounded = max(divisor, int(number + divisor / 2) // divisor * divisor)
+        rounded: int = max(divisor, int(number + divisor / 2) // divisor * divisor)
         return rounded + divisor if rounded < 0.9 * number else rounded
 
     return _each("make_divisible", nearest)(value)
+
+
+def _ceil_divisible(value: Value, divisor: Value = 8) -> Value:
+    """The smallest multiple of `divisor` that is not less than the number."""
+    _check_divisor("ceil_divisible", divisor)
+    return _each("ceil_divisible", lambda number: math.ceil(number / divisor) * divisor)(value)
+
+
+def _check_divisor(name: str, divisor: Value) -> None:
+    if type(divisor) is not int or divisor < 1:
+        raise Fault("E403", f"the divisor of `{name}` must be an integer of at least 1, got `{shown(divisor)}`")
+    bounded(divisor)
+
+
+def _log2(number: Any) -> float:
+    if number <= 0:
+        raise Fault("E404", f"`log2` needs a number above 0, got `{shown(number)}`")
+    return math.log2(number)
+
+
+def _fill(value: Value, count: Value) -> list[Value]:
+    if type(count) is not int or count < 0:
+        help = USE_FLOOR_DIVISION if isinstance(count, float) else None
+        raise Fault(
+            "E403", f"the second argument of `fill` must be an integer of at least 0, got `{shown(count)}`", help
+        )
+    if count > MAX_ELEMENTS:
+        raise Fault("E503", f"`fill` gives {count:,} elements, the maximum is {MAX_ELEMENTS:,}")
+    if isinstance(value, ShapeValue):
+        raise Fault("E403", f"`fill` needs a value, got `{shown(value)}`")
+    return bounded_list([value] * count)
 
 
 class Function(Frozen):
@@ -123,8 +152,11 @@ FUNCTIONS: dict[str, Function] = {
     "floor": Function(1, 1, _each("floor", math.floor)),
     "ceil": Function(1, 1, _each("ceil", math.ceil)),
     "int": Function(1, 1, _each("int", int)),
+    "log2": Function(1, 1, _each("log2", _log2)),
     "len": Function(1, 1, _len),
     "sum": Function(1, 1, _sum),
     "range": Function(1, 3, _range),
+    "fill": Function(2, 2, _fill),
     "make_divisible": Function(1, 2, _make_divisible),
+    "ceil_divisible": Function(1, 2, _ceil_divisible),
 }
