@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document.flow import write_flow
 from cnngraph.fields import REQUIRED, fields_of
+from cnngraph.frozen import frozen
 from cnngraph.language.model import BlockSpec, Spec
 from cnngraph.library import block_files, library_root
 from cnngraph.ops.registry import find_op
@@ -20,7 +20,7 @@ VALUES: tuple[object, ...] = (64, 16, 4, 2, 1, "relu", True, 0.5, [64, 64])  # t
 MOST_TRIED = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
     """A node that uses a block, with its input and output shapes and its number of parameters."""
 
@@ -30,7 +30,7 @@ class Example:
     num_params: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A block of a library. `params` are its params with their defaults in YAML, None if required.
 
@@ -44,7 +44,7 @@ class Block:
     example: Example | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlockLibrary:
     """A file of blocks. `name` is its name in the `import` of a spec."""
 

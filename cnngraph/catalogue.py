@@ -6,13 +6,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 from cnngraph.compilation import compile_spec
 from cnngraph.elaborate.elaborate import collector_paused
+from cnngraph.frozen import frozen
 from cnngraph.library import Network, is_family, library_root, network_files
 from cnngraph.numbers import percent, show_count, show_sizes
 
@@ -29,7 +30,7 @@ published top-1 errors.
 ALONE = "Other networks"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """The networks of one folder. `families` are the specs that they extend, or the network of the folder's name."""
 

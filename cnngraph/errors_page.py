@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from textwrap import wrap
 
 from cnngraph.cli.process import run
 from cnngraph.diagnostics.codes import Code, Example, Group
+from cnngraph.frozen import frozen
 from cnngraph.lint.codes import all_groups
 
 WIDTH = 120
@@ -35,7 +35,7 @@ rules](lint.md) has more examples of the rules.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """The exit codes of an example's commands, and the output of the last one."""
 

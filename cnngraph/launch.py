@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from cnngraph.frozen import frozen
 
 FROM_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 THREADS = "OMP_NUM_THREADS"  # set by the user or by torchrun
@@ -50,7 +51,7 @@ class Cores(NamedTuple):
     free: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """CPU use up to a moment: idle seconds of the allowed cores (None if unknown), and CPU seconds of this process."""
 

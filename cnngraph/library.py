@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from cnngraph.diagnostics import Question, Span, SpecError, Suggestion, did_you_mean
+from cnngraph.frozen import frozen
 
 ENDINGS = (".yaml", ".yml")  # of spec files
 NOT_NETWORKS = {"blocks", "recipes", "experiments"}  # names of folders and files without networks
 CATALOGUE = Path(__file__).parent / "library.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """A bundled network as `cnngraph list` shows it. `family` is its folder, `file` its path in the library."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_sizes
 
 CHANNELS, HEIGHT, WIDTH = "C", "H", "W"
 OTHER = "?"  # an unnamed axis, for example after a reshape
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TensorType:
     """The sizes of a tensor for one image and the names of its axes; the batch axis is implied.
 

@@ -1,4 +1,4 @@
-"""`Frozen` classes, which become dataclasses on first use, behave like other dataclasses."""
+"""Classes of `cnngraph.frozen`, some of which become dataclasses on first use, behave like other dataclasses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from cnngraph.fields import Int, fields_of
 from cnngraph.fields import field as parameter
-from cnngraph.frozen import Frozen, dataclass_fields
+from cnngraph.frozen import Frozen, dataclass_fields, frozen
 from cnngraph.ops.op import Op
 from cnngraph.recipe.optimizers import Sgd
 from tests.library import ROOT
@@ -49,6 +49,37 @@ def test_a_frozen_class_behaves_like_a_dataclass() -> None:
     match point:
         case Point(x, y):
             assert (x, y) == (1, 2)
+
+
+@frozen
+class Place:
+    """A place with a default, a factory and a field that is not compared."""
+
+    line: int
+    column: int = 1
+    notes: list[str] = field(default_factory=list, compare=False)
+
+
+def test_the_decorator_gives_a_dataclass_with_slots() -> None:
+    place = Place(3)
+    assert repr(place) == "Place(line=3, column=1, notes=[])"
+    assert place == Place(3, notes=["other"]) != Place(4)
+    assert hash(place) == hash(Place(3)) != hash(Place(3, 2))
+    assert place.notes is not Place(3).notes
+    assert replace(place, column=5) == Place(3, 5)
+    assert asdict(place) == {"line": 3, "column": 1, "notes": []}
+    assert [place, place] == [pickle.loads(pickle.dumps(place)), copy.deepcopy(place)]
+    assert not hasattr(place, "__dict__")
+    assert Place(3).__eq__("a place") is NotImplemented
+    with pytest.raises(FrozenInstanceError):
+        place.line = 4  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del place.line
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'line'"):
+        Place()  # type: ignore[call-arg]
+    match place:
+        case Place(line, column):
+            assert (line, column) == (3, 1)
 
 
 def test_fields_before_the_first_instance() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cnngraph import run_files
@@ -11,6 +10,7 @@ from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
 from cnngraph.document import Table
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.plain_spec import one_file
 from cnngraph.language.load import Override
@@ -19,7 +19,7 @@ from cnngraph.recipe import Recipe, to_dict
 from cnngraph.recipe.changed import find_table, read_changed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrainingJob:
     """A network and the recipe to train it with, and warnings about them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from cnngraph.api.compiling import graph_of
 from cnngraph.api.results import Readable
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.migration import Options, Plan
 from cnngraph.packages import explained
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cnngraph.backend import Migration
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MigrationResult(Readable):
     """The weights of a changed network: `plan` says for every tensor where it comes from, `state` is the state_dict.
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
+from cnngraph.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Base class of all events. `text` is what the command line prints for it, or an empty string."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note(Event):
     """A message, for example about a download, the sizes of the splits, or a warning."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Event):
     """Training starts. `images` are the numbers of images by split; `resumed_at` is the number of steps done before.
 
@@ -40,7 +40,7 @@ class RunStarted(Event):
     frozen: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepsDone(Event):
     """Some steps of an epoch are done. Sent a few times per second; `metrics` cover the epoch so far."""
 
@@ -52,14 +52,14 @@ class StepsDone(Event):
     seconds_left: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluating(Event):
     """The evaluation of a split starts."""
 
     split: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EpochDone(Event):
     """An epoch is done. `is_best` says whether it has the best validation accuracy so far."""
 
@@ -67,7 +67,7 @@ class EpochDone(Event):
     is_best: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunEnded(Event):
     """Training has ended, after the last epoch or by Ctrl-C."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.frozen import frozen
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Readable:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckResult(Readable):
     """The errors and warnings of a file or folder, without duplicates, and the `files` that were checked.
 
@@ -79,7 +80,7 @@ class CheckResult(Readable):
         return "\n\n".join(map(str, self.diagnostics)) or f"{self.name}: ok"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """A drawing of a network. Notebooks show SVG, PNG and Mermaid; `str()` gives the text of SVG, DOT and Mermaid."""
 
@@ -109,7 +110,7 @@ class Metrics(NamedTuple):
     accuracy: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EpochMetrics:
     """The metrics of one epoch. `train` is measured during training, `validation` or `test` afterwards in eval mode.
 
@@ -125,7 +126,7 @@ class EpochMetrics:
     images_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrainResult(Readable):
     """The result of a run. All of it, and more, is also in its `folder`.
 
@@ -179,7 +180,7 @@ def _percent(name: str, value: float | None) -> str:
     return f"{name} –" if value is None else f"{name} {100 * value:.2f} %"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClassMetrics:
     """The number of images of one class, and its precision and recall; None if undefined."""
 
@@ -189,7 +190,7 @@ class ClassMetrics:
     recall: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EvaluationResult(Readable):
     """The metrics of a trained network on a split.
 
@@ -246,7 +247,7 @@ class Guess(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prediction(Readable):
     """The most probable classes of one image, in order of probability.
 
@@ -278,7 +279,7 @@ class Prediction(Readable):
         return f"{self.image}: {guesses}" if self.image else guesses
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VariantResult:
     """One combination of network, recipe and settings in an experiment, over its seeds.
 
@@ -305,7 +306,7 @@ class VariantResult:
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExperimentResult(Readable):
     """The results of an experiment.
 

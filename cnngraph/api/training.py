@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.document import Table, Value
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.frozen import frozen
 from cnngraph.language.load import Override
 from cnngraph.packages import explained, require_extra
 
@@ -103,7 +103,7 @@ def train(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _TrainArguments:
     """The arguments of `train` that determine network and recipe."""
 

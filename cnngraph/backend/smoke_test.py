@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 
 Shapes = dict[str, tuple[int, ...]]
@@ -19,7 +19,7 @@ class SmokeTestError(Exception):
     """PyTorch cannot run the network, or its outputs do not have the shapes of the graph."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SmokeTest:
     """The result: the shapes of the inputs, and of the outputs in each mode, including the batch."""
 

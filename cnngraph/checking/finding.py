@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cnngraph import file_kinds
@@ -13,6 +12,7 @@ from cnngraph.checking.report import Kind
 from cnngraph.diagnostics import Source, SpecError, did_you_mean
 from cnngraph.document import Limits, Table, parse, read_file
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
+from cnngraph.frozen import frozen
 from cnngraph.language.keys import FILE_KEYS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
 
@@ -22,7 +22,7 @@ KINDS = {SPEC: Kind.SPEC, RECIPE: Kind.RECIPE, EXPERIMENT: Kind.EXPERIMENT}
 TOP_KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=[ \t\n]|$)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A file to check. `name` is the argument, `shown` the name in messages; `in_folder`: it was found in a folder."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from cnngraph.diagnostics import Diagnostic, Severity, Span, has_errors
+from cnngraph.frozen import frozen
 
 
 class Kind(StrEnum):
@@ -19,7 +20,7 @@ class Kind(StrEnum):
     EXPERIMENT = "experiment"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileReport:
     """The diagnostics of one file. `kind` is None if the file could not be read.
 
@@ -43,7 +44,7 @@ class FileReport:
         return span if is_in_file else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckReport:
     """The reports of all files. `skipped` are YAML files in folders that are not for cnngraph."""
 

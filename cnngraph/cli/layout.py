@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 
 from cnngraph.cli.messages import Styled
 from cnngraph.cli.table import Row
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_count
 from cnngraph.text import in_backticks, one_line
 
@@ -15,7 +15,7 @@ GAP = "   "
 NARROW = 12  # minimum width of a column that may be cut
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """A column of a table, and what may happen to it in a narrow terminal.
 
@@ -32,7 +32,7 @@ class Column:
     optional: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Cells:
     """A column with its cells, the title first."""
 

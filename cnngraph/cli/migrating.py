@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cnngraph.cli.options import Reading
+from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
@@ -41,7 +42,7 @@ _old_set_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MigrationChoices:
     """The values of the options."""
 

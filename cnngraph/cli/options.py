@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
 from cnngraph.cli.command import argument
 from cnngraph.cli.complete import complete_networks, complete_parameters
+from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
     from cnngraph.document import Value
@@ -146,7 +147,7 @@ def _selection(selected: Sequence[str], ignored: Sequence[str]) -> Selection:
         raise click.BadParameter(str(error), param_hint=option) from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """How to read a spec: the values of the shared options."""
 

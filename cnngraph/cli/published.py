@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,6 +11,7 @@ import click
 from cnngraph.cli.complete import complete_networks, complete_weights
 from cnngraph.cli.migrating import MigrationChoices, input_channels_option
 from cnngraph.cli.options import Reading
+from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
@@ -50,7 +50,7 @@ _from_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitialWeights:
     """The values of the options: where weights are, and what may not fit."""
 

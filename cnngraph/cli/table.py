@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.language.names import tensor_path
@@ -16,7 +17,7 @@ MAX_NAMES = 4  # shown in one cell
 TRAINING_ONLY = "training only"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One line: `guide` draws the tree, `reads` names the inputs if they are not the row above."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnngraph.diagnostics.edits import Cause, Fix
 from cnngraph.diagnostics.help import Suggestion
 from cnngraph.diagnostics.source import Span
+from cnngraph.frozen import frozen
 from cnngraph.text import one_line
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """An error or warning about a source.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.diagnostics.help import Question, Suggestion
 from cnngraph.diagnostics.source import Source, Span
+from cnngraph.frozen import frozen
 
 IN_BACKTICKS = re.compile("`([^`]*)`")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """Replaces the text at `span` by `text`. An empty span inserts."""
 
@@ -26,7 +26,7 @@ class Edit:
         return {**self.span.to_dict(), "text": self.text}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """A verified fix: with its edits applied the error is gone and there is no new one."""
 
@@ -142,7 +142,7 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cause:
     """A possible cause of an error: a node, or the value of its parameter `key`.
 

@@ -5,14 +5,14 @@ The elaboration finds them in terms of nodes and parameters; `cnngraph.fixes` tu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.diagnostics.help import Question
 from cnngraph.diagnostics.source import Span
+from cnngraph.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """A parameter with its required value. `origin` is where the current value is written, if it has one."""
 
@@ -24,7 +24,7 @@ class Setting:
         return f"{self.parameter}: {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParameterRepair:
     """Sets parameters of the node at `span`."""
 
@@ -43,7 +43,7 @@ class ParameterRepair:
         return f"{verb} `{text}` {'in' if origins else 'to'} the `{self.op}` at {self.span}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PadRepair:
     """Inserts a `pad` before the op at `span` instead of the op's own padding, which is written at `padding`."""
 
@@ -59,7 +59,7 @@ class PadRepair:
         return f"insert `{self.node}` before the `{self.op}` at {self.span}{remove}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectionRepair:
     """Inserts a convolution of the input `name` of the node at `span`, which reads the convolution instead."""
 

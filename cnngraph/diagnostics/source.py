@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from cnngraph.frozen import frozen
+
 
 @dataclass(frozen=True)
 class Source:
@@ -27,7 +29,7 @@ class Source:
         return self.text.splitlines()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A range of a source: lines and columns count from 1, the end is exclusive."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from cnngraph.diagnostics import Source, Span, SpecError
+from cnngraph.frozen import frozen
 
 WIDE = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -20,7 +20,7 @@ WIDE = {
 RAISE = "if this is intended, raise the limit with `--max-nodes`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Limits on the size of a text; what it expands to is limited elsewhere."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from cnngraph.diagnostics import Span
+from cnngraph.frozen import frozen
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scalar:
     """A string, number, boolean or null with its location. `quoted`: it was written in quotes."""
 
@@ -24,7 +25,7 @@ class Scalar:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """A list."""
 
@@ -36,7 +37,7 @@ class Listing:
         return [item.plain() for item in self.items]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One `key: value` of a mapping."""
 
@@ -45,7 +46,7 @@ class Entry:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A mapping with string keys, in the order of the file."""
 

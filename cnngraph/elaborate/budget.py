@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
+from cnngraph.frozen import frozen
 from cnngraph.language.model import BlockSpec, LocatedText
 
 MAX_NODES = 50_000
@@ -24,7 +25,7 @@ class TooLargeError(Exception):
         self.problem = ProblemError(code, message, span, help=help)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """A use of a block, an iteration of a repeat (`number`), or a rule of `change`, or a network, around a node."""
 

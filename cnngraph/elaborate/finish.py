@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, did_you_mean, has_errors
 from cnngraph.document import Entry
@@ -14,6 +14,7 @@ from cnngraph.elaborate.networks import NetUse
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.values import Bound
 from cnngraph.fields import FieldError
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
@@ -28,7 +29,7 @@ from cnngraph.text import in_backticks
 DEFAULT_OUTPUT = "output"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WalkResult:
     """The result of the walk through a spec: scopes, nodes, and the environment that outputs are looked up in."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cnngraph.diagnostics import Span
@@ -19,6 +19,7 @@ from cnngraph.elaborate.messages import (
 )
 from cnngraph.elaborate.shifts import shifted_shape
 from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
@@ -36,7 +37,7 @@ from cnngraph.tensor_type import TensorType
 MOST_LISTED = 12  # available names in a message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Env:
     """The visible names. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from cnngraph.diagnostics import Span
@@ -19,6 +19,7 @@ from cnngraph.elaborate.module_paths import Level, Place, Slot
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
+from cnngraph.frozen import frozen
 from cnngraph.language.model import LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads
 from cnngraph.ops.registry import Registry
@@ -58,7 +59,7 @@ class Walker(Protocol):
         """Elaborate the nodes of a scope with a level of names."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetUse:
     """A network that is a node: its spec, and the scope of its file, whose `path` is that of the node."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
@@ -15,6 +15,7 @@ from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
 from cnngraph.elaborate.values import Argument, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.language.names import tensor_path
@@ -24,7 +25,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import in_backticks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What an op computes from its input types."""
 

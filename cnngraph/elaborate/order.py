@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import islice, pairwise
@@ -13,6 +12,7 @@ from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import BREAK_CYCLE, ProblemError, UnknownError
 from cnngraph.elaborate.repeats import read_per_iteration
+from cnngraph.frozen import frozen
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression, path_expressions
 from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec
@@ -139,7 +139,7 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=BREAK_CYCLE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Finder:
     """Finds the nodes that a node reads, before any of them is elaborated."""
 

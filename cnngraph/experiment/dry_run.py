@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan
+from cnngraph.frozen import frozen
 from cnngraph.launch import free_cores
 from cnngraph.train.data.data_reader import DataReader
 from cnngraph.train.dry_run import DryRun, dry_run
@@ -15,7 +15,7 @@ from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DryVariant:
     """The dry run of one combination, and how many of its runs are finished, to be resumed, and new."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
 from cnngraph.experiment_plan.model import Experiment
 from cnngraph.file_kinds import EXPERIMENT, other_kind
+from cnngraph.frozen import frozen
 from cnngraph.library import ENDINGS, library_root, network_files
 from cnngraph.recipe.reading import RecipeReader
 
@@ -17,7 +18,7 @@ ITEMS = {"specs": "network", "recipes": "recipe", "seeds": "seed"}  # lists that
 MAX_NAME_LENGTH = 80  # of a folder named after several specs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedExperiment:
     """An experiment, its YAML mapping with spans, and the folder to which its paths are relative."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from cnngraph.atomic_files import WriteError, write
 from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits, compose_edits, has_errors
 from cnngraph.fixes.trials import Texts, key_of
+from cnngraph.frozen import frozen
 from cnngraph.library import library_root
 
 MAX_PASSES = 20
@@ -24,7 +25,7 @@ NEWLINES = ("\r\n", "\n", "\r")
 Check = Callable[[Texts], tuple[Diagnostic, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applied:
     """An applied fix with the first line that it changed, in the text of its pass."""
 
@@ -38,7 +39,7 @@ class Applied:
         return f"{place}: {title.replace(f' at {self.file}:', ' on line ')}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileFix:
     """The edits of one file, relative to its text as read."""
 

@@ -8,6 +8,7 @@ from math import prod
 from typing import NamedTuple
 
 from cnngraph.diagnostics import Span
+from cnngraph.frozen import frozen
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
@@ -103,7 +104,7 @@ class Scope:
         return self.path.rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SizeLimit:
     """An axis of an input on which the network depends, because expressions in the spec read its size.
 

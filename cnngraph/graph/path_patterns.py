@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from cnngraph.frozen import frozen
 from cnngraph.ops.init import InitCall
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitRule:
     """How the modules of an op, or those whose path matches, are initialised: a number or a function per parameter.
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Span
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref, SizeLimit
 from cnngraph.language.expressions import tree
 from cnngraph.language.expressions.values import COUNT, size_read
@@ -59,7 +60,7 @@ class Sized:
             yield from part.leaves()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """One use of a value that depends on sizes: `what` it sets, and the span of the expression."""
 

@@ -23,6 +23,7 @@ from cnngraph.diagnostics import (
 )
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file
 from cnngraph.file_kinds import RECIPE, other_kind
+from cnngraph.frozen import frozen
 from cnngraph.language.merge import merge_library
 from cnngraph.language.model import Library, LocatedText, ParamSpec, ScopeSpec, Spec
 from cnngraph.language.parse import FileSpec, nodes_of, parse_file
@@ -36,7 +37,7 @@ MAX_EXTENDS = 20
 MAX_IMPORTED = 1_000_000  # characters
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Override:
     """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Scalar, Table, Value
+from cnngraph.frozen import frozen
 
 LANGUAGE_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocatedText:
     """A string of the spec (a name, a path or an expression) with its source location."""
 
@@ -22,7 +23,7 @@ class LocatedText:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ignore:
     """A warning code to ignore, with the reason. `within` is the span of the node it applies to; None: the file."""
 
@@ -31,7 +32,7 @@ class Ignore:
     within: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepeatSpec:
     """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either.
 
@@ -46,7 +47,7 @@ class RepeatSpec:
     last: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeSpec:
     """A node as written. Exactly one of `op`, `nodes`, `share` and `net` is set.
 
@@ -72,7 +73,7 @@ class NodeSpec:
     broken: bool = False  # it had errors; kept so that the next node still reads this one
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScopeSpec:
     """`nodes:` as a mapping or a list.
 
@@ -93,7 +94,7 @@ class ScopeSpec:
             waiting += node.nodes.children if node.nodes else ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParamSpec:
     """A param; without a default it is required."""
 
@@ -101,7 +102,7 @@ class ParamSpec:
     default: Value | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlockSpec:
     """A parametrised node. `inputs` are the names of its inputs; None: exactly one, called `in`."""
 
@@ -111,7 +112,7 @@ class BlockSpec:
     body: NodeSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Library:
     """The names visible inside one file: its params, its own blocks, and the libraries it imports.
 
@@ -148,7 +149,7 @@ class Library:
         return [*self.blocks, *(name for library in self.imports for name in library.blocks)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitSpec:
     """One rule of `init:`."""
 
@@ -156,7 +157,7 @@ class InitSpec:
     values: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeSpec:
     """One rule of `change:`: what becomes of the nodes that `match` names. An entry whose value is null is removed."""
 
@@ -180,7 +181,7 @@ class ChangeSpec:
         return self.remove or any(item is not None for item in (self.before, self.after, self.replace))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spec:
     """A complete spec with `extends` and `import` resolved. Without `nodes` it is a library of blocks.
 

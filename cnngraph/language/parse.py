@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
 from cnngraph.file_kinds import SPEC, other_kind
+from cnngraph.frozen import frozen
 from cnngraph.language.changes import ChangeReader
 from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 from cnngraph.language.model import (
@@ -36,7 +37,7 @@ MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename: matching tries every assignment
 DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileSpec:
     """The contents of one file, before `extends` and `import` are resolved."""
 

@@ -45,6 +45,8 @@ class FreezePlan:
     @classmethod
     def for_graph(cls, recipe: Recipe, graph: Graph) -> FreezePlan:
         """The plan of a recipe for a network."""
+        if not recipe.freeze:
+            return cls({}, {})
         norms = (node.path for node in graph.nodes if STATISTICS in node.buffers and not node.shares)
         return cls.of(recipe.freeze or (), Matcher.of(graph), parameter_names(graph), norms)
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 from cnngraph.diagnostics import Diagnostic, Severity
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
-from cnngraph.lint.training import misfits
 
 NOTE = "the spec's own recipe cannot train this network"
 
@@ -27,7 +26,6 @@ class Misfit(Rule):
         """Report, as warnings, the errors that have the number of the rule."""
         if network.recipe is None or network.graph is None or network.chosen:
             return
-        place = network.spec.input.span if network.spec.input else None
-        for error in misfits(network.recipe, network.graph, input_span=place):
+        for error in network.misfits:
             if error.code[1:] == self.code[1:]:
                 yield replace(error, code=self.code, severity=Severity.WARNING, notes=(*error.notes, NOTE))

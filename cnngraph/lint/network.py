@@ -60,6 +60,14 @@ class Network:
         return {node.name.span: node for node in nodes_of(self.spec)}
 
     @cached_property
+    def misfits(self) -> list[Diagnostic]:
+        """The errors that prevent training the network with its recipe."""
+        from cnngraph.lint.training import misfits
+
+        place = self.spec.input.span if self.spec.input else None
+        return misfits(self.recipe, self.graph, input_span=place) if self.recipe and self.graph else []
+
+    @cached_property
     def text(self) -> Written:
         """The text of the spec's own file, for fixes; empty if it is too large."""
         from cnngraph.fixes.written import Written  # rarely needed

@@ -83,6 +83,8 @@ def _outer_paths(path: str) -> Iterator[str]:
 
 def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
     """Report the patterns of a recipe that match nothing in a network, and selections without effect (E614)."""
+    if not (recipe.optimizer.groups or recipe.freeze or recipe.checkpointed):
+        return []
     matcher, names = Matcher.of(graph), parameter_names(graph)
     known = {"norm", *matcher.ops.values(), *(name.rpartition(".")[2] for name in names)}
     known.update(path for name in names for path in _outer_paths(name))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cnngraph.diagnostics import did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.lint.rule import all_rules
 from cnngraph.text import in_backticks
 
@@ -27,7 +27,7 @@ class UnknownCodeError(Exception):
         super().__init__(f"no spec warning has the code `{code}`: {help}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Codes of warnings or prefixes of codes, such as W401 or W4. An empty `select` means all warnings."""
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.migration.modules import Module, owner
@@ -32,7 +32,7 @@ MAX_BRANCH = 5_000  # nodes of a branch
 Start = Literal["zero", "gate", "identity", "random"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Role:
     """How an inserted module starts; `bias` is that of the last layer of a gate."""
 
@@ -41,7 +41,7 @@ class Role:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Roles:
     """The inserted modules by path, and the factors of modules before gates."""
 

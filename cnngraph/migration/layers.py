@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import isqrt
 
+from cnngraph.frozen import frozen
 from cnngraph.migration.modules import Module
 from cnngraph.migration.plan import Centre, InputChannels, Resize, Step, Take, sizes
 from cnngraph.ops.conv import Conv
@@ -42,7 +43,7 @@ class Adaptation:
             self.steps.setdefault(name, []).append(step)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """What a module reads: the channels of the old tensor, if that is known, and whether it is the network's input."""
 

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.migration.modules import Module, modules_of, settings
 
@@ -26,7 +27,7 @@ SHAPE_FIELDS = frozenset({"out", "bias"})
 Modules = Mapping[str, Module]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matches:
     """The old path of each new one, and how many old modules a new one could equally correspond to."""
 

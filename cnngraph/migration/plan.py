@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal, TypeAlias
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 from cnngraph.numbers import show_sizes
 
@@ -14,7 +15,7 @@ Kind: TypeAlias = Literal["copied", "renamed", "adapted", "fresh"]
 KINDS: tuple[Kind, ...] = ("copied", "renamed", "adapted", "fresh")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Take:
     """Select entries of an axis by index; an index may occur several times. `shares` are factors of the entries."""
 
@@ -23,14 +24,14 @@ class Take:
     shares: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Centre:
     """Put a kernel of another size, in height and width, into the centre, or cut out the centre."""
 
     kernel: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputChannels:
     """Change the number of input channels on axis 1: by their `sum` or `mean`, or in a `cycle`."""
 
@@ -38,14 +39,14 @@ class InputChannels:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Multiply:
     """Multiply by a number."""
 
     factor: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoldNorm:
     """Fold the batch norm at a path of the old network into the weight or the bias of the convolution before it.
 
@@ -57,7 +58,7 @@ class FoldNorm:
     has_bias: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resize:
     """Resize a square grid of positions bilinearly; `extra` first entries, such as a class token, are kept.
 
@@ -68,14 +69,14 @@ class Resize:
     extra: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fill:
     """A tensor with one value."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delta:
     """A convolution or linear layer that returns its input."""
 
@@ -86,7 +87,7 @@ Step: TypeAlias = Take | Centre | InputChannels | Multiply | FoldNorm | Resize
 Initial: TypeAlias = Fill | Delta
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TensorPlan:
     """A tensor of the new network: from `source` by `steps`, or fresh: `initial`, or as the network initialises it."""
 
@@ -100,7 +101,7 @@ class TensorPlan:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dropped:
     """A tensor of the old network that the new one does not use."""
 
@@ -109,7 +110,7 @@ class Dropped:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """What is preserved of an output: the tensor `new` equals the tensor `old` in eval mode.
 
@@ -138,7 +139,7 @@ class Claim:
         return f"{self.output}: function not preserved, {self.reason}{before}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The plan: every tensor of the new network in its order, every tensor that is dropped, and the claims."""
 

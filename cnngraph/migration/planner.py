@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.graph.path_patterns import matches_path
@@ -38,7 +39,7 @@ STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.
 COUNTER = "num_batches_tracked"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What a person decides: how input channels are adapted, which old outputs to keep, and what is fresh.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import erf, exp, log1p, prod, sqrt, tanh
 
 from cnngraph.fields import fields_of
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.migration.modules import owner, settings
@@ -43,7 +44,7 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """It equals `scale` times a tensor of the old network, in the channels `origin` (None: all in order).
 
@@ -64,7 +65,7 @@ class Known:
         return self.scale == 1.0 and not self.without
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Const:
     """All its elements have this value."""
 

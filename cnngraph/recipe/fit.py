@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document.flow import write_flow
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_sizes
 from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.model import Recipe
@@ -15,7 +15,7 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFacts:
     """What is known of images once they were read: their shape C×H×W, the number of classes and of training images."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from html import escape
 
+from cnngraph.frozen import frozen
 from cnngraph.render.colours import (
     FRAME_FILLS,
     FRAME_LINE,
@@ -32,7 +33,7 @@ class At(Enum):
     RIGHT = "r"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TitlePlace:
     """The corner of a frame's title, whether it has two lines, and how many points are kept free next to it."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from cnngraph.frozen import frozen
 
 
 class Shape(StrEnum):
@@ -27,7 +28,7 @@ class Look(StrEnum):
     UNUSED = "unused"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One operation in a box: `conv 3×3, 64, /2`, coloured by the kind of the op. `note` follows in grey."""
 
@@ -36,7 +37,7 @@ class Row:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Title:
     """The name of a box or frame, the block it is a use of, how many equal ones it represents, and a note."""
 
@@ -57,7 +58,7 @@ class Title:
         return bool(self.name or self.block or self.note or self.times > 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Box:
     """One box. `key` is unique and safe in every format; `tip` is the tooltip."""
 
@@ -69,7 +70,7 @@ class Box:
     look: Look = Look.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """A block or repeat drawn open, around its boxes and inner frames."""
 
@@ -80,7 +81,7 @@ class Frame:
     look: Look = Look.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrow:
     """An arrow from a box to another; arrows with the same `tensor` carry the same tensor.
 
@@ -97,7 +98,7 @@ class Arrow:
     main: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     """A complete drawing. Members and arrows are in order of execution."""
 

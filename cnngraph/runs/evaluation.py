@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluation_images import TEST, find_images
 from cnngraph.runs.trained_run import TrainedRun
@@ -28,7 +28,7 @@ from cnngraph.train.record.scores import Report, Scores
 from cnngraph.train.run import data_title
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluation:
     """The metrics of a run on a split. `weights` and `data` are names for people, `seconds` is the time it took."""
 

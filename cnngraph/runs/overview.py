@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
+from cnngraph.frozen import frozen
 from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
 from cnngraph.stored_documents import read_document
@@ -22,7 +22,7 @@ KEYS_WITHOUT_EFFECT = {"about", "device", "keep_every", "save_every", "workers"}
 KEYS_WITH_COLUMN = {"data", "epochs"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRow:
     """One run, as listed. Values that cannot be read are None or empty.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from cnngraph.backend import lower
 from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError, warnings_of
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.lint.run import Lint
 from cnngraph.lint.training import misfits
@@ -27,7 +28,7 @@ from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.run import data_title
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataFacts:
     """What a run recorded about its images: classes in label order, and their shape C×H×W before cropping."""
 
@@ -36,7 +37,7 @@ class DataFacts:
     image: tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrainedRun:
     """A run with trained weights, finished or not. `recipe.normalize` has the mean and std that were used.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from cnngraph.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Document:
     """A kind of JSON document: its content and its source."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from cnngraph.backend import check_weights, lower, refuse_misfit
 from cnngraph.diagnostics import warnings_of
+from cnngraph.frozen import frozen
 from cnngraph.lint.freezing import check_initial_weights, frozen_count
 from cnngraph.lint.training import misfits
 from cnngraph.train.data.data_reader import DataReader
@@ -23,7 +22,7 @@ from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Request, data_title
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DryRun:
     """The facts of a run, and its steps per epoch; None if the data must be downloaded first."""
 

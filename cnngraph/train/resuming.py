@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cnngraph import run_files
 from cnngraph.backend import Choices, MigratedWeights, WeightsFile, WeightsReport, save_weights
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe
 from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
@@ -23,7 +23,7 @@ from cnngraph.train.record.resume_checks import check_documents, check_recipe, c
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResumedRun:
     """A run to resume: its folder, data and initial weights, and its last saved `state`, None before the first."""
 

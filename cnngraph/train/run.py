@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
 from cnngraph.diagnostics import Diagnostic, warnings_of
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.lint.freezing import check_initial_weights, frozen_count
@@ -41,7 +42,7 @@ from cnngraph.train.resuming import ResumedRun, initial_weights_of, open_run, we
 from cnngraph.train.world import MIN_IMAGES_PER_PROCESS, World, process_group
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A network to train, the recipe, and options of the run.
 
@@ -67,7 +68,7 @@ class Request:
     log_every: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tools:
     """The functions that a run calls to read images, build the network and check the fit. Tests replace them."""
 
@@ -115,7 +116,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
                 return result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunSetup:
     """The setup of a run before its first step; methods are in the order of their calls. All processes call them."""
 

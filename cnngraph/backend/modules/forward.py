@@ -7,11 +7,11 @@ import keyword
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from cnngraph.backend.formatting import WIDTH, format_statement, quoted
 from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 
 MAX_IDLE = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
@@ -22,7 +22,7 @@ NOT_VARIABLES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forward:
     """The source of a forward method, indented as in a class, and the fields of the named tuple that it returns."""
 
@@ -32,7 +32,7 @@ class Forward:
     size_check: str = ""  # the source of the input size check that it calls
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Statement:
     value: str
     targets: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from cnngraph.backend.formatting import format_statement, literal, quoted
 from cnngraph.backend.modules.build_layer import layer_class, name_in_source
 from cnngraph.backend.modules.classes import class_source
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Leaf, ScopeModule
+from cnngraph.frozen import frozen
 from cnngraph.ops.op import Layer
 
 UNSET = object()  # an argument without a default
@@ -22,7 +23,7 @@ LEADING = ("in_channels", "out_channels", "num_features")  # parameters that are
 MIN_LOOP = 3  # this many equal consecutive modules are written as a loop
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument:
     """One argument of a call: a literal, the name of a parameter, or a call."""
 
@@ -32,14 +33,14 @@ class Argument:
     positional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """A parameter of the enclosing constructor."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A call of a constructor; the class of a scope is referred to by its definition."""
 

@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +20,7 @@ from cnngraph.backend.weights.pickles import not_plain, tables_in, unpickled, us
 from cnngraph.backend.weights.tables import Shape, Table, View, choose, plain_view, several_sets
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
+from cnngraph.frozen import frozen
 
 SAFETENSORS = ".safetensors"
 OTHER_FORMATS = {  # the first bytes of files that are mistaken for weights
@@ -41,7 +41,7 @@ PYTORCH = (b"PK\x03\x04", b"\x80")  # the first bytes of files of torch.save: a 
 MAX_HEADER = 100_000_000  # bytes, the limit of safetensors itself
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choices:
     """What a person allows not to fit, with patterns of paths as in `init`.
 

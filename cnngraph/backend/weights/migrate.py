@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from cnngraph.backend.weights.load import renamed_tensors
 from cnngraph.backend.weights.report import check_weights, refuse_misfit
 from cnngraph.backend.weights.tables import Table
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref
 from cnngraph.migration import Claim, Options, Plan, TensorPlan, plan
@@ -31,7 +32,7 @@ MAX_ERROR_NEARLY = 0.5
 State = Mapping[str, Tensor]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Migration:
     """A plan that was carried out: the state_dict of the new network, and the measured differences."""
 
@@ -49,7 +50,7 @@ class Migration:
         return facts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """The largest difference of a tensor of the two networks on random inputs, and the largest value of the old one.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cnngraph.backend.weights.files import WeightsFile
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.tables import Shape, is_bookkeeping
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.elaborate.bases import bases_with_params
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from cnngraph.graph.path_patterns import matches_path
@@ -24,7 +25,7 @@ NEW, CHANGED = "because they are new in this network", "because this network cha
 SHOWN = 8  # the number of keys of each kind that a report shows
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Misshapen:
     """A weight whose shape in the file differs from that in the network."""
 
@@ -36,7 +37,7 @@ class Misshapen:
         return f"{self.key}: {_shape(self.in_file)} in the file, {_shape(self.in_model)} in the network"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fresh:
     """A weight that keeps its initial value, and why; `in_file` is None if the file does not have it."""
 
@@ -51,7 +52,7 @@ class Fresh:
         return f"{self.key}: {_shape(self.in_file)} in the file, {_shape(self.in_model)} in the network"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WeightsReport:
     """The result for every key: `missing` keys are only in the network, `unexpected` keys only in the file.
 
@@ -232,7 +233,7 @@ def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph)
     return report
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Change:
     """What a variant changes in its base. `same_params` is its base with the params of the variant."""
 

@@ -16,6 +16,7 @@ from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.report import COUNTER, WeightsReport, check_weights
 from cnngraph.backend.weights.tables import Shape, is_bookkeeping
 from cnngraph.elaborate.bases import bases
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 
 MAX_KEYS = 20_000  # of a file, which may be untrusted
@@ -124,7 +125,7 @@ class _Search:
                 yield from pairs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Choice:
     """A rename, the keys that it produces, and whether it follows the order of the file."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 
 Shape = tuple[int, ...]
 
@@ -31,7 +31,7 @@ MAX_CANDIDATES = 48
 MAX_WORK = 2_000_000  # keys that are compared
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """The weights in one mapping of a file. `found_in` are the keys of the mappings around it."""
 
@@ -39,7 +39,7 @@ class Table:
     shapes: Mapping[str, Shape]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """The weights of one table without a prefix; with `inner` also without the names of wrappers inside of keys."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cnngraph.checking.report import CheckReport, FileReport, Kind, counted, plural
 from cnngraph.diagnostics import Diagnostic
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_count
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """The summary line of a file; `file` is empty for the line about skipped files."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import cleandoc
+
+from cnngraph.frozen import frozen
 
 SPEC_FILE = "network.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
     """Files in an empty folder and the commands to run there, of which the last one shows the point.
 
@@ -39,7 +41,7 @@ class Example:
         return {"files": self.texts, "images": self.images, "commands": list(self.commands)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Code:
     """One code with its explanation and examples.
 
@@ -73,7 +75,7 @@ class Code:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Codes of one subject."""
 

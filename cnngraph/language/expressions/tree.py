@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
-from cnngraph.frozen import Frozen
+from cnngraph.frozen import Frozen, frozen
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.values import (
     MAX_INT,
@@ -39,7 +38,7 @@ class ExpressionError(Exception):
         return self.message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """A `$name` in a text, with the dotted parts after it: `$block.conv.channels` has the trail (conv, channels)."""
 

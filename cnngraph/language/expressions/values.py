@@ -9,10 +9,11 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Known, did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 MAX_INT = 2**53  # beyond this a float loses integer precision
@@ -27,7 +28,7 @@ NUMBERS = frozenset({int, float})
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShapeValue:
     """The value of `$name` for an input or node: its tensor, or its list of tensors.
 

@@ -11,13 +11,14 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from cnngraph import run_files
+from cnngraph.frozen import frozen
 from cnngraph.stored_documents import images_digest
 from cnngraph.train.data.images import Images, InMemory
 from cnngraph.train.data.split import Split, Splits
@@ -44,7 +45,7 @@ class ImageFile(NamedTuple):
         return self.size == other.size and (not self.digest or not other.digest or self.digest == other.digest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SplitDigest:
     """The number of images of a split, and digests of their labels and content."""
 
@@ -53,7 +54,7 @@ class SplitDigest:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """The images of a run: classes in order, digests of the splits, and the image files in the order of each split."""
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
@@ -134,7 +135,7 @@ class InMemory:
         return replace(self, pixels=torch.cat(chunks).contiguous())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Crops:
     """Crops of images of any size: a random resized crop for training, a centre crop for evaluation."""
 

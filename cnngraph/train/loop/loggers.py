@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from ignite.handlers.base_logger import BaseLogger
 
 from cnngraph import run_files
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
 from cnngraph.train.loop.handler_view import HandlerView
@@ -37,7 +37,7 @@ def check_loggers(names: Iterable[str]) -> None:
         require(LOGGERS[name].package)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogHandler:
     """A handler that logs a run with one of LOGGERS; with `every` also every so many steps."""
 
@@ -179,7 +179,7 @@ def _visdom(training: HandlerView, every: int | None) -> BaseLogger:
     return handlers.VisdomLogger(env=training.folder.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggerKind:
     """A logger for `--log`: its class in ignite, the package that it needs, how to open it and write the recipe."""
 

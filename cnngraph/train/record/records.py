@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from cnngraph.frozen import frozen
 
 
 class SplitMetrics(NamedTuple):
@@ -20,7 +21,7 @@ class SplitMetrics(NamedTuple):
         return math.isfinite(self.loss)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Epoch:
     """The metrics of one epoch: `train` during training, `evaluation` afterwards, in eval mode, on `evaluation_split`.
 
@@ -91,7 +92,7 @@ def stopped_early(epochs: tuple[Epoch, ...], patience: int | None) -> bool:
     return bool(patience and best) and epochs[-1].number - best.number >= patience  # type: ignore[union-attr,operator]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """The result of a run.
 
@@ -114,7 +115,7 @@ class Result:
         return self.best.evaluation.accuracy if self.best else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunSummary:
     """A run as reported before it starts. `splits` has the number of images of each split.
 
@@ -132,7 +133,7 @@ class RunSummary:
     frozen: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """The progress of an epoch: steps done, metrics so far, images per second and seconds left in the run."""
 

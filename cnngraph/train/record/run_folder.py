@@ -9,7 +9,6 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from torch import Tensor
 from cnngraph import run_files
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.stored_documents import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named_splits, read_identity
@@ -58,7 +58,7 @@ def _writer_only(method: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFolder:
     """The folder of a run. Files are written atomically, so every file is complete at any time.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from cnngraph.frozen import frozen
 from cnngraph.train.world import World
 
 TOP_K = 5
@@ -67,7 +67,7 @@ class ClassScore(NamedTuple):
         return {"class": self.name, "images": self.images, "precision": self.precision, "recall": self.recall}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """Metrics over all images, and `confusion`: a row for each class, a column for each predicted class.
 
