@@ -81,7 +81,7 @@ class Changed:
             if rule.replace is not None:
                 return self.replaced(match, rule.replace, use.reads)
             if rule.before is not None and not self.is_shared:
-                use.reads = self.inserted_before(match, rule.before, use.reads, names)
+                use.reads = self.inserted_before(match, rule.before, use, names)
             if rule.after is not None and not self.is_shared:
                 after.append(match)
         bound = self.run(use)
@@ -107,9 +107,9 @@ class Changed:
         for ref in set(reads.refs).difference(passed):
             self.walker.passed_over.setdefault(ref.node, fact)
         if self.child.flat:
-            return Bound(reads.passed_through, self.child.span, absent=True)
+            return Bound(reads.passed_through, self.child.span, absent=True, removed=True)
         path = self.place.path or self.place.skip()
-        return Bound(reads.passed_through, self.child.span, path, absent=True)
+        return Bound(reads.passed_through, self.child.span, path, absent=True, removed=True)
 
     def replaced(self, match: Match, node: NodeSpec, reads: Reads) -> Bound:
         """The node that takes this one's place, and reads the same unless it says otherwise."""
@@ -150,11 +150,14 @@ class Changed:
                     "E207", message, op.span, notes=(note,), help=f"remove it in the rule: `{key}: null`"
                 )
 
-    def inserted_before(self, match: Match, scope: ScopeSpec, reads: Reads, names: VisibleNodes) -> Reads:
+    def inserted_before(self, match: Match, scope: ScopeSpec, use: Use, names: VisibleNodes) -> Reads:
         """What the node reads once nodes have been inserted before it."""
-        if len(reads.values) > 1:
-            message = f"`{self.place.peek()}` has {len(reads.values)} inputs, so nothing can be inserted before it"
-            help = "insert it `after` the node that it reads"
+        reads = use.reads
+        cls = self.walker.registry.get(use.op.text) if use.op and not use.library.find(use.op.text) else None
+        count = 0 if cls and cls.inputs == (0, 0) else len(reads.values)
+        if count != 1:
+            message = f"`{self.place.peek()}` has {count or 'no'} inputs, so nothing can be inserted before it"
+            help = "insert it `after` the node that it reads" if count else "insert it `after` the node"
             raise ProblemError("E324", message, match.rule.match.span, help=help)
         bound = self.inserted(match, scope, Bound(reads.joined, self.child.span), names)
         return Reads((bound.tensors(),), (scope.children[-1].name.text,), reads.explicit)

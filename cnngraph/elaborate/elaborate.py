@@ -139,7 +139,16 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker) -> WalkResult:
         span=spec.nodes.span,
     )
     return WalkResult(
-        env, root, last, maker.nodes, maker.inputs, walker.unused, spec.source.name, walker.passed_over, walker.nets
+        env,
+        root,
+        last,
+        maker.nodes,
+        maker.inputs,
+        walker.unused,
+        walker.unused_shares,
+        spec.source.name,
+        walker.passed_over,
+        walker.nets,
     )
 
 

@@ -39,6 +39,7 @@ class WalkResult:
     nodes: list[Node]
     inputs: Mapping[str, TensorType]
     unused: set[int]
+    unused_shares: Sequence[Bound]  # uses of `share` that are marked `unused`
     file: str  # of the spec; its base's nodes are in other files
     passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
     nets: Sequence[NetUse]
@@ -58,9 +59,10 @@ def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, li
     rules += _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
-    if complete and _are_taps(spec):
+    if complete and spec.replaces_outputs:
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
-    left_out = _left_out(nodes, live, unused, walked.nets) if complete else set()
+    left_out, kept = _left_out(nodes, live, unused, walked.nets) if complete else (set(), set())
+    unused = unused | kept
     if complete and not has_errors(found):
         found.extend(_unused_errors(walked, live, unused | left_out, outputs.values()))
     graph = Graph(
@@ -81,22 +83,26 @@ def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, li
     return pruned(graph, left_out) if left_out else graph, found
 
 
-def _left_out(nodes: list[Node], live: set[int], unused: set[int], nets: Sequence[NetUse]) -> set[int]:
-    """The nodes of networks in nodes that nothing reads, and whose modules no other node runs."""
-    dead = {
+def _left_out(nodes: list[Node], live: set[int], unused: set[int], nets: Sequence[NetUse]) -> tuple[set[int], set[int]]:
+    """The nodes of networks in nodes that nothing reads, and those of them that are kept for a node that runs their module.
+
+    The latter never run themselves.
+    """
+    unread = {
         index
         for net in nets
         for index, node in enumerate(nodes)
         if index not in live and index not in unused and (node.shares or node.path).startswith(net.env.file.path)
     }
     index_of = {node.path: index for index, node in enumerate(nodes)}
+    dead = set(unread)
     waiting = [index for index in range(len(nodes)) if index not in dead]
     while waiting:
         node = nodes[waiting.pop()]
         needed = {ref.node for ref in node.reads} | ({index_of[node.shares]} if node.shares else set())
         waiting += needed & dead
         dead -= needed
-    return dead
+    return dead, unread - dead
 
 
 def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[int]) -> tuple[Node, ...]:
@@ -107,11 +113,6 @@ def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[in
         else node
         for index, node in enumerate(nodes)
     )
-
-
-def _are_taps(spec: Spec) -> bool:
-    """Whether a spec replaces the outputs of its base: nodes that these do not need are kept but not run."""
-    return bool(spec.outputs) and spec.nodes is not None and spec.outputs[0][0].span.source != spec.nodes.span.source
 
 
 def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) -> tuple[dict[str, Ref], set[str]]:
@@ -191,6 +192,7 @@ def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs
         Diagnostic("E312", f"`{nodes[index].path}` is marked `unused`, but it is read", nodes[index].span)
         for index in sorted(live & unused)
     ]
+    found += _idle_shares(walked)
     read = {ref.node for index, node in enumerate(nodes) if index not in unused for ref in node.reads}
     dead = [index for index in range(len(nodes)) if index not in live and index not in unused and index not in read]
     outermost: dict[int, Scope] = {}
@@ -216,6 +218,15 @@ def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs
                 Diagnostic("E316", f"the input `{name}` is never used", root.span, help="remove it, or read it")
             )
     return found
+
+
+def _idle_shares(walked: WalkResult) -> Iterable[Diagnostic]:
+    """Report uses of `share` that never run and have no purpose, since no unused node needs their shape."""
+    for bound in walked.unused_shares:
+        inside = range(bound.start, bound.stop)
+        if not any(ref.node in inside for node in walked.nodes[bound.stop :] for ref in node.reads):
+            message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
+            yield Diagnostic("E109", message, bound.span, help="remove `unused` or `share`")
 
 
 PASSED_OVER_HELP = (

@@ -169,7 +169,7 @@ class _Repeat:
         if repeat.name is None and not repeat.gives and self.bound.value is not None:
             self.bound.shifts = _shifts(iterations, self.bound.value)
             modules = [number for number, bound in enumerate(iterations) if bound.stop > bound.start]
-            present = [number for number, bound in enumerate(iterations) if not bound.absent]
+            present = [number for number, bound in enumerate(iterations) if not bound.absent or bound.removed]
             if any(present[at] != at for at in range(len(present)) if present[at] in modules):
                 self.walker.budget.warn(renumbered(self.bound.path, modules, self.child.span))
 
@@ -317,8 +317,8 @@ def _iteration_name(child: NodeSpec, number: int, env: Env) -> LocatedText | Non
 
 def _shifts(iterations: list[Bound], value: Tensors) -> dict[str, Shift]:
     """The numbers that meant another iteration, or another tensor of the list, while absent ones were not counted."""
-    absent = next((number for number, bound in enumerate(iterations) if bound.absent), len(iterations))
-    counted = [number for number, bound in enumerate(iterations) if not bound.absent]
+    counted = [number for number, bound in enumerate(iterations) if not bound.absent or bound.removed]
+    absent = next((number for number, bound in enumerate(iterations) if number not in counted), len(iterations))
     shifts: dict[str, Shift] = {}
     for number in range(absent, len(iterations)):
         was = [iterations[counted[number]].tensors().refs] if number < len(counted) else []

@@ -26,6 +26,7 @@ class Walker(Protocol):
     budget: Budget
     maker: Maker
     unused: set[int]
+    unused_shares: list[Bound]
 
 
 def share(walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
@@ -36,11 +37,12 @@ def share(walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place)
         raise ProblemError(
             "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
         )
-    if child.unused:
-        message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
-        raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
     owner = find(env, shared)
-    again = shareable(shared, owner, walker.maker.nodes, walker.unused)
+    again = shareable(shared, owner, walker.maker.nodes)
+    if not child.unused and _is_unused(owner, walker.unused):
+        message = f"`{shared}` is marked `unused`, so its module cannot be shared"
+        notes = (f"`{shared}` is at {owner.span}",)
+        raise ProblemError("E312", message, shared.span, notes=notes, help="remove `unused` there")
     path = place.take()
     start, depth = len(walker.maker.nodes), len(walker.budget.chain)
     walker.maker.sharing, walker.budget.instead = (owner.path, path), place.span
@@ -60,17 +62,21 @@ def share(walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place)
             "E307", f"`{shared}` cannot be shared: it would need {what} for this input", shared.span, notes=notes
         )
     bound.again, bound.shares = None, shared.text
+    if child.unused:
+        walker.unused_shares.append(bound)
     return bound
 
 
-def shareable(path: LocatedText, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
+def _is_unused(owner: Bound, unused: set[int]) -> bool:
+    nodes = range(owner.start, owner.stop)
+    return owner.unused or (bool(nodes) and unused.issuperset(nodes))
+
+
+def shareable(path: LocatedText, owner: Bound, nodes: list[Node]) -> Callable[..., Bound]:
     """The function that elaborates a node again. Raises ProblemError if it has no module to share."""
     notes = (f"`{path}` is at {owner.span}",)
     if owner.value is None:
         raise UnknownError
-    if owner.unused or (owner.start < owner.stop and unused.issuperset(range(owner.start, owner.stop))):
-        message = f"`{path}` is marked `unused`, so its module cannot be shared"
-        raise ProblemError("E312", message, path.span, notes=notes, help="remove `unused` there")
     if owner.flat:
         message = f"`{path}` is `flat`, so it has no module to share"
         raise ProblemError(

@@ -46,7 +46,8 @@ class Row(dict[str, Any]):
 class Bound:
     """What a name refers to: its value (None: unknown because of an error) and the names inside.
 
-    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat; `shifts` are
+    `absent`: it passes its input through, and `removed`: because of a `change`. `flat`: its nodes belong to the outer
+    scope, and it has no module. `iterations` are those of a repeat; `shifts` are
     their numbers that once meant another one.
     """
 
@@ -55,6 +56,7 @@ class Bound:
     path: str = ""
     names: VisibleNodes = field(default_factory=lambda: VisibleNodes())
     absent: bool = False
+    removed: bool = False
     unused: bool = False
     flat: bool = False
     start: int = 0

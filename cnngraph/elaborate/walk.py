@@ -42,6 +42,7 @@ class Walker:
     networks: Mapping[Span, Spec] = field(default_factory=dict)  # those that nodes use, by the span of their name
     nets: list[NetUse] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
+    unused_shares: list[Bound] = field(default_factory=list)
     # nodes that only an absent node would read, each with a note about that node
     passed_over: dict[int, str] = field(default_factory=dict)
 
@@ -161,7 +162,7 @@ class Walker:
                 message = f"node `{child.name}` must name its input, since there are several: {several}"
                 help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
                 raise ProblemError("E321", message, child.span, help=help)
-            if bound.unused and not child.unused:
+            if bound.unused and not child.unused and not self.reads_nothing(child, env.library):
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
         values = []

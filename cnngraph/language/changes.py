@@ -76,7 +76,7 @@ class ChangeReader:
     def check(self, rule: ChangeSpec, item: Table) -> None:
         """Report a rule without an action, and actions that exclude each other."""
         given = [entry.key for entry in item if entry.key != "match"]
-        if not given:
+        if not given or (given == ["remove"] and not rule.remove):
             message = f"the rule for `{rule.match}` changes nothing"
             help = f"add a parameter to set, or one of {in_backticks(ACTIONS)}"
             self.read.error("E107", message, item.span, help)
@@ -85,4 +85,5 @@ class ChangeReader:
             other = item.get(next(key for key in given if key != only))
             assert other is not None
             message = f"`{only}` cannot be combined with `{other.key}`"
-            self.read.error("E109", message, other.key_span, "write a second rule, or remove one of them")
+            help = "delete one of the two" if rule.remove else "write a second rule, or delete one of the two"
+            self.read.error("E109", message, other.key_span, help)

@@ -205,3 +205,10 @@ class Spec:
     train: Table | LocatedText | None = None
     networks: Mapping[Span, Spec] = field(default_factory=dict, repr=False, compare=False)
     base: Spec | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def replaces_outputs(self) -> bool:
+        """Whether it replaces the outputs of its base: nodes that these do not need are kept but not run."""
+        return (
+            bool(self.outputs) and self.nodes is not None and self.outputs[0][0].span.source != self.nodes.span.source
+        )
