@@ -38,6 +38,77 @@ def test_the_limit_on_nodes_applies_to_a_file_of_megabytes(validator: Validator,
     assert measured.seconds < 2 * SECONDS  # 1.5 MB of valid nodes
 
 
+RELU = spec("nodes: {r: relu}")
+THOUSANDS = spec("nodes: {layer: {repeat: 4000, op: relu}}")
+
+
+def net(file: str, more: str = "") -> str:
+    """A network that contains another one."""
+    return spec(f"nodes: {{a: {{net: {file}.yaml{more}}}}}")
+
+
+def rules(count: int, rule: str, base: str = "b") -> str:
+    """A variant with many rules; in a rule, %d is its number."""
+    return f"cnngraph: 1\nextends: {base}.yaml\nchange:\n" + lines(count, f"  - {rule}")
+
+
+# the files, of which the first is checked, and the allowed codes (none: the spec is valid)
+VARIANTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "deep_nets": ({f"n{n}": net(f"n{n + 1}") for n in range(70)}, ("E503",)),
+    "doubling_nets": (
+        {f"n{n}": spec(f"nodes: {{a: {{net: n{n + 1}.yaml}}, b: {{net: n{n + 1}.yaml}}}}") for n in range(18)}
+        | {"n18": RELU},
+        ("E502",),
+    ),
+    "hundred_nets": (
+        {"a": spec("nodes:\n" + lines(99, "  a%d: {net: b%d.yaml}"))} | {f"b{n}": RELU for n in range(99)},
+        (),
+    ),
+    "nets_of_one_file": ({"a": spec("nodes:\n" + lines(900, "  a%d: {net: b.yaml}")), "b": RELU}, ()),
+    "net_in_a_repeat": ({"a": spec("nodes: {a: {repeat: 1000000000, net: b.yaml}}"), "b": RELU}, ("E502",)),
+    "circle_of_nets": ({"a": net("b"), "b": net("c"), "c": net("a")}, ("E309",)),
+    "circle_of_a_net_and_its_base": ({"a": "cnngraph: 1\nextends: b.yaml", "b": net("a")}, ("E309",)),
+    "circle_through_a_block": ({"a": spec("blocks: {u: {nodes: {x: {net: a.yaml}}}}\nnodes: [u]")}, ("E309",)),
+    "circle_through_a_rule": ({"a": rules(1, "{match: r, replace: {net: a.yaml}}"), "b": RELU}, ("E309",)),
+    "until_pattern": ({"a": net("b", ", until: '**'"), "b": RELU}, ("E301",)),
+    "until_expression": ({"a": net("b", ", until: '${9**9**9}'"), "b": RELU}, ("E503",)),
+    "until_long": ({"a": net("b", f", until: '{'x.' * 900}x'"), "b": RELU}, ("E301",)),
+    "rules_with_stars": ({"a": rules(1000, "{match: 'layer.**%d*', op: silu}"), "b": THOUSANDS}, ("E502",)),
+    "rules_with_many_stars": (
+        {"a": rules(1000, "{match: '*a*a*a*a*a*b%d', op: silu}"), "b": THOUSANDS.replace("layer", "a" * 90)},
+        ("E502",),
+    ),
+    "rules_of_nets": (
+        {
+            "a": spec("nodes:\n" + lines(400, "  a%d: {net: c.yaml}")),
+            "c": rules(1000, "{match: 'r%d*', op: relu}"),
+            "b": RELU,
+        },
+        ("E502",),
+    ),
+    "rules_that_match_nothing": ({"a": rules(1000, "{match: layer.x%d, op: silu}"), "b": THOUSANDS}, ("E324", "E504")),
+    "too_many_rules": ({"a": rules(1001, "{match: relu, op: silu} # %d"), "b": RELU}, ("E501",)),
+    "rules_that_double": (
+        {"a": rules(40, "{match: relu, replace: [relu, relu]} # %d"), "b": RELU},
+        ("E502",),
+    ),
+    "rules_that_nest": ({"a": rules(1000, "{match: relu, replace: [relu]} # %d"), "b": RELU}, ("E503",)),
+    "rules_that_replace_each_other": ({"a": rules(1000, "{match: relu, replace: relu} # %d"), "b": RELU}, ("E503",)),
+    "names_that_grow": ({"a": rules(1000, "{match: relu, after: {'a%d_$name': relu}}"), "b": RELU}, ("E302", "E502")),
+    "name_bomb": ({"a": rules(1, "{match: relu, after: {'a${9**9**9}': relu}}"), "b": RELU}, ("E503",)),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_hostile_variants(name: str, validator: Validator, tmp_path: Path) -> None:
+    files, codes = VARIANTS[name]
+    measured = validator.check(write(tmp_path, **files), max_nodes=5_000)
+    assert set(measured.codes) <= set(codes)
+    assert measured.codes or not codes
+    assert measured.ok is (not codes)
+    within_bounds(measured)
+
+
 OVERRIDES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "a_number_out_of_bounds": (10**300, ("E205", "E503")),
     "nan": (float("nan"), ("E205", "E503")),

@@ -68,7 +68,7 @@ class Changed:
         after: list[Match] = []
         names = VisibleNodes()
         depth = len(self.walker.budget.chain)
-        for match in matches:
+        for index, match in enumerate(matches):
             rule = match.rule
             match.file.matched.add(match.number)
             self.walker.budget.enter_change(rule.match, self.place.peek(), self.child.span)
@@ -79,6 +79,7 @@ class Changed:
             if rule.remove:
                 return self.removed(rule, use.reads)
             if rule.replace is not None:
+                self.place.applied.difference_update(later.key for later in matches[index + 1 :])
                 return self.replaced(match, rule.replace, use.reads)
             if rule.before is not None and not self.is_shared:
                 use.reads = self.inserted_before(match, rule.before, use, names)

@@ -50,7 +50,7 @@ def matches_path(pattern: str, path: str) -> bool:
     return _linear_pattern(pattern).fullmatch(path) is not None if "*" in pattern else pattern == path
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)  # more than there are rules in a spec
 def _linear_pattern(match: str) -> re.Pattern[str]:
     """The same language as `path_regex`, without exponential backtracking for patterns with many stars.
 

@@ -138,10 +138,7 @@ class _Loader:
         if file.extends is None:
             return None
         path = self.named(file.extends, folder) if is_name(file.extends.text) else self.beside(file.extends, folder)
-        if path in seen or len(seen) > MAX_EXTENDS:
-            message = f"`{file.extends}` extends itself"
-            help = "name another file, or a network of the library"
-            self.diagnostics.append(Diagnostic("E309", message, file.extends.span, help=help))
+        if self.ends(file.extends, path, seen, "extends"):
             return None
         inner = self.open(file.extends, path)
         if path is None or inner is None:
@@ -161,13 +158,21 @@ class _Loader:
             base, children=(*base.children, *(child for child in own.children if child.name.text not in known))
         )
 
+    def ends(self, reference: LocatedText, path: Path | None, seen: tuple[Path, ...], verb: str) -> bool:
+        """Whether a file must not be read from those in `seen`: it is one of them, or they are too many."""
+        if path in seen:
+            message, help = f"`{reference}` {verb} itself", "name another file, or a network of the library"
+            self.diagnostics.append(Diagnostic("E309", message, reference.span, help=help))
+        elif len(seen) > MAX_EXTENDS:
+            message = f"files extend or contain each other more than {MAX_EXTENDS} levels deep"
+            self.diagnostics.append(Diagnostic("E503", message, reference.span, help="write fewer levels"))
+        return path in seen or len(seen) > MAX_EXTENDS
+
     def load_networks(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> None:
         """Load the networks that nodes of a file use."""
         for reference in [node.net for node in nodes_of(file) if node.net is not None]:
             path = self.named(reference, folder) if is_name(reference.text) else self.beside(reference, folder)
-            if path in seen or len(seen) > MAX_EXTENDS:
-                message, help = f"`{reference}` contains itself", "name another file, or a network of the library"
-                self.diagnostics.append(Diagnostic("E309", message, reference.span, help=help))
+            if self.ends(reference, path, seen, "contains"):
                 continue
             if path is not None and path not in self.known_networks:
                 inner = self.open(reference, path)

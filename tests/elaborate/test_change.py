@@ -194,6 +194,10 @@ CHANGES = {
         "change: [{match: stem, out: 4}, {match: conv3x3, out: 6}]",
         by_hand(stem=conv3x3(6), layers=f"[{unit(conv3x3(6, 2))}, {unit(conv3x3(6))}]"),
     ),
+    "a node that a rule above has replaced": (
+        "change: [{match: stem, replace: {op: conv3x3, out: 4}}, {match: stem, out: 6}]",
+        by_hand(stem=conv3x3(6)),
+    ),
     "a block that the base imports": (
         "blocks: {unit: {params: {width: null, stride: 1}, nodes: {only: {op: conv3x3, out: $width + $classes}}}}",
         by_hand(layers=f"[{{nodes: {{only: {conv3x3(26)}}}}}, {{nodes: {{only: {conv3x3(26)}}}}}]"),
