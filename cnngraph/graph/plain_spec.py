@@ -145,14 +145,16 @@ def _idle_shares(graph: Graph) -> set[str]:
 
 
 def _names(graph: Graph) -> dict[str, str]:
-    """Other names for the concatenations that `carry: concat` implies: a node cannot be called `in`.
+    """Other names for the concatenations that `carry: concat` implies: a node cannot be called `in`, or be in another.
 
-    They are named beside an operation that reads one, since a path that begins with its path would be read as part of it.
+    Those with the path of an operation and a name inside it are named beside it.
     """
     taken = {node.path for node in graph.nodes}
     names = {}
-    for path in [node.path for node in graph.nodes if node.path.endswith(".in")]:
-        around = path.removesuffix(".in")
+    for path in sorted(taken):
+        around, _, last = path.rpartition(".")
+        if last != "in" and around not in taken:
+            continue
         stem = around.rpartition(".")[0] if around in taken else around
         stem = f"{stem}.concat" if stem else "concat"
         name = next(name for number in count() if (name := f"{stem}{number or ''}") not in taken)

@@ -29,6 +29,11 @@ SPECS = {
         "nodes: {a: {repeat: 3, carry: concat, nodes: [{op: conv, out: 2, kernel: 1}, relu]}}",
         "",
     ),
+    "a concatenation after the operations of a flat repeat": (
+        "blocks: {b: {nodes: {a: {repeat: 2, carry: concat, flat: true, op: conv, out: 2, kernel: 1}}}}\nnodes: {c: b, "
+        "d: relu}",
+        "",
+    ),
     "no operation": ("nodes: {a: {op: relu, when: 1 == 2}}", ""),
     "an output that is one tensor of a list": ("nodes: {a: {op: chunk, chunks: 3}}\noutputs: {x: 'a[1]'}", ""),
     "other outputs than the base's": ("nodes: {a: relu, b: {op: conv, out: 2, kernel: 1}}", "outputs: {x: a}"),
