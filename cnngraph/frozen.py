@@ -60,6 +60,7 @@ def frozen(cls: type[Class]) -> type[Class]:
     if "__repr__" not in own:
         cls.__repr__ = _repr  # type: ignore[method-assign]
     made: Any = dataclasses.dataclass(init=False, slots=True, eq=False, repr=False)(cls)
+    made.__dataclass_params__.frozen = True
     made._compared = _compared_fields(made)
     made.__init__ = _make_init(made)
     made.__setattr__, made.__delattr__ = Frozen.__setattr__, Frozen.__delattr__
@@ -131,6 +132,7 @@ def complete(cls: type) -> None:
             if "__dataclass_fields__" not in vars(base):
                 dataclasses.dataclass(init=False, eq=False, repr=False)(base)
                 base.__init__ = _make_init(base)
+                base.__dataclass_params__.frozen = True  # a subclass with a decorator is frozen, too
             base._compared = _compared_fields(base)
             _complete.add(base)
 
