@@ -9,7 +9,7 @@ is created when it is first used. A class with the decorator `frozen` is created
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from threading import RLock
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -130,11 +130,20 @@ def complete(cls: type) -> None:
             if not issubclass(base, Frozen) or base is Frozen or base in _complete:
                 continue
             if "__dataclass_fields__" not in vars(base):
+                _declare_frozen(base.__mro__, False)
                 dataclasses.dataclass(init=False, eq=False, repr=False)(base)
                 base.__init__ = _make_init(base)
-                base.__dataclass_params__.frozen = True  # a subclass with a decorator is frozen, too
+                _declare_frozen(base.__mro__, True)
             base._compared = _compared_fields(base)
             _complete.add(base)
+
+
+def _declare_frozen(classes: Iterable[type], frozen: bool) -> None:
+    """Say whether dataclasses are frozen: one that `dataclass` has made frozen cannot inherit from one that is not."""
+    for cls in classes:
+        parameters: Any = vars(cls).get("__dataclass_params__")
+        if parameters is not None:
+            parameters.frozen = frozen
 
 
 def dataclass_fields(cls: type) -> tuple[dataclasses.Field[Any], ...]:
