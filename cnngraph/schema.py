@@ -224,7 +224,7 @@ def _change() -> Schema:
 
 def _weights() -> Schema:
     renames = {"type": ["object", "null"], "additionalProperties": TEXT}
-    return {"type": ["object", "null"], "properties": {"renames": renames}, "additionalProperties": False}
+    return {"type": ["object", "null"], "properties": {"renames": renames}, "additionalProperties": TEXT}
 
 
 def _described(keys: Mapping[str, Key], schemas: Mapping[str, Schema]) -> Schema:
