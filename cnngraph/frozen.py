@@ -59,8 +59,9 @@ def frozen(cls: type[Class]) -> type[Class]:
         cls.__eq__, cls.__hash__ = _equal, _hash  # type: ignore[method-assign]
     if "__repr__" not in own:
         cls.__repr__ = _repr  # type: ignore[method-assign]
+    _declare_frozen(cls.__mro__, False)
     made: Any = dataclasses.dataclass(init=False, slots=True, eq=False, repr=False)(cls)
-    made.__dataclass_params__.frozen = True
+    _declare_frozen(made.__mro__, True)
     made._compared = _compared_fields(made)
     made.__init__ = _make_init(made)
     made.__setattr__, made.__delattr__ = Frozen.__setattr__, Frozen.__delattr__
