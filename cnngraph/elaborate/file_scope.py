@@ -46,8 +46,8 @@ class Match(NamedTuple):
 class Patterns(NamedTuple):
     """The rules of a network, by what they match, so that each node is compared with few of them.
 
-    `named` are the rules without stars, by the name or path; `starred` those with stars; `discarding` those that replace
-    a node and its inputs.
+    `named` are the rules without stars, by the name or path; `starred` those with stars; `discarding` those that
+    replace a node and its inputs.
     """
 
     named: Mapping[str | None, Sequence[int]]

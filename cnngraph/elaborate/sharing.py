@@ -41,8 +41,8 @@ def share(walker: Walker, child: NodeSpec, reads: Reads, env: Env, place: Place)
     again = shareable(shared, owner, walker.maker.nodes)
     if not child.unused and _is_unused(owner, walker.unused):
         message = f"`{shared}` is marked `unused`, so its module cannot be shared"
-        notes = (f"`{shared}` is at {owner.span}",)
-        raise ProblemError("E312", message, shared.span, notes=notes, help="remove `unused` there")
+        note = f"`{shared}` is at {owner.span}"
+        raise ProblemError("E312", message, shared.span, notes=(note,), help="remove `unused` there")
     path = place.take()
     start, depth = len(walker.maker.nodes), len(walker.budget.chain)
     walker.maker.sharing, walker.budget.instead = (owner.path, path), place.span

@@ -77,7 +77,7 @@ class VariantDrawer:
         self.rng = rng
         self.files = dict(files)
         self.graph = graph
-        self.nodes = [node for node in graph.nodes]
+        self.nodes = list(graph.nodes)
         self.scopes = [scope for scope in graph.scopes() if scope.path]
         self.ops = sorted({node.op for node in graph.nodes} | {s.block for s in self.scopes if s.block} | {"single"})
         self.paths = sorted({node.path for node in graph.nodes} | {scope.path for scope in self.scopes})
@@ -204,7 +204,7 @@ class VariantDrawer:
             block = self.rng.choice([scope.block for scope in self.scopes if scope.block] or ["single"])
             body: dict[str, Any] = {"nodes": {"act": self.node(["in"]), "other": "relu"}}
             if self.happens(0.8):
-                body["params"] = {key: 4 for key in ("width", "act", "on", "out", "stride", "w")}
+                body["params"] = dict.fromkeys(("width", "act", "on", "out", "stride", "w"), 4)
             document["blocks"] = {block: body}
         return Variant({**self.files, MAIN: text_of(document)}, rules, alone=alone)
 
