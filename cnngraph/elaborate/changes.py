@@ -68,7 +68,7 @@ class Changed:
         after: list[Match] = []
         names = VisibleNodes()
         depth = len(self.walker.budget.chain)
-        for match in matches:
+        for index, match in enumerate(matches):
             rule = match.rule
             match.file.matched.add(match.number)
             self.walker.budget.enter_change(rule.match, self.place.peek(), self.child.span)
@@ -77,14 +77,18 @@ class Changed:
             if not match.inserts:
                 continue
             if rule.remove:
-                return self.removed(rule, use.reads)
+                bound = self.removed(rule, use.reads)
+                break
             if rule.replace is not None:
-                return self.replaced(match, rule.replace, use.reads)
+                self.place.applied.difference_update((id(later.file), later.number) for later in matches[index + 1 :])
+                bound = self.replaced(match, rule.replace, use.reads)
+                break
             if rule.before is not None and not self.is_shared:
                 use.reads = self.inserted_before(match, rule.before, use.reads, names)
             if rule.after is not None and not self.is_shared:
                 after.append(match)
-        bound = self.run(use)
+        else:
+            bound = self.run(use)
         for match in after:
             scope = match.rule.after
             assert scope is not None
