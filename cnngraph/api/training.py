@@ -21,7 +21,6 @@ from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
 from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.document import Table, Value
-from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
 from cnngraph.language.load import Override
@@ -62,7 +61,8 @@ def train(
     spec's own. `changes` overrides single keys by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`; `seed` is short
     for one of them.
 
-    `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or of your own images.
+    `weights` are initial weights, as in `load_weights`; by default those that `weights` in the spec names for its
+    networks, and with "none" random ones. `data_dir` is the folder of image sets, or of your own images.
     `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is
     the folder of a run to resume with its own spec and recipe; only `changes` apply then. `device` is `auto`, `cpu`,
     `cuda` or the like, by default the recipe's.
@@ -150,7 +150,7 @@ def run_job(
     """Train a job. The other arguments are those of `train`."""
     require_extra("train")  # all of it now, although some is needed only at the end of a run
     from cnngraph.api.reporting import CallbackReporter, train_result
-    from cnngraph.backend import open_weights
+    from cnngraph.backend import initial_weights
     from cnngraph.train import Request, run_training
 
     for warning in job.warnings:
@@ -163,7 +163,7 @@ def run_job(
         data_dir=data_dir,
         resume=resume,
         device=device,
-        weights=open_weights(weights, base_names(job.graph)) if weights else None,
+        weights=initial_weights(weights, job.graph),
         handlers=handlers,
         log=log,
         log_every=log_every,

@@ -363,27 +363,33 @@ SMALL: dict[str, dict[str, Any]] = {
     "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
     "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
     "convnextv2_atto": {"depths": [1, 1], "widths": [16, 24], "classes": 10},
-    # compared in test_vision_transformer.py and test_timm_examples.py
+    # see test_vision_transformer.py and test_timm_examples.py
     "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "vit_tiny": {"depth": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "nf_resnet50": {"units": [1, 2], "widths": [16, 32], "classes": 10},
     "botnet50": {"units": [1, 1, 1, 1], "width": 16, "out": 64, "classes": 10},
-    "coatnet_0": {
-        "units": [1, 2],
-        "widths": [16, 32],
-        "stages": ["mbconv", "transformer"],
-        "stem": 8,
-        "head_width": 8,
-        "classes": 10,
-    },
+    "coatnet_0": {"units": [1, 2], "widths": [16, 32], "stages": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    # see tests/elaborate/test_changed_examples.py
+    "seresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    "resnet50_silu": {"units": [1, 1, 0, 0], "classes": 10},
+    "resnet50_small": {"units": [1, 1, 0, 0]},
+    "drn_c_26_by_change": {"classes": 10},
 }
+ELSEWHERE = {
+    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
+}
+SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs
 
 
-def test_every_example_with_blocks_of_its_own_is_tested() -> None:
-    """Others are variants of library networks: see tests/elaborate/test_changed_examples.py."""
-    examples = (LIBRARY / "examples").glob("*.yaml")
-    assert {path.stem for path in examples if "\nblocks:\n" in path.read_text()} == {*SMALL}
-    assert {case[0] for case in CASES} < {*SMALL}
+def test_every_example_is_tested() -> None:
+    assert (
+        {path.stem for path in (LIBRARY / "examples").glob("*.yaml")}
+        == {*SMALL} | SEVERAL
+        == {case[0] for case in CASES} | ELSEWHERE | SEVERAL
+    )
 
 
 @pytest.mark.parametrize("name", SMALL)
