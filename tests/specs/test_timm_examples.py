@@ -80,11 +80,11 @@ class ViT(nn.Module):
         return logits
 
 
-GAMMA = 1.7139588594436646  # measured by the authors, who derive √(2 / (1 − 1/π)) = 1.7129
+GAMMA = 1.7139588594436646  # the authors' constant; the paper derives √(2 / (1 − 1/π)) = 1.7129
 
 
 class StandardConv(nn.Conv2d):
-    """Scaled weight standardisation (Brock et al. 2021, section 4.2) for ReLU, with a gain."""
+    """Scaled weight standardisation (Brock et al. 2021) for ReLU, with a gain."""
 
     def __init__(self, into: int, out: int, kernel: int, stride: int = 1) -> None:
         super().__init__(into, out, kernel, stride, kernel // 2)
@@ -97,7 +97,7 @@ class StandardConv(nn.Conv2d):
 
 
 class NormFreeUnit(nn.Module):
-    """Section 4.1 of Brock et al. 2021: x + α·f(x / β), with the names of timm."""
+    """Brock et al. 2021: x + α·f(x / β), with the names of timm."""
 
     def __init__(self, into: int, out: int, stride: int, beta: float, alpha: float) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ def unflattened(tokens: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class BottleneckAttention(nn.Module):
-    """Figure 4 of Srinivas et al. 2021: the scores are q·k + q·r, where r depends on the relative position."""
+    """Srinivas et al. 2021: the scores are q·k + q·r, where r depends on the relative position."""
 
     def __init__(self, channels: int, size: tuple[int, int], heads: int = 4) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ class MapNorm(nn.LayerNorm):
 
 
 def mbconv(into: int, out: int, stride: int) -> nn.Module:
-    """Equation 5 of Dai et al. 2021."""
+    """The unit of MobileNetV2, pre-normalised, with squeeze and excitation (Dai et al. 2021)."""
     hidden = 4 * out
     return nn.Sequential(
         nn.BatchNorm2d(into),
@@ -287,7 +287,7 @@ def coatnet(
     stages: Sequence[str],
     head_width: int,
 ) -> nn.Module:
-    """Figure 4 of Dai et al. 2021."""
+    """Convolutions, then self-attention (Dai et al. 2021)."""
     model = nn.Sequential(nn.Conv2d(3, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.GELU())
     model.append(nn.Conv2d(stem, stem, 3, padding=1))
     for number, (count, (into, out)) in enumerate(zip(units, pairwise([stem, *widths]), strict=True)):
@@ -381,9 +381,9 @@ def test_parameters(name: str, parameters: int) -> None:
 @pytest.mark.parametrize(
     ("name", "millions"),
     [
-        ("botnet50", 20.8),  # Srinivas et al. 2021, table 1
-        ("cbamresnet50", 28.09),  # Woo et al. 2018, table 4
-        ("coatnet_0", 25),  # Dai et al. 2021, table 4
+        ("botnet50", 20.8),  # Srinivas et al. 2021
+        ("cbamresnet50", 28.09),  # Woo et al. 2018
+        ("coatnet_0", 25),  # Dai et al. 2021
     ],
 )
 def test_parameters_in_the_paper(name: str, millions: float) -> None:
