@@ -9,7 +9,7 @@ is created when it is first used. A class with the decorator `frozen` is created
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from threading import RLock
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -59,7 +59,9 @@ def frozen(cls: type[Class]) -> type[Class]:
         cls.__eq__, cls.__hash__ = _equal, _hash  # type: ignore[method-assign]
     if "__repr__" not in own:
         cls.__repr__ = _repr  # type: ignore[method-assign]
+    _declare_frozen(cls.__mro__, False)
     made: Any = dataclasses.dataclass(init=False, slots=True, eq=False, repr=False)(cls)
+    _declare_frozen(made.__mro__, True)
     made._compared = _compared_fields(made)
     made.__init__ = _make_init(made)
     made.__setattr__, made.__delattr__ = Frozen.__setattr__, Frozen.__delattr__
@@ -129,10 +131,20 @@ def complete(cls: type) -> None:
             if not issubclass(base, Frozen) or base is Frozen or base in _complete:
                 continue
             if "__dataclass_fields__" not in vars(base):
+                _declare_frozen(base.__mro__, False)
                 dataclasses.dataclass(init=False, eq=False, repr=False)(base)
                 base.__init__ = _make_init(base)
+                _declare_frozen(base.__mro__, True)
             base._compared = _compared_fields(base)
             _complete.add(base)
+
+
+def _declare_frozen(classes: Iterable[type], frozen: bool) -> None:
+    """Say whether dataclasses are frozen: one that `dataclass` has made frozen cannot inherit from one that is not."""
+    for cls in classes:
+        parameters: Any = vars(cls).get("__dataclass_params__")
+        if parameters is not None:
+            parameters.frozen = frozen
 
 
 def dataclass_fields(cls: type) -> tuple[dataclasses.Field[Any], ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from cnngraph.language.keys import (
+    BODIES,
     CARRIES,
     CHANGE_KEYS,
     FILE_KEYS,
@@ -145,17 +146,18 @@ def _expected() -> Schema:
 
 
 def _node_mapping(ops: Mapping[str, type[Op]], keys: Schema) -> Schema:
-    """A node as a mapping: exactly one of op, nodes and share, and the keys that are valid with it."""
+    """A node as a mapping: exactly one of its bodies, and the keys that are valid with it."""
     properties = {**keys, "op": {**keys["op"], "anyOf": [{"enum": list(ops)}, TEXT]}}
     choices = [
         {"if": {"properties": {"op": {"const": name}}, "required": ["op"]}, "then": _ref(f"op_{name}")} for name in ops
     ]
-    bare = {"if": {"not": {"required": ["op"]}}, "then": {"propertyNames": {"enum": list(keys)}}}
+    with_params = _any_of(["op", "net"])
+    bare = {"if": {"not": with_params}, "then": {"propertyNames": {"enum": list(keys)}}}
     return {
         "type": "object",
         "properties": properties,
-        "oneOf": [{"required": ["op"]}, {"required": ["nodes"]}, {"required": ["share"]}],
-        "dependencies": {**{key: ["repeat"] for key in REPEAT_KEYS}, "else": ["when"]},
+        "oneOf": [{"required": [body]} for body in BODIES],
+        "dependencies": {**{key: ["repeat"] for key in REPEAT_KEYS}, "else": ["when"], "until": ["net"]},
         "allOf": [bare, *choices],
     }
 
@@ -222,7 +224,7 @@ def _change() -> Schema:
 
 def _weights() -> Schema:
     renames = {"type": ["object", "null"], "additionalProperties": TEXT}
-    return {"type": ["object", "null"], "properties": {"renames": renames}, "additionalProperties": False}
+    return {"type": ["object", "null"], "properties": {"renames": renames}, "additionalProperties": TEXT}
 
 
 def _described(keys: Mapping[str, Key], schemas: Mapping[str, Schema]) -> Schema:

@@ -60,6 +60,19 @@ class Place:
     notes: list[str] = field(default_factory=list, compare=False)
 
 
+@frozen
+class LongPlace(Place):
+    """A place with an end."""
+
+    end: int = 0
+
+
+def test_a_decorated_class_inherits_fields() -> None:
+    assert LongPlace(1, 2, [], 9) == LongPlace(1, 2, ["note"], 9) != LongPlace(1, 2)
+    assert LongPlace(1) != Place(1)
+    assert repr(LongPlace(1)) == "LongPlace(line=1, column=1, notes=[], end=0)"
+
+
 def test_the_decorator_gives_a_dataclass_with_slots() -> None:
     place = Place(3)
     assert repr(place) == "Place(line=3, column=1, notes=[])"

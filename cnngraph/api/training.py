@@ -22,7 +22,6 @@ from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
 from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.document import Table, Value
-from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
@@ -67,8 +66,9 @@ def train(
     spec's own. `changes` overrides single keys by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`; `seed` is short
     for one of them.
 
-    `weights` are initial weights, as in `load_weights`; the run measures them before the first step. With `from_` they
-    are those of another network, a spec or a graph of `load`, and are adapted to this one as by `migrate`.
+    `weights` are initial weights, as in `load_weights`; by default those that `weights` in the spec names for its
+    networks, and with "none" random ones. The run measures them before the first step. With `from_` they are those of
+    another network, a spec or a graph of `load`, and are adapted to this one as by `migrate`.
 
     `data_dir` is the folder of image sets, or of your own images. `out` is the run's folder, by default
     `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is the folder of a run to resume with its
@@ -106,7 +106,7 @@ def train(
         folder=None if folder is None else Path(folder),
         resume=resume is not None,
         data_dir=None if data_dir is None else Path(data_dir),
-        weights=None if weights is None else arguments.open_weights(weights, from_, job.graph),
+        weights=arguments.initial_weights(weights, from_, job.graph) if resume is None else None,
         device=device,
         handlers=tuple(handlers),
         log=(log,) if isinstance(log, str) else tuple(log),
@@ -142,13 +142,18 @@ class _TrainArguments:
             same_network(job, self._compilation(self.spec), self.spec, run)
         return job
 
-    def open_weights(self, weights: str | Path, old: str | Path | Graph | None, graph: Graph) -> WeightsFile:
+    def initial_weights(
+        self, weights: str | Path | None, old: str | Path | Graph | None, graph: Graph
+    ) -> WeightsFile | None:
         """Initial weights for a network; those of an `old` one are migrated. Raises SpecError."""
-        from cnngraph.backend import MigratedWeights, open_weights
+        if old is None or weights is None:
+            from cnngraph.backend import initial_weights
 
-        if old is None:
-            return open_weights(weights, base_names(graph))
+            return initial_weights(None if weights is None else str(weights), graph)
         old_graph = graph_of(old, None, () if isinstance(old, Graph) else self.plugins, self.max_nodes, None)
+
+        from cnngraph.backend import MigratedWeights
+
         return MigratedWeights.open(weights, old_graph, graph, Options())
 
     def _compilation(self, spec: str) -> Compilation:

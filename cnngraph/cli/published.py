@@ -14,7 +14,7 @@ from cnngraph.cli.options import Reading
 from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
-    from cnngraph.backend import WeightsFile
+    from cnngraph.backend import Choices, WeightsFile
     from cnngraph.graph.graph import Graph
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,7 +24,8 @@ _weights_option = click.option(
     metavar="FILE|torchvision",
     shell_complete=complete_weights,
     help="Initial weights: a .safetensors file, a .pth file (loaded without executing code), or torchvision for its "
-    "published weights; torchvision:resnet50 for those of another network, torchvision:IMAGENET1K_V1 for a version.",
+    "published weights; torchvision:resnet50 for those of another network, torchvision:IMAGENET1K_V1 for a version. By "
+    "default the weights that the spec names for its networks; none for random weights.",
 )
 _partial_option = click.option(
     "--partial", is_flag=True, help="Load the weights that fit, and initialise all others randomly."
@@ -63,7 +64,7 @@ class InitialWeights:
 
     def open(self, graph: Graph, reading: Reading | None = None) -> WeightsFile | None:
         """The opened weights, None for random ones; those of `old`, a spec, are migrated. Raises SpecError."""
-        if self.source is None:
+        if self.source is None and not graph.weights:
             return None
         return self.opened(graph) if self.old is None else self.migrated(self.old, graph, reading or Reading())
 
@@ -77,14 +78,17 @@ class InitialWeights:
 
         return MigratedWeights.open(self.source, old_graph, graph, choices.options(self.fresh))
 
-    def opened(self, graph: Graph) -> WeightsFile:
-        """The opened weights of a source."""
-        assert self.source is not None
-        from cnngraph.backend import Choices, open_weights
-        from cnngraph.elaborate.bases import base_names
+    def opened(self, graph: Graph) -> WeightsFile | None:
+        """The opened weights of a source, or those that the spec names."""
+        from cnngraph.backend import initial_weights
 
-        choices = Choices(self.partial, self.fresh, self.leave)
-        return open_weights(self.source, base_names(graph), choices)
+        return initial_weights(self.source, graph, self.choices())
+
+    def choices(self) -> Choices:
+        """What may not fit."""
+        from cnngraph.backend import Choices
+
+        return Choices(self.partial, self.fresh, self.leave)
 
 
 def choices_options(command: Function) -> Function:

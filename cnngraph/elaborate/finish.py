@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, did_you_mean, has_errors
 from cnngraph.document import Entry
@@ -16,7 +17,7 @@ from cnngraph.elaborate.values import Bound
 from cnngraph.fields import FieldError
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
-from cnngraph.graph.nodes import Node, Ref, Scope
+from cnngraph.graph.nodes import NetworkWeights, Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.prune import pruned
 from cnngraph.language.model import InitSpec, LocatedText, Spec
@@ -72,13 +73,45 @@ def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, li
         nodes=_flagged(nodes, live, always, unused),
         root=walked.root,
         init=rules,
-        renames=spec.renames,
+        renames=spec.weights.renames,
+        weights=_network_weights(spec, walked.nets, found),
         params={name: argument.value for name, argument in walked.env.params.items()},
         paper=spec.paper,
         published=spec.published,
         base=spec.base,
     )
     return pruned(graph, left_out) if left_out else graph, found
+
+
+def _network_weights(spec: Spec, nets: Sequence[NetUse], found: DiagnosticList) -> tuple[NetworkWeights, ...]:
+    """The weights that the spec names for its networks, and those that they name for theirs."""
+    known = {net.env.file.path.removesuffix("."): net.spec for net in nets}
+    named = [("", pair) for pair in spec.weights.networks]
+    named += [(net.env.file.path, pair) for net in nets for pair in net.spec.weights.networks]
+    weights: dict[str, NetworkWeights] = {}
+    for prefix, (path, source) in reversed(named):
+        network = known.get(f"{prefix}{path}")
+        if network is None:
+            help = did_you_mean(path.text, known) or "name a node with `net`; `renames` are names in published weights"
+            found.append(Diagnostic("E301", f"there is no network `{path}` here", path.span, help=help))
+            continue
+        where = source.text
+        if not where.startswith("torchvision"):  # a file, beside the spec
+            if Path(where).is_absolute() or ".." in Path(where).parts:
+                message = f"`{where}` is outside the spec's folder"
+                found.append(Diagnostic("E310", message, source.span, help="move the file into the spec's folder"))
+                continue
+            where = str(Path(source.span.file).parent / where)
+        full = f"{prefix}{path}"
+        weights[full] = NetworkWeights(full, where, source.span, tuple(_chain(network)), network.weights.renames)
+    return tuple(weights.values())
+
+
+def _chain(spec: Spec | None) -> Iterator[str]:
+    """The names of a network and of its bases."""
+    while spec is not None:
+        yield spec.name
+        spec = spec.base
 
 
 def _left_out(nodes: list[Node], live: set[int], unused: set[int], nets: Sequence[NetUse]) -> set[int]:

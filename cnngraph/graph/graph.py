@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.fields import fields_of
-from cnngraph.graph.nodes import Node, Ref, Scope, SizeLimit
+from cnngraph.graph.nodes import NetworkWeights, Node, Ref, Scope, SizeLimit
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.sizes import SizeRules
 from cnngraph.language.model import Spec
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class Graph:
     """A valid network with all shapes inferred.
 
-    `inputs` and `outputs` are by name; the outputs in `training_only` exist only in training mode. `paper` is the
-    source of the network, `published` its published top-1 errors in percent by data set. `base` is the spec that it
-    extends, and `plugins` are the plugin ops that both can use; neither is pickled. `size_rules` determine for which
-    input sizes the graph is valid.
+    `inputs` and `outputs` are by name; the outputs in `training_only` exist only in training mode. `weights` are those
+    that the spec names for networks that are nodes. `paper` is the source of the network, `published` its published
+    top-1 errors in percent by data set. `base` is the spec that it extends, and `plugins` are the plugin ops that both
+    can use; neither is pickled. `size_rules` determine for which input sizes the graph is valid.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Graph:
     init: tuple[InitRule, ...]
     renames: Mapping[str, str]
     params: Mapping[str, Any]
+    weights: tuple[NetworkWeights, ...] = ()
     paper: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
     base: Spec | None = field(default=None, repr=False)

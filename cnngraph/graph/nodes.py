@@ -105,6 +105,21 @@ class Scope:
 
 
 @frozen
+class NetworkWeights:
+    """Weights that a spec names for a network that is one of its nodes.
+
+    `path` is the node's, `source` a file or published weights, `names` are those of the network and of its bases, and
+    `renames` those of its spec.
+    """
+
+    path: str
+    source: str
+    span: Span
+    names: tuple[str, ...]
+    renames: Mapping[str, str]
+
+
+@frozen
 class SizeLimit:
     """An axis of an input on which the network depends, because expressions in the spec read its size.
 

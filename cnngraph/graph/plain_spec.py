@@ -41,7 +41,7 @@ def plain_spec(graph: Graph, train: Plain = None) -> str:
         "outputs": _outputs(graph),
         "training_only": [name for name in graph.outputs if name in graph.training_only],
         "init": [rule for known in graph.init for rule in _init(known, graph)],
-        "weights": {"renames": dict(graph.renames)} if graph.renames else None,
+        "weights": {"renames": dict(graph.renames)} if graph.renames else None,  # the networks are no nodes any more
         "train": train,
     }
     return write_document(document)

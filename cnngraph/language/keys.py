@@ -87,7 +87,8 @@ FILE_KEYS = _keys(
     ),
     Key(
         "weights",
-        "Names of published weights that differ: `{renames: {theirs: ours}}`.",
+        "Names of published weights that differ, `{renames: {theirs: ours}}`, and initial weights of networks that are "
+        "nodes, `{backbone: torchvision}`.",
         "guide/weights.md#published-weights",
         True,
     ),

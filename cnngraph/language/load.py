@@ -318,7 +318,7 @@ _REPLACED_WHOLE = {
     "outputs": "outputs",
     "training_only": "training_only",
     "init": "init",
-    "weights": "renames",
+    "weights": "weights",
 }
 
 

@@ -158,6 +158,14 @@ class InitSpec:
 
 
 @frozen
+class WeightsSpec:
+    """`weights:`: names in published weights that differ, and weights of networks that are nodes, by path."""
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    networks: tuple[tuple[LocatedText, LocatedText], ...] = ()
+
+
+@frozen
 class ChangeSpec:
     """One rule of `change:`: what becomes of the nodes that `match` names. An entry whose value is null is removed."""
 
@@ -201,7 +209,7 @@ class Spec:
     training_only: tuple[LocatedText, ...] = ()
     change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
-    renames: Mapping[str, str] = field(default_factory=dict)
+    weights: WeightsSpec = field(default_factory=lambda: WeightsSpec())
     train: Table | LocatedText | None = None
     networks: Mapping[Span, Spec] = field(default_factory=dict, repr=False, compare=False)
     base: Spec | None = field(default=None, repr=False, compare=False)

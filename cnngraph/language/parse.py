@@ -26,6 +26,7 @@ from cnngraph.language.model import (
     NodeSpec,
     ParamSpec,
     ScopeSpec,
+    WeightsSpec,
 )
 from cnngraph.language.names import NAME, NAME_RULE, better_name
 from cnngraph.language.nodes import NodeReader
@@ -58,7 +59,7 @@ class FileSpec:
     training_only: tuple[LocatedText, ...] = ()
     change: tuple[ChangeSpec, ...] = ()
     init: tuple[InitSpec, ...] = ()
-    renames: dict[str, str] = field(default_factory=dict)
+    weights: WeightsSpec = field(default_factory=WeightsSpec)
     train: Table | LocatedText | None = None
     ignore: tuple[Ignore, ...] = ()
 
@@ -100,7 +101,7 @@ class _Parser:
             "outputs": ("outputs", self.outputs),
             "training_only": ("training_only", lambda value: self.read.strings(value, "training_only")),
             "init": ("init", self.init),
-            "weights": ("renames", self.renames),
+            "weights": ("weights", self.weights),
             "train": ("train", self.train),
             "ignore": ("ignore", lambda value: self.read.ignores(value, None)),
         }
@@ -290,14 +291,25 @@ class _Parser:
                 )
         return tuple(rules)
 
-    def renames(self, value: Value) -> dict[str, str] | None:
+    def weights(self, value: Value) -> WeightsSpec | None:
         table = self.read.table(value, "weights")
         if table is None:
             return None
-        entries = self.read.known_keys(table, ("renames",), "`weights`")
-        renames = self.read.table(entries["renames"].value, "renames") if "renames" in entries else None
+        networks = []
+        rest = []
+        for entry in table:
+            if entry.key != "renames" and isinstance(entry.value, Scalar):
+                source = self.read.string(entry.value, f"weights.{entry.key}", "a file, or `torchvision`")
+                networks += [(LocatedText(entry.key, entry.key_span), source)] if source else []
+            else:
+                rest.append(entry)
+        known = self.read.known_keys(replace(table, entries=tuple(rest)), ("renames",), "`weights`")
+        renames = self.renames(known["renames"].value) if "renames" in known else {}
+        return WeightsSpec(renames, tuple(networks))
+
+    def renames(self, value: Value) -> dict[str, str]:
         found: dict[str, str] = {}
-        for entry in renames or ():
+        for entry in self.read.table(value, "renames") or ():
             new = self.read.string(entry.value, f"renames.{entry.key}")
             if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
                 most = f"at most {MAX_STARS} times and `**` at most {MAX_OPEN_STARS} times"

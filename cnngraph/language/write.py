@@ -16,6 +16,7 @@ from cnngraph.language.model import (
     RepeatSpec,
     ScopeSpec,
     Spec,
+    WeightsSpec,
 )
 
 WIDTH = 110
@@ -50,11 +51,16 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "outputs": {name.text: path.text for name, path in spec.outputs},
         "training_only": [path.text for path in spec.training_only],
         "init": [{"match": rule.match.text, **main.table(rule.values)} for rule in spec.init],
-        "weights": {"renames": dict(spec.renames)} if spec.renames else None,
+        "weights": _weights(spec.weights),
         "train": train,
         "ignore": {entry.code.text: entry.reason for library in reversed(libraries) for entry in library.ignore},
     }
     return write_document(document)
+
+
+def _weights(weights: WeightsSpec) -> Plain:
+    networks: dict[str, Plain] = {path.text: source.text for path, source in weights.networks}
+    return {**({"renames": dict(weights.renames)} if weights.renames else {}), **networks}
 
 
 def write_document(document: Mapping[str, Plain]) -> str:

@@ -216,7 +216,7 @@ def test_a_tensor_that_is_only_in_a_list_is_returned() -> None:
               last: {op: sigmoid, when: false, else: [inner.first, inner.second]}
         nodes:
           units: {repeat: 2, op: unit, carry: none, first: {when: false}}
-          out: {op: maximum, from: units.2}
+          out: {op: maximum, from: "units[2]"}
         """
     )
     images = torch.rand(2, 3, 4, 4)

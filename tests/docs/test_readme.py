@@ -13,7 +13,7 @@ from cnngraph.diagnostics import Source
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOWN = ["specs/googlenet_mnist.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml"]
+SHOWN = ["specs/googlenet_mnist.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml", "specs/examples/seresnet50.yaml"]
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -62,13 +62,13 @@ def test_inputs_of_different_rank_are_one_error(op: str, other: str, map_: str) 
     assert error.code in ("E202", "E203", "E211", "E212")
 
 
-def test_a_parameter_for_each_channel_needs_two_more_axes() -> None:
+def test_a_parameter_for_each_channel_needs_its_axes() -> None:
     error = only_error(
         "up: {op: conv_transpose, out: 8, kernel: 2, stride: 2}\n"
         "gamma: {op: parameter, shape: [8]}\nscaled: {op: mul, from: [up, gamma]}"
     )
     assert error.code == "E203"
-    assert "shape: [8, 1, 1]" in str(error.help)
+    assert "add `axes: C` to the parameter" in str(error.help)
 
 
 CONV = "add: {op: add, from: [in, a]}"

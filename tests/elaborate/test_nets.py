@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import cnngraph
 from cnngraph import Graph, SpecError
+from cnngraph.cli.process import run
 from cnngraph.compilation import compile_spec
 from cnngraph.graph.plain_spec import plain_spec
 
@@ -158,3 +160,50 @@ def test_a_variant_of_a_network_with_networks(folder: Path) -> None:
     compilation = compile_spec(folder / "variant.yaml")
     assert compilation.graph
     assert compilation.graph.output_shapes == {"output": (4,)}
+
+
+@pytest.fixture
+def weighted(folder: Path) -> Path:
+    """A spec whose network has weights in a file, beside them."""
+    torch.manual_seed(3)
+    torch.save(cnngraph.build(folder / "inner.yaml").state_dict(), folder / "inner.pth")
+    file = folder / "outer.yaml"
+    file.write_text(
+        "cnngraph: 1\ninput: [3, 16, 16]\nweights: {body: inner.pth}\n"
+        "nodes: {body: {net: inner.yaml, until: pool}, fc: {op: linear, out: 3}}\n"
+    )
+    return file
+
+
+def test_weights_of_a_network_are_loaded_by_build_and_train(weighted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = torch.load(weighted.parent / "inner.pth", weights_only=True)
+    out = weighted.parent / "built.safetensors"
+    assert run(["build", str(weighted), "-o", str(out)]) == 0
+    assert "6 of 6 weights of `body`" in capsys.readouterr().out
+    built = load_file(out)
+    assert torch.equal(built["body.stage.1.conv.bias"], stored["stage.1.conv.bias"])
+    assert {key for key in built if not key.startswith("body.")} == {"fc.weight", "fc.bias"}
+    assert run(["build", str(weighted), "--weights", "none", "-o", str(out)]) == 0
+    assert not torch.equal(load_file(out)["body.stem.conv.weight"], stored["stem.conv.weight"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("weights", "code", "words"),
+    [
+        ("{bdy: inner.pth}", "E301", "there is no network `bdy` here"),
+        ("{body: ../inner.pth}", "E310", "outside the spec's folder"),
+        ("{body: {a: b}}", "E110", "has no key `body`"),
+        ("{renmes: {a: b}}", "E110", "replace `renmes` with `renames`|did you mean `renames`"),
+    ],
+)
+def test_mistakes_in_weights(weighted: Path, weights: str, code: str, words: str) -> None:
+    weighted.write_text(weighted.read_text().replace("{body: inner.pth}", weights))
+    with pytest.raises(SpecError, match=words) as caught:
+        cnngraph.load(weighted)
+    assert [item.code for item in caught.value.diagnostics] == [code]
+
+
+def test_weights_that_do_not_fit_their_network_are_an_error(weighted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"other.weight": torch.zeros(3)}, weighted.parent / "inner.pth")
+    assert run(["build", str(weighted)]) == 1
+    assert "does not fit `body`" in capsys.readouterr().err

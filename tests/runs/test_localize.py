@@ -70,7 +70,7 @@ def test_networks_that_cannot_localize(name: str, note: str) -> None:
         find_head(cnngraph.load(network(name)))
     (error,) = caught.value.diagnostics
     assert error.code == "E654"
-    assert f", a `{note}`, is neither" in error.notes[0]
+    assert f"` (`{note}`) is neither" in error.notes[0]
 
 
 def test_a_box() -> None:

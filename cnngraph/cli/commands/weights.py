@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,10 +62,11 @@ def weights(spec: str, file: str, save: Path | None, choices: InitialWeights, fo
     _check_save(save, file)
     graph = compile_network(spec, reading)
 
-    from cnngraph.backend import check_weights
+    from cnngraph.backend import check_weights, open_weights
     from cnngraph.backend.weights.suggestions import suggest_renames
+    from cnngraph.elaborate.bases import base_names
 
-    opened = replace(choices, source=file).opened(graph).fitted(graph.state, graph.renames)
+    opened = open_weights(file, base_names(graph), choices.choices()).fitted(graph.state, graph.renames)
     report = check_weights(opened, graph)
     better = suggest_renames(opened, graph)
     if format == "json":

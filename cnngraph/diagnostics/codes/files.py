@@ -98,7 +98,7 @@ FILES = Group(
             A block has the name of an op, or two imported files define blocks of the same name. Every use of the name
             would be ambiguous, and an op that means something else in one file is hard to notice.
 
-            Rename the block. A file may replace a block of the file that it extends.
+            Rename the block. A file may replace a block of the file that it extends, also one that this file imports.
             """,
             wrong=spec(
                 """

@@ -168,9 +168,10 @@ READING = Group(
             A network needs `input` and `nodes`; without an input no shape can be inferred. The input is
             `[channels, height, width]` or `[features]`, for one image: the batch is not part of it.
 
-            A file with `extends` takes its nodes from the file that it extends, and has none of its own; a file with
-            `blocks` alone is a library of blocks, which other specs import, not a network. A block has its inputs wired
-            where it is used, so `from` is not written in its definition.
+            A file with `extends` takes its nodes from the file that it extends; those of its own are added to them by
+            name. A file with `blocks` alone is a library of blocks, which other specs import, not a network. A block
+            has its inputs wired where it is used, so `from` is not written in its definition. A rule of `change` needs
+            `match`, and something to change.
             """,
             wrong=spec(
                 """
