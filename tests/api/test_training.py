@@ -145,20 +145,34 @@ def test_weights_of_another_network_are_measured_before_the_first_step(result: c
     assert json.loads(Path("more/metrics.json").read_text())["initial"] == recorded
 
 
-def test_a_run_with_weights_of_another_network_restarts_without_them(result: cnngraph.TrainResult) -> None:
-    """A run that stops before its first checkpoint keeps the adapted weights in its folder."""
-    Path("wider.yaml").write_text(WIDER)
+NESTED = """\
+cnngraph: 1
+input: [1, 28, 28]
+weights: {body: run/best.safetensors}
+nodes: {body: {net: ./spots.yaml}, relu: relu, fc: {op: linear, out: 10}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [(WIDER, {"weights": "run/best.safetensors", "from_": "spots.yaml"}), (NESTED, {"recipe": "digits"})],
+    ids=["of another network", "of a network in it"],
+)
+def test_a_run_restarts_without_the_files_of_its_initial_weights(
+    result: cnngraph.TrainResult, text: str, arguments: dict[str, Any]
+) -> None:
+    """A run that stops before its first checkpoint keeps weights that it adapted or composed in its folder."""
+    Path("net.yaml").write_text(text)
 
     def stop(engine: Engine) -> None:
         raise KeyboardInterrupt
 
-    arguments: dict[str, Any] = {"weights": "run/best.safetensors", "from_": "spots.yaml"}
-    whole = cnngraph.train("wider.yaml", **arguments, out="whole")
-    stopped = cnngraph.train("wider.yaml", **arguments, out="stopped", handlers=[(Events.STARTED, stop)])
+    whole = cnngraph.train("net.yaml", **arguments, out="whole")
+    stopped = cnngraph.train("net.yaml", **arguments, out="stopped", handlers=[(Events.STARTED, stop)])
     assert stopped.interrupted
     assert not Path("stopped/state.pt").exists()
     Path("run/best.safetensors").unlink()
-    for name in ("spots.yaml", "wider.yaml"):
+    for name in ("spots.yaml", "net.yaml"):
         Path(name).unlink()
     restarted = cnngraph.train(resume="stopped")
     assert (restarted.initial, restarted.test) == (whole.initial, whole.test)

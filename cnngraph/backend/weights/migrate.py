@@ -259,6 +259,7 @@ class MigratedWeights(WeightsFile):
     """The weights of another network, adapted to this one; those that the plan leaves fresh are not in it."""
 
     in_order = True
+    is_computed = True
 
     def __init__(self, weights: WeightsFile, migration: Migration) -> None:
         self.migration = migration
