@@ -60,6 +60,14 @@ class Evaluating(Event):
 
 
 @frozen
+class InitialWeightsEvaluated(Event):
+    """The metrics of initial `weights` on a split, before the first step."""
+
+    split: str
+    metrics: Metrics
+
+
+@frozen
 class EpochDone(Event):
     """An epoch is done. `is_best` says whether it has the best validation accuracy so far."""
 

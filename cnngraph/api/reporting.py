@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnngraph.api.progress import (
     EpochDone,
     Evaluating,
+    InitialWeightsEvaluated,
     Note,
     ProgressCallback,
     RunEnded,
@@ -13,8 +14,15 @@ from cnngraph.api.progress import (
 )
 from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
 from cnngraph.text import one_line
-from cnngraph.train.record.progress import Silent, closing_lines, epoch_header, epoch_line, opening_lines
-from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary, SplitMetrics
+from cnngraph.train.record.progress import (
+    Silent,
+    closing_lines,
+    epoch_header,
+    epoch_line,
+    initial_line,
+    opening_lines,
+)
+from cnngraph.train.record.records import Epoch, InitialMetrics, Progress, Result, RunSummary, SplitMetrics
 
 
 class CallbackReporter(Silent):
@@ -48,6 +56,11 @@ class CallbackReporter(Silent):
             )
         )
 
+    def initial(self, initial: InitialMetrics) -> None:
+        """Report the metrics of the initial weights."""
+        text = self.with_header(initial.split, initial_line(initial, self.epochs))
+        self.progress(InitialWeightsEvaluated(text, initial.split, _metrics(initial.metrics)))
+
     def step(self, progress: Progress) -> None:
         """Report the progress of the epoch."""
         self.progress(
@@ -67,10 +80,15 @@ class CallbackReporter(Silent):
         self.progress(Evaluating("", split))
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Report the metrics of an epoch; the text of the first one has the titles of the columns above it."""
-        lines = [] if self.has_header else [epoch_header(epoch, self.epochs)]
+        """Report the metrics of an epoch."""
+        text = self.with_header(epoch.evaluation_split, epoch_line(epoch, self.epochs, best))
+        self.progress(EpochDone(text, _epoch(epoch), best))
+
+    def with_header(self, split: str, line: str) -> str:
+        """A line of metrics; the first one has the titles of the columns above it."""
+        lines = [line] if self.has_header else [epoch_header(split, self.epochs), line]
         self.has_header = True
-        self.progress(EpochDone("\n".join([*lines, epoch_line(epoch, self.epochs, best)]), _epoch(epoch), best))
+        return "\n".join(lines)
 
     def end(self, result: Result) -> None:
         """Report the result."""
@@ -88,6 +106,7 @@ def train_result(network: str, result: Result) -> TrainResult:
         test=_metrics(result.test) if result.test else None,
         interrupted=result.interrupted,
         seconds=result.seconds,
+        initial=_metrics(result.initial.metrics) if result.initial else None,
     )
 
 

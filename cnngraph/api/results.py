@@ -131,7 +131,8 @@ class TrainResult(Readable):
     """The result of a run. All of it, and more, is also in its `folder`.
 
     `best` is the epoch with the best validation accuracy, None without validation images. `test` has the metrics of
-    the final weights on the test images, None without test images or if the run was `interrupted`.
+    the final weights on the test images, None without test images or if the run was `interrupted`. `initial` are those
+    of initial `weights` before the first step, on the images evaluated after every epoch; None for random ones.
     """
 
     network: str
@@ -141,6 +142,7 @@ class TrainResult(Readable):
     test: Metrics | None
     interrupted: bool
     seconds: float
+    initial: Metrics | None = None
 
     @property
     def accuracy(self) -> float | None:

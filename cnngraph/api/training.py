@@ -16,6 +16,7 @@ from cnngraph.api.arguments import (
     recipe_changes,
     recipe_value,
 )
+from cnngraph.api.compiling import graph_of
 from cnngraph.api.jobs import TrainingJob, new_job, resumed_job, same_network
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
@@ -23,12 +24,15 @@ from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.document import Table, Value
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
+from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
+from cnngraph.migration import Options
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cnngraph.backend import WeightsFile
     from cnngraph.train.loop.handlers import Handler
 
 
@@ -43,6 +47,7 @@ def train(
     seed: int | None = None,
     input: InputShape | None = None,
     weights: str | Path | None = None,
+    from_: str | Path | Graph | None = None,
     data_dir: str | Path | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -62,10 +67,13 @@ def train(
     for one of them.
 
     `weights` are initial weights, as in `load_weights`; by default those that `weights` in the spec names for its
-    networks, and with "none" random ones. `data_dir` is the folder of image sets, or of your own images.
-    `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is
-    the folder of a run to resume with its own spec and recipe; only `changes` apply then. `device` is `auto`, `cpu`,
-    `cuda` or the like, by default the recipe's.
+    networks, and with "none" random ones. The run measures them before the first step. With `from_` they are those of
+    another network, a spec or a graph of `load`, and are adapted to this one as by `migrate`.
+
+    `data_dir` is the folder of image sets, or of your own images. `out` is the run's folder, by default
+    `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is the folder of a run to resume with its
+    own spec and recipe; only `changes` apply then. `device` is `auto`, `cpu`, `cuda` or the like, by default the
+    recipe's.
 
     `handlers` are attached to the training engine: functions, pairs of an event and a function, and ignite's handlers
     (see docs/handlers.md). `log` names loggers (`tensorboard`, `mlflow`, …), which log each epoch; with `log_every`
@@ -86,15 +94,19 @@ def train(
         plugins=plugin_names(plugins),
         max_nodes=max_nodes,
     )
+    if from_ is not None and weights is None:
+        raise TypeError("`from_` names the network of `weights`: pass both")
     if resume is not None and (recipe is not None or out is not None or weights is not None):
         raise TypeError("a resumed run keeps its recipe, folder and weights: do not pass `recipe`, `out` or `weights`")
     folder = resume if resume is not None else out
+    job = arguments.new_job() if resume is None else arguments.resumed_job(Path(resume))
+    require_extra("train")  # all of it now, although some is needed only at the end of a run
     return run_job(
-        arguments.new_job() if resume is None else arguments.resumed_job(Path(resume)),
+        job,
         folder=None if folder is None else Path(folder),
         resume=resume is not None,
         data_dir=None if data_dir is None else Path(data_dir),
-        weights=None if weights is None else str(weights),
+        weights=arguments.initial_weights(weights, from_, job.graph) if resume is None else None,
         device=device,
         handlers=tuple(handlers),
         log=(log,) if isinstance(log, str) else tuple(log),
@@ -130,6 +142,20 @@ class _TrainArguments:
             same_network(job, self._compilation(self.spec), self.spec, run)
         return job
 
+    def initial_weights(
+        self, weights: str | Path | None, old: str | Path | Graph | None, graph: Graph
+    ) -> WeightsFile | None:
+        """Initial weights for a network; those of an `old` one are migrated. Raises SpecError."""
+        if old is None or weights is None:
+            from cnngraph.backend import initial_weights
+
+            return initial_weights(None if weights is None else str(weights), graph)
+        old_graph = graph_of(old, None, () if isinstance(old, Graph) else self.plugins, self.max_nodes, None)
+
+        from cnngraph.backend import MigratedWeights
+
+        return MigratedWeights.open(weights, old_graph, graph, Options())
+
     def _compilation(self, spec: str) -> Compilation:
         return compile_spec(spec, self.params, self.input, max_nodes=self.max_nodes, plugins=self.plugins)
 
@@ -140,7 +166,7 @@ def run_job(
     folder: Path | None,
     resume: bool,
     data_dir: Path | None,
-    weights: str | None,
+    weights: WeightsFile | None,
     device: str | None,
     handlers: tuple[Handler, ...],
     log: tuple[str, ...],
@@ -148,9 +174,7 @@ def run_job(
     progress: ProgressCallback,
 ) -> TrainResult:
     """Train a job. The other arguments are those of `train`."""
-    require_extra("train")  # all of it now, although some is needed only at the end of a run
     from cnngraph.api.reporting import CallbackReporter, train_result
-    from cnngraph.backend import initial_weights
     from cnngraph.train import Request, run_training
 
     for warning in job.warnings:
@@ -163,7 +187,7 @@ def run_job(
         data_dir=data_dir,
         resume=resume,
         device=device,
-        weights=initial_weights(weights, job.graph),
+        weights=weights,
         handlers=handlers,
         log=log,
         log_every=log_every,

@@ -71,13 +71,12 @@ class InitialWeights:
     def migrated(self, old: str, graph: Graph, reading: Reading) -> WeightsFile:
         """The weights of another network, adapted to this one."""
         assert self.source is not None
-        from cnngraph.backend import MigratedWeights, migrate, open_weights
-        from cnngraph.elaborate.bases import base_names
-
         choices = MigrationChoices(self.input_channels)
         old_graph = choices.old_graph(old, reading)
-        opened = open_weights(self.source, base_names(old_graph))
-        return MigratedWeights(opened, migrate(opened, old_graph, graph, choices.options(self.fresh)))
+
+        from cnngraph.backend import MigratedWeights
+
+        return MigratedWeights.open(self.source, old_graph, graph, choices.options(self.fresh))
 
     def opened(self, graph: Graph) -> WeightsFile | None:
         """The opened weights of a source, or those that the spec names."""

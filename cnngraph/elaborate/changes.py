@@ -77,15 +77,18 @@ class Changed:
             if not match.inserts:
                 continue
             if rule.remove:
-                return self.removed(rule, use.reads)
+                bound = self.removed(rule, use.reads)
+                break
             if rule.replace is not None:
                 self.place.applied.difference_update(later.key for later in matches[index + 1 :])
-                return self.replaced(match, rule.replace, use.reads)
+                bound = self.replaced(match, rule.replace, use.reads)
+                break
             if rule.before is not None and not self.is_shared:
                 use.reads = self.inserted_before(match, rule.before, use, names)
             if rule.after is not None and not self.is_shared:
                 after.append(match)
-        bound = self.run(use)
+        else:
+            bound = self.run(use)
         for match in after:
             scope = match.rule.after
             assert scope is not None

@@ -6,11 +6,12 @@
   before the gate is scaled by 2 in return, so the product is unchanged, and the gate can learn. Where no such layer is
   found, the bias is 6, so that the gate is 0.9975 (hardsigmoid: 3, and 1).
 - Other convolutions, linear layers and batch norms that keep the shape start as the identity.
-- What only feeds the modules at zero keeps its random weights.
+- What only feeds the modules at zero keeps its usual initial weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -19,6 +20,7 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.migration.modules import Module, owner
+from cnngraph.migration.plan import Delta, Fill, Initial
 from cnngraph.migration.values import FUNCTIONS, HOMOGENEOUS, is_passed
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.norm import BatchNorm
@@ -28,6 +30,8 @@ KEEPS_ZERO = HOMOGENEOUS | {"gelu", "silu", "tanh", "relu6", "mish", "elu", "sel
 AFFINE = frozenset({"conv", "conv_transpose", "linear", "batch_norm"})
 MAX_WALK = 24
 MAX_BRANCH = 5_000  # nodes of a branch
+STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
+USUAL = "initialised as usual"
 
 Start = Literal["zero", "gate", "identity", "random"]
 
@@ -80,7 +84,7 @@ class _Search:
             if not feeds and all(_can_be_identity(self.graph, node) for node in calls):
                 self.roles[path] = Role("identity", note="starts as the identity")
             else:
-                self.roles[path] = Role("random", note="random: what follows starts at zero" if feeds else "random")
+                self.roles[path] = Role("random", note=f"{USUAL}: what follows starts at 0" if feeds else USUAL)
         return Roles(self.roles, self.factors)
 
     def branches(self, node: Node) -> None:
@@ -246,3 +250,14 @@ def _can_be_identity(graph: Graph, node: Node) -> bool:
     if isinstance(operation, Conv):
         return operation.stride == (1, 1) and all(size % 2 for size in operation.kernel)
     return node.op == "linear"
+
+
+def initial_value(module: Module, name: str, start: str, bias: float, factor: float) -> Initial:
+    """How a tensor of an inserted module starts."""
+    if start in ("zero", "gate"):
+        return Fill({"weight": 0.0, "bias": bias, **STATISTICS}.get(name, 0.0))
+    if name == "weight" and isinstance(module.operation, BatchNorm):
+        return Fill(factor * math.sqrt(1 + module.operation.eps))
+    if name == "weight":
+        return Delta(getattr(module.operation, "groups", 1))
+    return Fill(STATISTICS.get(name, 0.0))

@@ -168,7 +168,8 @@ def _kernel(old: Module, new: Module, result: Adaptation) -> None:
     result.exact &= same_place and min(margins) >= 0 and (not any(margins) or two.padding_mode == "zeros")
     if any(margins):
         result.add(("weight",), Centre(two.kernel))
-        result.notes.append(f"kernel {sizes(one.kernel)} → {sizes(two.kernel)}, centred")
+        grows = "" if same_place else ", without more padding"
+        result.notes.append(f"kernel {sizes(one.kernel)} → {sizes(two.kernel)}, centred{grows}")
 
 
 def _per_channel(old: Module, new: Module, inputs: Inputs) -> Adaptation:

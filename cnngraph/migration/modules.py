@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnngraph.fields import fields_of
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Op
 
 MAX_NEIGHBOURS = 64
@@ -72,6 +73,19 @@ def settings(operation: Op, without: frozenset[str] = frozenset()) -> Hashable:
     """The parameters of an op that matter for what it computes."""
     names = [name for name in fields_of(type(operation)) if name not in INITIAL and name not in without]
     return operation.name, tuple((name, _frozen(getattr(operation, name))) for name in names)
+
+
+def changes_of(old: Op, new: Op, without: Collection[str] = ()) -> list[str]:
+    """How the parameters of an op differ, as in `stride 1×1 → 2×2`."""
+    names = [name for name in fields_of(type(new)) if name not in INITIAL and name not in without]
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
+    return [f"{name} {_shown(before)} → {_shown(after)}" for name, before, after in pairs if before != after]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+        return show_sizes(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _frozen(value: Any) -> Hashable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,17 +11,15 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.graph.path_patterns import matches_path
 from cnngraph.migration.heads import last_modules
-from cnngraph.migration.inserted import Roles, roles_of
+from cnngraph.migration.inserted import STATISTICS, USUAL, Roles, initial_value, roles_of
 from cnngraph.migration.layers import Adaptation, Inputs, adapt
 from cnngraph.migration.matching import Matches, match
-from cnngraph.migration.modules import Module, modules_of, owner
+from cnngraph.migration.modules import Module, changes_of, modules_of, owner
 from cnngraph.migration.plan import (
     Claim,
-    Delta,
     Dropped,
     Fill,
     FoldNorm,
-    Initial,
     Kind,
     Multiply,
     Plan,
@@ -32,10 +29,10 @@ from cnngraph.migration.plan import (
 )
 from cnngraph.migration.values import Const, Known, OldValues, Value, plain_result, same_except
 from cnngraph.ops.norm import BatchNorm
+from cnngraph.ops.op import Op
 
 INPUT_CHANNELS = ("sum", "mean", "cycle")
 ADAPTED_FIELDS = {"conv": ("out", "kernel", "padding", "bias", "groups"), "linear": ("out", "bias")}
-STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 COUNTER = "num_batches_tracked"
 
 
@@ -66,6 +63,7 @@ class _Planner:
     matches: Matches = field(init=False)
     roles: Roles = field(init=False)
     old_values: OldValues = field(init=False)
+    old_operations: dict[str, Op] = field(init=False)  # by path
     values: dict[Ref, Value] = field(default_factory=dict)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     folded: dict[str, FoldNorm] = field(default_factory=dict)  # by new path
@@ -78,6 +76,7 @@ class _Planner:
         chosen = {path for path in self.ours if self.is_fresh(path)}
         self.matches = replace(found, old={path: old for path, old in found.old.items() if path not in chosen})
         self.old_values = OldValues(self.old)
+        self.old_operations = {node.path: node.operation for node in self.old.nodes}
         self.heads = self.changed_heads()
         inserted = set(self.ours) - set(self.matches.old) - chosen - set(found.ambiguous)
         self.roles = roles_of(self.new, self.ours, inserted)
@@ -238,7 +237,8 @@ class _Planner:
             self.options.input_channels,
         )
         if new.path in self.heads and self.options.classes is None:
-            return Adaptation(possible=False, notes=["another number of outputs"])
+            theirs, ours = (module.shapes["weight"][0] for module in (old, new))
+            return Adaptation(possible=False, notes=[f"{theirs:,} → {ours:,} outputs"])
         is_head = self.options.classes is not None and new.path in last_modules(self.new)
         return adapt(old, new, inputs, self.options.classes if is_head else None)
 
@@ -283,11 +283,13 @@ class _Planner:
         shape, key = module.shapes[name], module.key(name)
         role = self.roles.inserted.get(module.path)
         if role is None or role.start == "random":
-            note = role.note if role else "random"
+            note = role.note if role else USUAL
             if adaptation is not None:
-                note = "; ".join(["random", *(adaptation.notes or ["its old weights do not fit"])])
+                note = f"{USUAL}: {'; '.join(adaptation.notes) or 'its old weights do not fit'}"
             elif count := self.matches.ambiguous.get(module.path):
-                note = f"random; {count} old modules fit equally well"
+                note = f"{USUAL}: {count} old modules fit equally well"
+            elif (old := self.theirs.get(module.path)) and old.op != module.op:
+                note = f"{USUAL}: {module.op} instead of {old.op}"
             return TensorPlan(key, shape, "fresh", note=note)
         if module.path in self.bias_from and name == "bias":
             old = self.theirs[self.bias_from[module.path]]
@@ -299,7 +301,7 @@ class _Planner:
             key,
             shape,
             "fresh",
-            initial=_initial(module, name, role.start, role.bias, self.factor(module)),
+            initial=initial_value(module, name, role.start, role.bias, self.factor(module)),
             note=role.note,
         )
 
@@ -322,9 +324,13 @@ class _Planner:
             if key not in used:
                 path = key.rpartition(".")[0]
                 note = "the new network has no such module"
+                if path in self.ours and self.ours[path].op != self.theirs[path].op:
+                    note = f"it is {self.ours[path].op} now"
                 if path in by_old or key in by_old:
                     adaptation = self.adaptations.get(by_old.get(path) or by_old.get(key, ""))
-                    note = "does not fit" if adaptation and not adaptation.possible else "the new module has none"
+                    note = "the new module has none"
+                    if adaptation and not adaptation.possible:
+                        note = "; ".join(adaptation.notes) or "its shape does not fit"
                 yield Dropped(key, shape, note)
 
     # -- claims
@@ -380,20 +386,15 @@ class _Planner:
             return "it is another tensor of the old network"
         node = self.new.nodes[first.node]
         path = owner(node)
+        before = self.theirs.get(self.matches.old.get(path, ""))
+        operation = before.operation if before else self.old_operations.get(node.path)
+        if operation is not None and operation.name != node.op:
+            return f"because {node.path} is {node.op} instead of {operation.name}"
         if path in self.roles.inserted or (path in self.ours and path not in self.matches.old):
             return f"because {path} is new"
         if path in self.adaptations and not self.adaptations[path].possible:
             return f"because {path} is fresh"
-        notes = self.adaptations[path].notes if path in self.adaptations else []
-        return f"because of {path}: {'; '.join(notes)}" if notes else f"because {node.path} computes something else"
-
-
-def _initial(module: Module, name: str, start: str, bias: float, factor: float) -> Initial:
-    """How a tensor of an inserted module starts."""
-    if start in ("zero", "gate"):
-        return Fill({"weight": 0.0, "bias": bias, **STATISTICS}.get(name, 0.0))
-    if name == "weight" and isinstance(module.operation, BatchNorm):
-        return Fill(factor * math.sqrt(1 + module.operation.eps))
-    if name == "weight":
-        return Delta(getattr(module.operation, "groups", 1))
-    return Fill(STATISTICS.get(name, 0.0))
+        notes = [*self.adaptations[path].notes] if path in self.adaptations else []
+        if operation is not None:
+            notes += changes_of(operation, node.operation, ADAPTED_FIELDS.get(node.op, ()))
+        return f"because of {node.path}: {'; '.join(notes)}" if notes else f"because {node.path} reads something else"

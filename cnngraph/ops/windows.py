@@ -72,13 +72,15 @@ class Unfold(Op):
     """Extracts the windows of a map as columns: C×H×W becomes (C·kernel height·kernel width)×L, one column per window.
 
     There are as many windows as positions in the output of a `conv`. Involution (Li et al. 2021) and local attention
-    read the neighbours of a position this way.
+    read the neighbours of a position this way. The windows of a free parameter C×(2H−1)×(2W−1), in reverse order, are
+    its values at the offsets between the positions of a map, as in `relative_position` of `blocks/attention.yaml`.
     """
 
     name: ClassVar[str] = "unfold"
     reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("imtocol", "extractpatches", "extractimagepatches")
     kind: ClassVar[str] = "reshape"
+    takes_parameters: ClassVar[bool] = True
 
     kernel: tuple[int, int] = field(Pair(1), KERNEL)
     dilation: tuple[int, int] = field(Pair(1), SPACING, (1, 1))
@@ -88,6 +90,7 @@ class Unfold(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"kernel": 3, "padding": 1}, ((4, 5, 6),), (36, 30)),
         Example({"kernel": [2, 3], "stride": 2, "dilation": [1, 2]}, ((4, 5, 7),), (24, 4)),
+        Example({"kernel": [2, 3]}, ((4, 3, 5),), (24, 6), axes=("CHW",), free=(0,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -95,7 +98,8 @@ class Unfold(Op):
         (image,) = inputs
         need_map(self.name, image)
         height, width = slide(image, self.kernel, self.stride, self.padding, self.dilation)
-        return TensorType((image.channels * math.prod(self.kernel), height * width), (CHANNELS, OTHER))
+        sizes = image.channels * math.prod(self.kernel), height * width
+        return TensorType(sizes, (CHANNELS, OTHER), image.batched)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.Unfold."""

@@ -66,7 +66,7 @@ disk. Files are always complete, and everything since the last checkpoint (`save
 | `images.csv` | for image files: split, class, file, size and digest of each |
 | `skipped.txt` | the files that are not images and were skipped, if any (`broken: skip`) |
 | `environment.json` | versions, machine, command, initial weights |
-| `metrics.csv`, `metrics.json` | loss and accuracy per epoch; in JSON also the best epoch and the test metrics |
+| `metrics.csv`, `metrics.json` | metrics per epoch; in JSON also of initial weights and on the test images |
 | `curves.png` | a plot of the metrics |
 | `classes_test.csv`, `confusion_test.png` | final metrics per class; `…_validation` if there are no test images |
 | `best.safetensors` | the weights of the best epoch, if one is chosen |

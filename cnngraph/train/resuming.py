@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from cnngraph import run_files
-from cnngraph.backend import Choices, MigratedWeights, WeightsFile, WeightsReport, save_weights
+from cnngraph.backend import Choices, WeightsFile, WeightsReport, save_weights
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import frozen
@@ -82,12 +82,12 @@ def weights_origin(
 ) -> dict[str, Any] | None:
     """A record of a run's initial weights, for its folder; None for random ones.
 
-    The adapted weights of another network are written into the folder, with all others.
+    Weights that are not in one file, such as the adapted ones of another network, are written into the folder.
     """
     if weights is None or report is None:
         return None
     path = weights.path.resolve()
-    if isinstance(weights, MigratedWeights):
+    if weights.is_computed:
         path = (folder.path / run_files.INITIAL).resolve()
         if not folder.writes:
             return None

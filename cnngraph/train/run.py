@@ -111,7 +111,8 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
                 origin = weights_origin(weights, report, folder, model)
                 sha256 = setup.write_documents(resumed, folder, recipe, splits, root, origin)
                 shown.begin(setup.facts(recipe, splits, threads, folder, state))
-                result = train(setup.job(model, recipe, splits, folder, sha256), state)
+                job = setup.job(model, recipe, splits, folder, sha256, has_weights=weights is not None)
+                result = train(job, state)
                 setup.save_broken(splits, folder)
                 return result
 
@@ -223,7 +224,15 @@ class RunSetup:
         folder.save_broken(splits.broken)
         return identity.sha256 if identity else None
 
-    def job(self, model: nn.Module, recipe: Recipe, splits: Splits, folder: RunFolder, images: str | None) -> Job:
+    def job(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        splits: Splits,
+        folder: RunFolder,
+        images: str | None,
+        has_weights: bool,
+    ) -> Job:
         """The inputs of the training loop."""
         request = self.request
         return Job(
@@ -238,6 +247,7 @@ class RunSetup:
             images=images,
             documents=document_digests(folder.path, recipe) if self.world.leads else {},
             handlers=(*(LogHandler(name, request.log_every) for name in request.log), *request.handlers),
+            has_weights=has_weights,
         )
 
     def facts(

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from ignite.engine import Engine, Events
 from PIL import Image
+from safetensors.torch import load_file
 from torchvision.transforms.functional import pil_to_tensor
 
 import cnngraph
-from cnngraph import EpochDone, Evaluating, Event, Note, RunEnded, RunStarted, StepsDone
+from cnngraph import EpochDone, Evaluating, Event, InitialWeightsEvaluated, Note, RunEnded, RunStarted, StepsDone
 from cnngraph.train.data.named_sets import _bundled
 
 
@@ -98,6 +100,7 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
     for more, message in (
         ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
         ({"resume": "run", "out": "other"}, "a resumed run keeps its"),
+        ({"from_": "spots.yaml"}, "`from_` names the network of `weights`"),
         ({"epochs": 3}, "epochs"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -107,6 +110,74 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
     with pytest.raises(TypeError, match="a resumed run keeps its network"):
         cnngraph.train(resume="run", params={"classes": 3})
     assert [path.name for path in Path().iterdir()] == [spec]
+
+
+WIDER = "cnngraph: 1\nextends: spots.yaml\nparams: {input: 12}\n"
+
+
+@pytest.mark.parametrize("old", ["spots.yaml", Path("spots.yaml"), "graph"])
+def test_weights_of_another_network_are_measured_before_the_first_step(result: cnngraph.TrainResult, old: Any) -> None:
+    Path("wider.yaml").write_text(WIDER)
+    events: list[Event] = []
+    more = cnngraph.train(
+        "wider.yaml",
+        weights="run/best.safetensors",
+        from_=cnngraph.load("spots.yaml") if old == "graph" else old,
+        out="more",
+        progress=events.append,
+    )
+    assert result.best
+    assert result.best.validation
+    assert result.initial is None
+    assert more.initial
+    assert more.initial.accuracy == result.best.validation.accuracy
+    assert more.initial.loss == pytest.approx(result.best.validation.loss, rel=1e-5)
+    (event,) = [event for event in events if isinstance(event, InitialWeightsEvaluated)]
+    assert (event.split, event.metrics) == ("validation", more.initial)
+    assert [line.split()[0] for line in event.text.splitlines()] == ["epoch", "start"]
+    assert [row.epoch for row in more.epochs] == [1, 2]
+    recorded = {"split": "validation", **more.initial._asdict()}
+    assert json.loads(Path("more/metrics.json").read_text())["initial"] == recorded
+    with pytest.raises(cnngraph.SpecError, match="E706"):
+        cnngraph.train("wider.yaml", weights="run/best.safetensors", out="other")
+    longer = cnngraph.train(resume="more", changes={"epochs": 3})
+    assert longer.initial == more.initial
+    assert json.loads(Path("more/metrics.json").read_text())["initial"] == recorded
+
+
+NESTED = """\
+cnngraph: 1
+input: [1, 28, 28]
+weights: {body: run/best.safetensors}
+nodes: {body: {net: ./spots.yaml}, relu: relu, fc: {op: linear, out: 10}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [(WIDER, {"weights": "run/best.safetensors", "from_": "spots.yaml"}), (NESTED, {"recipe": "digits"})],
+    ids=["of another network", "of a network in it"],
+)
+def test_a_run_restarts_without_the_files_of_its_initial_weights(
+    result: cnngraph.TrainResult, text: str, arguments: dict[str, Any]
+) -> None:
+    """A run that stops before its first checkpoint keeps weights that it adapted or composed in its folder."""
+    Path("net.yaml").write_text(text)
+
+    def stop(engine: Engine) -> None:
+        raise KeyboardInterrupt
+
+    whole = cnngraph.train("net.yaml", **arguments, out="whole")
+    stopped = cnngraph.train("net.yaml", **arguments, out="stopped", handlers=[(Events.STARTED, stop)])
+    assert stopped.interrupted
+    assert not Path("stopped/state.pt").exists()
+    Path("run/best.safetensors").unlink()
+    for name in ("spots.yaml", "net.yaml"):
+        Path(name).unlink()
+    restarted = cnngraph.train(resume="stopped")
+    assert (restarted.initial, restarted.test) == (whole.initial, whole.test)
+    found, expected = (load_file(f"{run}/last.safetensors") for run in ("stopped", "whole"))
+    assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
 
 
 def test_a_run_is_resumed(result: cnngraph.TrainResult, spec: str) -> None:

@@ -56,10 +56,8 @@ def test_the_plan_the_measured_difference_and_the_file(cli: Cli, specs: Path) ->
         ["more", "7", "7"],
         ["fc", "2", "2"],
     ]
-    assert "fresh    more.conv (weight, bias): random: what follows starts at zero" in lines
-    assert any(
-        line.startswith("fresh    more.bn (") and line.endswith("so that the branch adds nothing") for line in lines
-    )
+    assert "fresh    more.conv: initialised as usual: what follows starts at 0" in lines
+    assert "fresh    more.bn: 0, so that the branch adds nothing" in lines
     assert lines[-4] == "output: function preserved in eval mode"
     assert lines[-3].startswith("  measured at output: maximum difference 0, where the largest value is ")
     assert lines[-2:] == ["old → new: 16 weights: 9 copied, 7 fresh", "wrote new.safetensors"]
@@ -110,10 +108,75 @@ def test_errors(cli: Cli, specs: Path, arguments: list[str], code: int, message:
     assert sorted(path.name for path in specs.iterdir()) == ["new.yaml", "old.safetensors", "old.yaml"]
 
 
+STEM = "  conv: {op: conv, out: 8, kernel: 5, stride: 2}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "changes"),
+    [
+        (("classes: 10", "classes: 5"), ["fresh    fc: initialised as usual: 10 → 5 outputs", "because fc is fresh"]),
+        (("relu: relu", "relu: silu"), ["because relu is silu instead of relu; up to bn the function is preserved"]),
+        ((STEM, STEM.replace("stride: 2", "stride: 1")), ["because of conv: stride 2×2 → 1×1"]),
+        ((STEM, STEM.replace("kernel: 5", "kernel: 7")), ["centred, without more padding"]),
+        (
+            ("bn: batch_norm", "bn: {op: group_norm, num_groups: 4}"),
+            [
+                "fresh    bn: initialised as usual: group_norm instead of batch_norm",
+                "because bn is group_norm instead of",
+            ],
+        ),
+        (("  bn: batch_norm", "  norm: {nodes: {bn: batch_norm}}"), ["renamed  norm.bn: was bn\n"]),
+        (
+            (
+                f"{STEM}\n  bn: batch_norm",
+                "  stem: {nodes: {conv: {op: conv, out: 8, kernel: 5, stride: 2}, bn: batch_norm}}",
+            ),
+            ["renamed  stem.conv: was conv\nrenamed  stem.bn: was bn\n", "output: function preserved"],
+        ),
+        (
+            ("out: 8", "out: 16"),
+            ["adapted  conv: widened 8 → 16\nadapted  bn: widened 8 → 16\n", "fc (weight): inputs"],
+        ),
+        (("[1, 28, 28]", "[2, 28, 28]"), ["adapted  conv (weight): input channels 1 → 2 (cycle)"]),
+        (
+            (
+                "  pool:",
+                "  gamma: {op: parameter, shape: [8, 1, 1], init: 0.1}\n  mul: {op: mul, from: [relu, gamma]}\n  pool:",
+            ),
+            ["fresh    gamma: initialised as usual\n"],
+        ),
+    ],
+)
+def test_the_plan_of_a_typical_edit(cli: Cli, specs: Path, edit: tuple[str, str], changes: list[str]) -> None:
+    assert edit[0] in OLD
+    Path("edited.yaml").write_text(OLD.replace(*edit))
+    ran = cli("migrate", "old.yaml", "edited.yaml")
+    assert ran.code == 0
+    assert [change for change in changes if change not in ran.out] == []
+    assert ran.out.splitlines()[-1].startswith("this is only a plan")
+    ran = cli("migrate", "old.yaml", "edited.yaml", "old.safetensors")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "nothing was written: add -o FILE")
+
+
+RENAMED = """\
+cnngraph: 1
+input: [3, 8, 8]
+blocks: {unit: {nodes: [{op: conv, out: 3, kernel: 3, padding: half}, batch_norm, relu]}}
+nodes: {%s: {op: unit, repeat: 3}, fc: [flatten, {op: linear, out: 2}]}
+"""
+
+
+def test_a_renamed_block_is_one_line(cli: Cli, folder: Path) -> None:
+    for name in ("layer", "stage"):
+        Path(f"{name}.yaml").write_text(RENAMED % name)
+    lines = cli("migrate", "layer.yaml", "stage.yaml").out.splitlines()
+    assert [line for line in lines if line.startswith("renamed")] == ["renamed  stage (21 weights): was layer"]
+
+
 def test_params_of_both_networks(cli: Cli, specs: Path) -> None:
     arguments = ("migrate", "old.yaml", "old.yaml", "--old-set", "classes=4", "--set", "classes=2", "--classes", "3,1")
     ran = cli(*arguments)
-    assert "adapted  fc (weight, bias): 2 of 4 outputs" in ran.out
+    assert "adapted  fc: 2 of 4 outputs" in ran.out
     assert "output: function preserved in eval mode, for 2 of the old outputs" in ran.out
 
 

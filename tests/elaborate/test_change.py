@@ -190,6 +190,15 @@ CHANGES = {
         "change: [{match: pool, after: {a: relu}}, {match: relu, op: silu}]",
         with_unit("", "silu").replace("  layers:", "  a: silu\n  layers:"),
     ),
+    "a node inserted after one that a rule replaces and another changes": (
+        "change: [{match: pool, after: {a: tanh}}, {match: pool, replace: {op: avg_pool, kernel: 4}}, "
+        "{match: pool, kernel: 2}]",
+        by_hand(pool="{op: avg_pool, kernel: 2}").replace("  layers:", "  a: tanh\n  layers:"),
+    ),
+    "a node inserted after one that is removed": (
+        "change: [{match: pool, after: {a: tanh}}, {match: pool, remove: true}]",
+        by_hand(pool=None).replace("  layers:", "  a: tanh\n  layers:"),
+    ),
     "a node, twice": (
         "change: [{match: stem, out: 4}, {match: conv3x3, out: 6}]",
         by_hand(stem=conv3x3(6), layers=f"[{unit(conv3x3(6, 2))}, {unit(conv3x3(6))}]"),

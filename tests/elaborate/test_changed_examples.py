@@ -21,6 +21,9 @@ from tests.library import network
         ("resnet50_silu", "resnet50", set()),
         ("resnet50_small", "resnet50", {"conv1.weight", "fc.weight", "fc.bias"}),
         ("resnet18_two_heads", "resnet18", set()),
+        ("cbamresnet50", "resnet50", set()),
+        ("ecaresnet50", "resnet50", set()),
+        ("botnet50", "resnet50", {f"layer4.{unit}.conv2.weight" for unit in range(3)}),
     ],
 )
 def test_a_variant_keeps_the_weights_of_its_base(name: str, base: str, other: set[str]) -> None:

@@ -309,7 +309,7 @@ nodes:
     _, _, result = migrated(Pair(text, new, {}))
     notes = {tensor.key: tensor.note for tensor in result.plan.tensors if tensor.kind == "fresh"}
     assert notes == dict.fromkeys(
-        ["x.weight", "x.bias", "y.weight", "y.bias"], "random; 2 old modules fit equally well"
+        ["x.weight", "x.bias", "y.weight", "y.bias"], "initialised as usual: 2 old modules fit equally well"
     )
 
 

@@ -17,6 +17,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 import cnngraph
 from cnngraph.cli.process import run
 from tests.library import LIBRARY, network
+from tests.specs.support import copied, filled
 
 
 def conv_bn(
@@ -272,23 +273,6 @@ CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int,
 ]
 
 
-def filled(model: nn.Module) -> nn.Module:
-    """The model in double precision, with non-trivial batch norms."""
-    torch.manual_seed(0)
-    for name, tensor in model.double().state_dict().items():
-        if tensor.is_floating_point() and tensor.dim() == 1:
-            nn.init.uniform_(tensor, 0.5 if name.endswith("var") else -1, 1)
-    return model
-
-
-def copied(model: nn.Module, by_hand: nn.Module) -> nn.Module:
-    """The handwritten network in double precision, with the weights of the model, which are in the same order."""
-    theirs, mine = model.state_dict(), by_hand.double().state_dict()
-    pairs = zip(theirs.items(), mine, strict=True)
-    by_hand.load_state_dict({key: value.view(mine[key].shape) for (_, value), key in pairs})
-    return by_hand
-
-
 @pytest.mark.parametrize(("name", "by_hand", "params", "shape"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES])
 def test_an_example_equals_the_handwritten_network(
     name: str, by_hand: Callable[..., nn.Module], params: dict[str, Any], shape: tuple[int, int, int]
@@ -379,14 +363,24 @@ SMALL: dict[str, dict[str, Any]] = {
     "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
     "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
     "convnextv2_atto": {"depths": [1, 1], "widths": [16, 24], "classes": 10},
-    "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},  # see test_vision_transformer.py
+    # see test_vision_transformer.py and test_timm_examples.py
+    "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
+    "vit_tiny": {"depth": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
+    "nf_resnet50": {"units": [1, 2], "widths": [16, 32], "classes": 10},
+    "botnet50": {"units": [1, 1, 1, 1], "width": 16, "out": 64, "classes": 10},
+    "coatnet_0": {"units": [1, 2], "widths": [16, 32], "stages": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     # see tests/elaborate/test_changed_examples.py
     "seresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "resnet50_silu": {"units": [1, 1, 0, 0], "classes": 10},
     "resnet50_small": {"units": [1, 1, 0, 0]},
     "drn_c_26_by_change": {"classes": 10},
 }
-ELSEWHERE = {"vit_b_16", "seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"}
+ELSEWHERE = {
+    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
+}
 SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs
 
 

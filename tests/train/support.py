@@ -19,7 +19,7 @@ from cnngraph.train import Handler, Job, Request, Result, run_training, train
 from cnngraph.train.data.images import InMemory
 from cnngraph.train.data.split import Split, Splits
 from cnngraph.train.record.progress import Reporter, Silent
-from cnngraph.train.record.records import Epoch, Progress, RunSummary
+from cnngraph.train.record.records import Epoch, InitialMetrics, Progress, RunSummary
 from cnngraph.train.record.run_file_formats import read_state
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import TOOLS, Tools
@@ -66,6 +66,7 @@ class RecordingReporter(Silent):
     """A reporter that records its calls."""
 
     notes: list[str] = field(default_factory=list)
+    initials: list[InitialMetrics] = field(default_factory=list)
     started: list[RunSummary] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
     evaluated: list[str] = field(default_factory=list)
@@ -77,6 +78,9 @@ class RecordingReporter(Silent):
 
     def begin(self, facts: RunSummary) -> None:
         self.started.append(facts)
+
+    def initial(self, initial: InitialMetrics) -> None:
+        self.initials.append(initial)
 
     def step(self, progress: Progress) -> None:
         self.steps.append(progress)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cnngraph.train.record.progress import Bar, Lines, Reporter, duration
-from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary, SplitMetrics
+from cnngraph.train.record.records import Epoch, InitialMetrics, Progress, Result, RunSummary, SplitMetrics
 
 FACTS = RunSummary(
     "net", 1234, "MNIST", {"train": 54_000, "validation": 6_000}, "cpu, 2 threads", 10, Path("runs/net-1")
@@ -59,6 +59,19 @@ def test_an_interrupted_run(tmp_path: Path) -> None:
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
     assert stream.getvalue().splitlines()[-1] == f"stopped · resume with `cnngraph train --resume {tmp_path}`"
+
+
+@pytest.mark.parametrize("epochs", [3, 1000])
+def test_initial_weights_are_the_first_row_of_the_table(epochs: int) -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.epochs = epochs
+    lines.initial(InitialMetrics("validation", SplitMetrics(2.5, 0.125)))
+    lines.epoch(EPOCH, True)
+    header, start, first = stream.getvalue().splitlines()
+    assert start.split() == ["start", "2.5000", "12.50", "%"]
+    assert [len(start), start.index("2.5000")] == [first.index("95.00 %") + 7, first.index("0.2500")]
+    assert header.split()[0] == "epoch"
 
 
 @pytest.mark.parametrize("train_loss", [0.5, 1.23e16, 5e-324])

@@ -63,6 +63,7 @@ class WeightsFile(ABC):
     """
 
     in_order = False  # whether the keys are in the order of the modules that they were saved from
+    is_computed = False  # whether the weights are not those of one file, but composed or adapted
 
     def __init__(self, path: Path, name: str, tables: Sequence[Table], usual: int | None = 0) -> None:
         self.path, self.name, self.tables = path, name, tuple(tables)

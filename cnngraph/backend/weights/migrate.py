@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 from cnngraph.backend.modules.build import lower
 from cnngraph.backend.weights.files import Choices, WeightsFile
 from cnngraph.backend.weights.load import renamed_tensors
+from cnngraph.backend.weights.published import open_weights
 from cnngraph.backend.weights.report import check_weights, refuse_misfit
 from cnngraph.backend.weights.tables import Table
 from cnngraph.diagnostics import SpecError
+from cnngraph.elaborate.bases import base_names
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref
@@ -256,6 +259,7 @@ class MigratedWeights(WeightsFile):
     """The weights of another network, adapted to this one; those that the plan leaves fresh are not in it."""
 
     in_order = True
+    is_computed = True
 
     def __init__(self, weights: WeightsFile, migration: Migration) -> None:
         self.migration = migration
@@ -265,6 +269,12 @@ class MigratedWeights(WeightsFile):
         table = Table((), {key: tuple(tensor.shape) for key, tensor in self._state.items()})
         super().__init__(weights.path, f"{weights.name}, migrated from {migration.plan.old}", [table])
         self.choices = Choices(fresh=tuple(key for key in migration.state if key in fresh), why_fresh="as planned")
+
+    @classmethod
+    def open(cls, source: str | Path, old: Graph, new: Graph, options: Options) -> MigratedWeights:
+        """The weights of `old` in a file, or published ones, for `new`. Raises SpecError (E704 to E707)."""
+        weights = open_weights(source, base_names(old))
+        return cls(weights, migrate(weights, old, new, options))
 
     @property
     def statements(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class WeightsOfNetworks(WeightsFile):
     """The weights of a network's networks, by their keys in it. All others keep their initial values."""
 
     in_order = True
+    is_computed = True
 
     def __init__(self, graph: Graph) -> None:
         self._state: dict[str, Tensor] = {}

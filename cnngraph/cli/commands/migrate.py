@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from cnngraph.cli.messages import count, json_text, print_styled, say, terminal_
 from cnngraph.cli.migrating import MigrationChoices, migration_options
 from cnngraph.cli.options import Format, Reading, format_option, number, reading_options
 from cnngraph.cli.output_paths import check_output
+from cnngraph.migration.modules import owner
 
 if TYPE_CHECKING:
     from cnngraph.backend import Migration
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ENDING = ".safetensors"
 MAX_ROWS = 60
 MAX_CHANGES = 60
+COUNTER = ".num_batches_tracked"
 STYLES = {"copied": "", "renamed": "cyan", "adapted": "yellow", "fresh": "yellow", "dropped": "yellow"}
 
 
@@ -107,9 +108,13 @@ def migrate(
         facts = {"weights": weights, "written": None if output is None else str(output)}
         print(json_text({**facts, **(done.to_dict() if done else planned.to_dict())}, indent=2))
         return
-    print_styled([*_table(planned), [], *_changes(planned), *_summary(planned, done, graphs[1])])
+    print_styled([*_table(planned), [], *_changes(planned, *graphs), *_summary(planned, done, graphs[1])])
     if output is not None:
         say(f"wrote {output}")
+    elif done is None:
+        say(f"this is only a plan: add the weights of {planned.old}, and -o FILE, to carry it out")
+    else:
+        say("nothing was written: add -o FILE")
 
 
 def _table(planned: Plan) -> list[Styled]:
@@ -137,28 +142,54 @@ def _cells(name: str, counts: dict[str, int]) -> list[Styled]:
     return [*cells, *([(f"{number:,}" if number else "", STYLES[kind])] for kind, number in counts.items())]
 
 
-def _changes(planned: Plan) -> Iterator[Styled]:
-    """What is not simply copied, with one line for the tensors of a module that are treated alike."""
-    tensors = [(str(tensor.kind), tensor.key, tensor.note) for tensor in planned.tensors if tensor.kind != "copied"]
-    tensors += [("dropped", item.key, item.note) for item in planned.dropped]
-    groups = [
-        (kind, path, [key.rpartition(".")[2] for _, key, _ in items], list(dict.fromkeys(note for *_, note in items)))
-        for (kind, path), items in (
-            (label, list(items)) for label, items in groupby(tensors, lambda item: (item[0], _module(*item[:2])))
-        )
-    ]
-    for kind, path, names, notes in groups[:MAX_CHANGES]:
-        shown = f" ({', '.join(names)})" if len(names) > 1 else ""
-        note = notes[0] if len(notes) == 1 else "; ".join(filter(None, notes[:2]))
-        yield [(f"{kind:<8}", STYLES[kind]), (f" {path}{shown}", ""), (f": {note}" if note else "", "dim")]
+def _changes(planned: Plan, old: Graph, new: Graph) -> Iterator[Styled]:
+    """What is not simply copied, with one line for the tensors of a module or block that are treated alike."""
+    modules = {owner(node) for graph in (old, new) for node in graph.nodes}
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for tensor in planned.tensors:
+        if tensor.kind == "renamed" and tensor.source is not None:
+            path, source = _renamed(tensor.key, tensor.source)
+            groups.setdefault(("renamed", path, f"was {source}"), []).append(tensor.key)
+        elif tensor.kind != "copied":
+            path = _module(tensor.key, modules)
+            groups.setdefault((tensor.kind, path, ""), []).append(tensor.key)
+    for item in planned.dropped:
+        groups.setdefault(("dropped", _module(item.key, modules), ""), []).append(item.key)
+    notes = {tensor.key: tensor.note for tensor in planned.tensors}
+    dropped = {item.key: item.note for item in planned.dropped}
+    for (kind, path, note), keys in [*groups.items()][:MAX_CHANGES]:
+        found = dict.fromkeys((dropped if kind == "dropped" else notes)[key] for key in keys)
+        shown = note or "; ".join([text for text in found if text][:2])
+        names = _names(path, keys, old if kind == "dropped" else new)
+        yield [(f"{kind:<8}", STYLES[kind]), (f" {path}{names}", ""), (f": {shown}" if shown else "", "dim")]
     if len(groups) > MAX_CHANGES:
         yield [(f"… {count(len(groups) - MAX_CHANGES, 'more change')}; --format json lists every weight", "dim")]
     if groups:
         yield []
 
 
-def _module(kind: str, key: str) -> str:
-    return key.rpartition(".")[0] or key
+def _renamed(key: str, source: str) -> tuple[str, str]:
+    """The paths of two tensors without what is the same at their end: the block that was renamed."""
+    ours, theirs = key.split("."), source.split(".")
+    while len(ours) > 1 and len(theirs) > 1 and ours[-1] == theirs[-1]:
+        ours.pop()
+        theirs.pop()
+    return ".".join(ours), ".".join(theirs)
+
+
+def _module(key: str, modules: set[str]) -> str:
+    """The module of a tensor; a free parameter is one itself."""
+    return key if key in modules else key.rpartition(".")[0] or key
+
+
+def _names(path: str, keys: list[str], graph: Graph) -> str:
+    """Which tensors of a module are meant, if it has others, or how many of a block. Counters are not worth a word."""
+    own = [key for key in graph.state if key == path or key.startswith(f"{path}.")]
+    if any("." in key.removeprefix(f"{path}.") for key in own if key != path):
+        return f" ({count(len(keys), 'weight')})"
+    if {key for key in own if not key.endswith(COUNTER)} <= {*keys}:
+        return ""
+    return f" ({', '.join(key.rpartition('.')[2] for key in keys)})"
 
 
 def _summary(planned: Plan, done: Migration | None, new: Graph) -> Iterator[Styled]:

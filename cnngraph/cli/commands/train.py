@@ -113,7 +113,7 @@ def train(
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
-        weights=_opened(weights, job.graph, reading),
+        weights=_opened(weights, job.graph, reading) if resume is None else None,
         cores=free_cores(),
         handlers=load_handlers(_handler_names(handlers)),
         log=log,

@@ -15,7 +15,7 @@ from cnngraph.train.loop.device import random_state, set_random_state
 from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.counters import Clock, Counters
-from cnngraph.train.record.records import Epoch, best_of
+from cnngraph.train.record.records import Epoch, InitialMetrics, best_of
 from cnngraph.train.record.resume_checks import STATE_VERSION, check_state, reporting_mismatch
 
 
@@ -51,6 +51,7 @@ class Checkpointer:
             "seconds": position.seconds,
             "threads": torch.get_num_threads(),
             "epochs": [epoch.plain() for epoch in position.epochs],
+            "initial": position.initial.plain() if position.initial else None,
             "random": job.world.gather(random_state(job.device)),
         }
         job.folder.save_state(state)
@@ -71,7 +72,7 @@ class Checkpointer:
         for path in paths:
             job.folder.save_weights(path, weights, job.network, latest, job.documents)
         if latest and not position.step:
-            job.folder.save_metrics(epochs, seconds=position.seconds)
+            job.folder.save_metrics(epochs, seconds=position.seconds, initial=position.initial)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore a saved state. Raises SpecError (E631) if it belongs to another run."""
@@ -83,6 +84,7 @@ class Checkpointer:
             position.clock = Clock(state["clock"])
             position.steps_done, position.seconds = state["done"], state["seconds"]
             position.epochs = tuple(map(Epoch.of, state["epochs"]))
+            position.initial = InitialMetrics.of(state.get("initial"))
             self.training_step.start_epoch(len(position.epochs))
             if job.world.rank < len(state["random"]):
                 set_random_state(state["random"][job.world.rank], job.device)
@@ -90,7 +92,7 @@ class Checkpointer:
                 torch.manual_seed(mix_seeds(process_seed(job), position.steps_done))
         job.folder.save_recipe(job.recipe)  # it may have more epochs now
         if position.step and position.epochs and job.folder.finished:  # a handler ended the run within an epoch
-            job.folder.save_metrics(position.epochs, seconds=position.seconds)
+            job.folder.save_metrics(position.epochs, seconds=position.seconds, initial=position.initial)
         self.write_derived_files()
 
 

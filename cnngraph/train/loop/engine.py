@@ -29,7 +29,15 @@ from cnngraph.train.loop.objective import class_weights
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record import run_file_formats
 from cnngraph.train.record.counters import Clock, Counters
-from cnngraph.train.record.records import Epoch, Progress, Result, SplitMetrics, best_of, stopped_early
+from cnngraph.train.record.records import (
+    Epoch,
+    InitialMetrics,
+    Progress,
+    Result,
+    SplitMetrics,
+    best_of,
+    stopped_early,
+)
 from cnngraph.train.record.scores import Scores
 
 REPORT_INTERVAL = 0.2  # seconds between two reads of the counters, each of which synchronises a GPU
@@ -103,6 +111,8 @@ class Run:
         self.trainer.load_state_dict(
             {"iteration": position.steps_done, "epoch_length": position.steps_per_epoch, "max_epochs": max_epochs}
         )
+        if self.job.has_weights and not position.steps_done:
+            self.evaluate_initial_weights()  # before handlers listen: to them, an evaluation is the end of an epoch
         with ExitStack() as opened:
             self.attach(opened)
             steps = position.steps_per_epoch * epochs
@@ -202,7 +212,7 @@ class Run:
         position = self.position
         self.trainer.state.epoch_length = position.steps_per_epoch
         training_seconds = position.clock.seconds()
-        split = "test" if self.splits.validation is None else "validation"
+        split = self.epoch_split
         evaluated = self.evaluate(split)
         if not evaluated.finite:
             raise self.divergence_error(f"on the {split} images")
@@ -240,21 +250,34 @@ class Run:
             self.trainer.state.metrics["best_epoch"] = best.number
         self.training_step.load_final_weights(self.world.broadcast(weights) or self.training_step.evaluated_weights())
         test = self.test_metrics(best)
-        job.folder.save_curves(job.network, epochs, test)
+        job.folder.save_curves(job.network, epochs, test, self.position.initial)
         self.save_scores("test" if test else "validation")
         # Must be last: once this is written, the run is finished and cannot be resumed.
-        job.folder.save_metrics(epochs, test=test, finished=True, seconds=self.position.seconds)
-        self.result = Result(job.folder.path, epochs, best, test, False, self.position.seconds)
+        seconds, initial = self.position.seconds, self.position.initial
+        job.folder.save_metrics(epochs, test=test, finished=True, seconds=seconds, initial=initial)
+        self.result = Result(job.folder.path, epochs, best, test, False, seconds, initial)
         return self.result
 
     def interrupted_result(self, draw: bool = True) -> Result:
         """The result of a run that can be resumed; `draw` writes its curves."""
-        job, epochs = self.job, self.position.epochs
+        job, epochs, initial = self.job, self.position.epochs, self.position.initial
         if draw:
-            job.folder.save_curves(job.network, epochs, None)
-        return Result(job.folder.path, epochs, best_of(epochs), None, True, self.position.seconds)
+            job.folder.save_curves(job.network, epochs, None, initial)
+        return Result(job.folder.path, epochs, best_of(epochs), None, True, self.position.seconds, initial)
 
     # Helpers of these.
+
+    @property
+    def epoch_split(self) -> str:
+        """The split that is evaluated after every epoch."""
+        return "test" if self.splits.validation is None else "validation"
+
+    def evaluate_initial_weights(self) -> None:
+        """Measure the weights that the run starts with. If their loss is not finite, the first step says why."""
+        initial = InitialMetrics(self.epoch_split, self.evaluate(self.epoch_split))
+        if initial.metrics.finite:
+            self.position.initial = initial
+            self.job.reporter.initial(initial)
 
     def handler_view(self, opened: ExitStack) -> HandlerView:
         """The view of this run for handlers."""

@@ -13,7 +13,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.train.data.split import Splits
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.progress import Reporter, Silent
-from cnngraph.train.record.records import Epoch
+from cnngraph.train.record.records import Epoch, InitialMetrics
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.world import SINGLE_PROCESS, World
 
@@ -24,7 +24,8 @@ class Job:
 
     The model returns logits (N×classes), or a tuple of logits and auxiliary logits. `network` is its name. `images` is
     a digest of the images, and `documents` are digests of the folder's files; both are saved with the state. `handlers`
-    are attached to the engine: see `cnngraph.train.loop.handlers`.
+    are attached to the engine: see `cnngraph.train.loop.handlers`. A model `has_weights` if it is not random: it is
+    evaluated before the first step.
     """
 
     model: nn.Module
@@ -38,13 +39,14 @@ class Job:
     images: str | None = None
     documents: Mapping[str, str] = field(default_factory=dict)
     handlers: tuple[Any, ...] = ()
+    has_weights: bool = False
 
 
 @dataclass
 class Position:
     """How far a run has got: the finished `epochs`, which took `seconds`, and the steps done since its start.
 
-    `counters` and `clock` belong to the current epoch.
+    `counters` and `clock` belong to the current epoch. `initial` are the metrics before the first step, if measured.
     """
 
     steps_per_epoch: int
@@ -53,6 +55,7 @@ class Position:
     steps_done: int = 0
     epochs: tuple[Epoch, ...] = ()
     seconds: float = 0.0
+    initial: InitialMetrics | None = None
 
     @property
     def step(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cnngraph.text import one_line
-from cnngraph.train.record.records import Epoch, SplitMetrics
+from cnngraph.train.record.records import Epoch, InitialMetrics, SplitMetrics
 from cnngraph.train.record.scores import Report
 
 if TYPE_CHECKING:
@@ -53,22 +53,33 @@ def plot_text(text: str) -> str:
 
 
 def draw_curves(
-    path: Path, title: str, epochs: tuple[Epoch, ...], best: Epoch | None, test: SplitMetrics | None
+    path: Path,
+    title: str,
+    epochs: tuple[Epoch, ...],
+    best: Epoch | None,
+    test: SplitMetrics | None,
+    initial: InitialMetrics | None = None,
 ) -> None:
-    """Draw the learning curves as PNG: loss left, accuracy right, with the best epoch and the test metrics marked."""
+    """Draw the learning curves as PNG: loss left, accuracy right, with the best epoch and the test metrics marked.
+
+    The metrics of `initial` weights are drawn at epoch 0.
+    """
     from matplotlib.figure import Figure  # slow to import, and needed only once, at the end
 
     figure = Figure(figsize=(10, 3.8), dpi=150, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
     numbers = [epoch.number for epoch in epochs]
+    evaluated = [(epoch.number, epoch.evaluation) for epoch in epochs]
+    if initial:
+        evaluated.insert(0, (0, initial.metrics))
     evaluation_split = epochs[-1].evaluation_split
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         scale = 100 if name == "accuracy" else 1
         marker = "o" if len(epochs) < 25 else None
         train = [scale * getattr(epoch.train, name) for epoch in epochs]
-        evaluation = [scale * getattr(epoch.evaluation, name) for epoch in epochs]
+        at, evaluation = zip(*((number, scale * getattr(metrics, name)) for number, metrics in evaluated), strict=True)
         axes.plot(numbers, train, color=TRAIN, marker=marker, markersize=3, label="train, during the epoch")
-        axes.plot(numbers, evaluation, color=EVALUATION, marker=marker, markersize=3, label=evaluation_split)
+        axes.plot(at, evaluation, color=EVALUATION, marker=marker, markersize=3, label=evaluation_split)
         if best:
             value = scale * getattr(best.evaluation, name)
             label = f"best epoch: {best.number}"

@@ -13,7 +13,7 @@ from rich.text import Text
 from cnngraph import run_files, terminal
 from cnngraph.numbers import loss
 from cnngraph.text import one_line
-from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary
+from cnngraph.train.record.records import Epoch, InitialMetrics, Progress, Result, RunSummary, SplitMetrics
 
 
 class Reporter(Protocol):
@@ -24,6 +24,9 @@ class Reporter(Protocol):
 
     def begin(self, facts: RunSummary) -> None:
         """The run is about to start."""
+
+    def initial(self, initial: InitialMetrics) -> None:
+        """Initial weights were evaluated, before the first step."""
 
     def step(self, progress: Progress) -> None:
         """Some steps were made; called a few times per second."""
@@ -48,6 +51,9 @@ class Silent:
         """Do nothing."""
 
     def begin(self, facts: RunSummary) -> None:
+        """Do nothing."""
+
+    def initial(self, initial: InitialMetrics) -> None:
         """Do nothing."""
 
     def step(self, progress: Progress) -> None:
@@ -89,12 +95,21 @@ class Lines(Silent):
         for line in opening_lines(facts):
             self.print(line)
 
+    def initial(self, initial: InitialMetrics) -> None:
+        """Write the metrics of the initial weights."""
+        self.header(initial.split)
+        self.print(initial_line(initial, self.epochs))
+
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write the metrics of an epoch, below a header if it is the first of the run."""
-        if not self.has_header:
-            self.print(epoch_header(epoch, self.epochs))
-            self.has_header = True
+        """Write the metrics of an epoch."""
+        self.header(epoch.evaluation_split)
         self.print(epoch_line(epoch, self.epochs, best))
+
+    def header(self, split: str) -> None:
+        """Write the header of the metrics, once."""
+        if not self.has_header:
+            self.print(epoch_header(split, self.epochs))
+            self.has_header = True
 
     def end(self, result: Result) -> None:
         """Write the result."""
@@ -156,12 +171,21 @@ class Bar(Silent):
             total = self.bars.tasks[0].total
             self.bars.update(self.task, completed=total, status=f"evaluating the {split} images")
 
+    def initial(self, initial: InitialMetrics) -> None:
+        """Write the metrics of the initial weights."""
+        self.header(initial.split)
+        self.print(initial_line(initial, self.epochs))
+
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write the metrics of an epoch above the bar, below a header if it is the first of the run."""
-        if not self.has_header:
-            self.print(epoch_header(epoch, self.epochs), "dim")
-            self.has_header = True
+        """Write the metrics of an epoch above the bar."""
+        self.header(epoch.evaluation_split)
         self.print(epoch_line(epoch, self.epochs, best))
+
+    def header(self, split: str) -> None:
+        """Write the header of the metrics, once."""
+        if not self.has_header:
+            self.print(epoch_header(split, self.epochs), "dim")
+            self.has_header = True
 
     def end(self, result: Result) -> None:
         """Write the result."""
@@ -194,23 +218,30 @@ def opening_lines(facts: RunSummary) -> list[str]:
     return lines
 
 
-def epoch_header(epoch: Epoch, epochs: int) -> str:
-    """The titles of the columns of `epoch_line`."""
-    return _epoch_columns(epoch, epochs)
+def epoch_header(split: str, epochs: int) -> str:
+    """The titles of the columns of `epoch_line`; `split` is evaluated after every epoch."""
+    return _epoch_columns(split, epochs)
+
+
+def initial_line(initial: InitialMetrics, epochs: int) -> str:
+    """The metrics of initial weights, in the columns of `epoch_line`."""
+    return _epoch_columns(initial.split, epochs, "start", "", "", *_cells(initial.metrics), "", "").rstrip()
 
 
 def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
     """The metrics of an epoch in columns, within 80 characters; `*` marks the best epoch so far."""
-    cells = [f"{epoch.number}/{epochs}"]
-    for metrics in (epoch.train, epoch.evaluation):
-        cells += [loss(metrics.loss), f"{100 * metrics.accuracy:.2f} %"]
-    line = _epoch_columns(epoch, epochs, *cells, duration(epoch.seconds), f"{epoch.rate:,.0f}")
+    cells = [f"{epoch.number}/{epochs}", *_cells(epoch.train), *_cells(epoch.evaluation)]
+    line = _epoch_columns(epoch.evaluation_split, epochs, *cells, duration(epoch.seconds), f"{epoch.rate:,.0f}")
     return f"{line} *" if best else line
 
 
-def _epoch_columns(epoch: Epoch, epochs: int, *cells: str) -> str:
+def _cells(metrics: SplitMetrics) -> tuple[str, str]:
+    return loss(metrics.loss), f"{100 * metrics.accuracy:.2f} %"
+
+
+def _epoch_columns(split: str, epochs: int, *cells: str) -> str:
     """Cells under the titles of the columns, aligned to the right."""
-    losses = (" train loss", f" {epoch.evaluation_split} loss")
+    losses = (" train loss", f" {split} loss")
     titles = ("epoch", losses[0], "accuracy", losses[1], "accuracy", "   time", "images/s")
     widths = [max(5, len(f"{epochs}/{epochs}")), *map(len, titles[1:])]
     return "  ".join(cell.rjust(width) for cell, width in zip(cells or titles, widths, strict=True))

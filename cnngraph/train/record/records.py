@@ -22,6 +22,23 @@ class SplitMetrics(NamedTuple):
 
 
 @frozen
+class InitialMetrics:
+    """The metrics of initial weights before the first step, on the split that is evaluated after every epoch."""
+
+    split: str
+    metrics: SplitMetrics
+
+    def plain(self) -> dict[str, Any]:
+        """The metrics as plain values, as in metrics.json and a run's state file."""
+        return {"split": self.split, **self.metrics._asdict()}
+
+    @classmethod
+    def of(cls, plain: dict[str, Any] | None) -> InitialMetrics | None:
+        """The metrics whose values `plain` returned; None for None."""
+        return cls(plain["split"], SplitMetrics(plain["loss"], plain["accuracy"])) if plain else None
+
+
+@frozen
 class Epoch:
     """The metrics of one epoch: `train` during training, `evaluation` afterwards, in eval mode, on `evaluation_split`.
 
@@ -97,7 +114,8 @@ class Result:
     """The result of a run.
 
     `best` is the epoch whose weights were kept, or None if the last weights are. `test` has the metrics of these
-    weights on the test images, or None without test images or if the run was interrupted.
+    weights on the test images, or None without test images or if the run was interrupted. `initial` are those of the
+    initial weights; None for random ones.
     """
 
     folder: Path
@@ -106,6 +124,7 @@ class Result:
     test: SplitMetrics | None
     interrupted: bool
     seconds: float
+    initial: InitialMetrics | None = None
 
     @property
     def accuracy(self) -> float | None:

@@ -36,7 +36,7 @@ from cnngraph.train.record.new_folders import (
     unwritable,
 )
 from cnngraph.train.record.plots import confusion_figure, draw_curves
-from cnngraph.train.record.records import Epoch, SplitMetrics, best_of
+from cnngraph.train.record.records import Epoch, InitialMetrics, SplitMetrics, best_of
 from cnngraph.train.record.scores import Report, class_table
 
 RUNS = Path("runs")
@@ -301,6 +301,7 @@ class RunFolder:
         test: SplitMetrics | None = None,
         finished: bool = False,
         seconds: float = 0.0,
+        initial: InitialMetrics | None = None,
     ) -> None:
         """Write the metrics of every epoch as CSV and JSON."""
         rows = [epoch.row() for epoch in epochs]
@@ -314,17 +315,25 @@ class RunFolder:
         metrics: dict[str, Any] = {"finished": finished, "seconds": round(seconds, 3), "epochs": rows}
         if best:
             metrics["best_epoch"] = best.number
+        if initial:
+            metrics["initial"] = initial.plain()
         if test:
             metrics["test"] = test._asdict()
         run_file_formats.write_json(self.path / run_files.METRICS, metrics)
 
     @_writer_only
-    def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: SplitMetrics | None) -> None:
+    def save_curves(
+        self,
+        network: str,
+        epochs: tuple[Epoch, ...],
+        test: SplitMetrics | None,
+        initial: InitialMetrics | None = None,
+    ) -> None:
         """Draw the learning curves."""
         if epochs:
             run_file_formats.write(
                 self.path / run_files.CURVES,
-                lambda temporary: draw_curves(temporary, network, epochs, best_of(epochs), test),
+                lambda temporary: draw_curves(temporary, network, epochs, best_of(epochs), test, initial),
             )
 
 
