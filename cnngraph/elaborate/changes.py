@@ -52,6 +52,18 @@ class Walker(Protocol):
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         """The name of an op, evaluated."""
 
+    def use(
+        self,
+        op: LocatedText,
+        arguments: Arguments,
+        reads: Reads,
+        library: Library,
+        place: Place,
+        child: NodeSpec,
+        env: Env,
+    ) -> Bound:
+        """A use of an op or block, as the rules leave it."""
+
 
 @dataclass(slots=True)
 class Changed:
@@ -74,19 +86,22 @@ class Changed:
             self.walker.budget.enter_change(rule.match, self.place.peek(), self.child.span)
             if match.sets and rule.sets_parameters:
                 self.set_parameters(match, use)
-            if not match.inserts:
-                continue
-            if rule.remove:
+            if match.inserts and rule.remove:
                 bound = self.removed(rule, use.reads)
                 break
-            if rule.replace is not None:
+            if match.inserts and rule.replace is not None:
                 self.place.applied.difference_update(later.key for later in matches[index + 1 :])
                 bound = self.replaced(match, rule.replace, use.reads)
                 break
-            if rule.before is not None and not self.is_shared:
+            inserts = match.inserts and not self.is_shared
+            if inserts and rule.before is not None:
                 use.reads = self.inserted_before(match, rule.before, use, names)
-            if rule.after is not None and not self.is_shared:
+            if inserts and rule.after is not None:
                 after.append(match)
+            if match.sets and rule.op is not None:  # it is another op, which other rules may match
+                self.place.applied.difference_update(later.key for later in matches[index + 1 :])
+                bound = self.used_as_changed(match, use)
+                break
         else:
             bound = self.run(use)
         for match in after:
@@ -121,12 +136,18 @@ class Changed:
         with match.file.after(match.number):
             return self.walker.node(replace(node, name=self.child.name), env, (env.inputs["in"], "in"), self.place)
 
+    def used_as_changed(self, match: Match, use: Use) -> Bound:
+        """The node with the op that a rule has set, as the rules after that one leave it."""
+        assert use.op is not None
+        with match.file.after(match.number):
+            return self.walker.use(use.op, use.arguments, use.reads, use.library, self.place, self.child, self.env)
+
     def set_parameters(self, match: Match, use: Use) -> None:
         """Set the op and the parameters that a rule gives. Raises ProblemError if the node cannot have them."""
         rule, file = match.rule, match.file
-        if use.op is None:
+        if use.op is None or (rule.op is not None and self.child.net is not None):
             key = rule.op or LocatedText(rule.entries[0].key, rule.entries[0].key_span)
-            what = "shares a module" if self.child.share else "contains nodes"
+            what = "shares a module" if self.child.share else "is a network" if self.child.net else "contains nodes"
             message = f"`{self.place.peek()}` {what}, so a rule cannot set its `{'op' if rule.op else key}`"
             help = "match the nodes inside, or use `replace`"
             raise ProblemError("E207", message, key.span, help=help)

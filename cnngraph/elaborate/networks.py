@@ -20,7 +20,7 @@ from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
 from cnngraph.frozen import frozen
-from cnngraph.language.model import LocatedText, NodeSpec, ScopeSpec, Spec
+from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads
 from cnngraph.ops.registry import Registry
 
@@ -45,6 +45,18 @@ class Walker(Protocol):
 
     def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         """The name of an op, evaluated."""
+
+    def use(
+        self,
+        op: LocatedText,
+        arguments: Arguments,
+        reads: Reads,
+        library: Library,
+        place: Place,
+        child: NodeSpec,
+        env: Env,
+    ) -> Bound:
+        """A use of an op or block, as the rules leave it."""
 
     def scope(
         self,

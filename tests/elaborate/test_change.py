@@ -199,6 +199,21 @@ CHANGES = {
         "change: [{match: pool, after: {a: tanh}}, {match: pool, remove: true}]",
         by_hand(pool=None).replace("  layers:", "  a: tanh\n  layers:"),
     ),
+    "another op for all iterations, and a node after them": (
+        "change: [{match: layers, op: conv3x3, out: 4, width: null, stride: 1, after: {a: relu}}]",
+        by_hand(
+            layers=None,
+            join=None,
+            features=None,
+            head=None,
+        )
+        + f"  layers: [{conv3x3(4)}, {conv3x3(4)}]\n  a: relu\n  join: {{op: add, from: [a, layers.1]}}\n"
+        + f"  features: {PARTS['features']}\n  head: {PARTS['head']}\n",
+    ),
+    "an op that a rule above has set": (
+        "change: [{match: max_pool, op: avg_pool}, {match: avg_pool, kernel: 3, padding: 1}]",
+        by_hand(pool="{op: avg_pool, kernel: 3, stride: 2, padding: 1}"),
+    ),
     "a node, twice": (
         "change: [{match: stem, out: 4}, {match: conv3x3, out: 6}]",
         by_hand(stem=conv3x3(6), layers=f"[{unit(conv3x3(6, 2))}, {unit(conv3x3(6))}]"),
@@ -264,6 +279,7 @@ def test_the_written_spec_is_the_same_network(tmp_path: Path, change: str) -> No
         ("change: [{match: stem, after: {pool: relu}}]", "E305", 3, ("there is a node `pool` already",)),
         ("change: [{match: stem, out: $wdth}]", "E402", 3, ("replace `$wdth` with `$width`",)),
         ("change: [{match: stem, op: cnv}]", "E313", 3, ("did you mean `conv`?",)),
+        ("change: [{match: relu, op: silu}, {match: relu, op: tanh}]", "E324", 3, ("`relu` matches no node",)),
         ("change: [{match: stem}]", "E107", 3, ("changes nothing",)),
         ("change: [{match: stem, remove: false}]", "E107", 3, ("changes nothing",)),
         ("change: [{stride: 1}]", "E107", 3, ("needs `match`",)),
