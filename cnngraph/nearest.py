@@ -60,8 +60,11 @@ def _agree_in_parts(word: str, other: str) -> bool:
 
 
 def _most_changes(length: int) -> int:
-    """The maximum edit distance for a word of that length, at most a third of it: `scale` is not `share`."""
-    return 1 if length < 6 else 2 if length < 9 else 3
+    """The maximum edit distance for a word of that length, at most a third of it: `scale` is not `share`.
+
+    A single letter is near no other.
+    """
+    return 0 if length < 2 else 1 if length < 6 else 2 if length < 9 else 3
 
 
 def _changes(a: str, b: str) -> int:
