@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cnngraph.elaborate.changes import Changed
+from cnngraph.elaborate.changes import Changed, Use
+from cnngraph.elaborate.file_scope import Match
 from tests.fuzz import rule_cases
 from tests.fuzz.cases import Failure
 
@@ -53,5 +54,12 @@ def first_failure(folder: Path) -> Failure:
 
 
 def test_an_op_that_is_not_changed_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Changed, "set_parameters", lambda *_: None)
+    original = Changed.set_parameters
+
+    def keeps_the_op(self: Changed, match: Match, use: Use) -> None:
+        op, library = use.op, use.library
+        original(self, match, use)
+        use.op, use.library = op, library
+
+    monkeypatch.setattr(Changed, "set_parameters", keeps_the_op)
     assert " is still " in str(first_failure(tmp_path))
