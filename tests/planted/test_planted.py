@@ -25,7 +25,7 @@ def test_most_errors_have_a_fix(results: list[Result]) -> None:
 
 
 def test_a_fix_leaves_no_error(results: list[Result]) -> None:
-    """If a slip causes two errors, the fix of one may leave the other; a fix may also reveal an error that was hidden."""
+    """If a slip causes two errors, the fix of one may leave the other; a fix may also reveal a hidden error."""
     assert share(result.passes for result in results if result.offered and result.single) >= 98, table(results)
 
 
