@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
 from cnngraph.document import LIMITS, Limits, Value, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override, load_spec
 from cnngraph.language.model import Spec
@@ -26,7 +27,7 @@ UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much longer the text is if all nodes are written out
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Compilation:
     """A spec, its graph and its diagnostics.
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from threading import RLock
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 Class = TypeVar("Class")
 
@@ -51,22 +51,38 @@ class Frozen:
         return _repr(self)
 
 
+@overload
+def frozen(cls: type[Class], /) -> type[Class]: ...
+
+
+@overload
+def frozen(*, slots: bool = True, eq: bool = True) -> Callable[[type[Class]], type[Class]]: ...
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-def frozen(cls: type[Class]) -> type[Class]:
-    """Decorator of a frozen dataclass with slots, like `dataclass(frozen=True, slots=True)`, in less time."""
-    own: Any = vars(cls)
-    if "__eq__" not in own:
-        cls.__eq__, cls.__hash__ = _equal, _hash  # type: ignore[method-assign]
+def frozen(cls: type[Any] | None = None, /, *, slots: bool = True, eq: bool = True) -> Any:
+    """Decorator of a frozen dataclass, like `dataclass(frozen=True, slots=True)`, in less time.
+
+    A class without slots can have cached properties; one without `eq` is compared by identity.
+    """
+    return (lambda later: _made(later, slots, eq)) if cls is None else _made(cls, slots, eq)
+
+
+def _made(cls: Any, slots: bool, eq: bool) -> Any:
+    own = vars(cls)
+    if eq and "__eq__" not in own:
+        cls.__eq__, cls.__hash__ = _equal, _hash
     if "__repr__" not in own:
-        cls.__repr__ = _repr  # type: ignore[method-assign]
+        cls.__repr__ = _repr
     _declare_frozen(cls.__mro__, False)
-    made: Any = dataclasses.dataclass(init=False, slots=True, eq=False, repr=False)(cls)
+    made: Any = dataclasses.dataclass(init=False, slots=slots, eq=False, repr=False)(cls)
     _declare_frozen(made.__mro__, True)
     made._compared = _compared_fields(made)
     made.__init__ = _make_init(made)
     made.__setattr__, made.__delattr__ = Frozen.__setattr__, Frozen.__delattr__
-    made.__getstate__, made.__setstate__ = _getstate, _setstate
-    return made  # type: ignore[no-any-return]
+    if slots:
+        made.__getstate__, made.__setstate__ = _getstate, _setstate
+    return made
 
 
 def _make_init(cls: Any) -> Callable[..., None]:

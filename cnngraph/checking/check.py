@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
 from cnngraph.document import Limits, Table, Value, parse, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.file_kinds import kind_of
+from cnngraph.frozen import frozen
 from cnngraph.lint.run import Lint
 from cnngraph.lint.selection import EVERYTHING, Selection
 from cnngraph.lint.training import misfits
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # recipes and experiments are imported lazily, because most s
     from cnngraph.recipe.fit import ImageFacts, ReadImages
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class CheckOptions:
     """How to check files. `params` and `input` change specs, `train` changes their recipes.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
 from cnngraph.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Source:
     """A text with the name that messages use for it: a file's path as given, or `--set out=3`.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from cnngraph.diagnostics import Cause
 from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import show_value
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.language.names import tensor_path
 from cnngraph.tensor_type import TensorType
@@ -25,7 +26,7 @@ SIZE_PARAMETERS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scal
 Aspect: TypeAlias = Callable[[TensorType], Hashable]  # channels_of or sizes_of
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Trace:
     """Walks from an op back through the nodes created so far."""
 

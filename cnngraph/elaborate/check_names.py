@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, bad_name, names_available, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
+from cnngraph.frozen import frozen
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.keys import NODE_KEYS
 from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
@@ -87,7 +88,7 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     return checker.diagnostics
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Names:
     """The names that can follow a `$`, and those that a path can begin with."""
 
@@ -117,7 +118,7 @@ class Names:
         return self.params, self.own, self.inputs, self.nodes, self.containers, self.indices
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Checker:
     library: Library
     registry: Registry

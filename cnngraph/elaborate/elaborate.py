@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
@@ -26,6 +26,7 @@ from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Argument, Bound, Tensors, VisibleNodes
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
+from cnngraph.frozen import frozen
 from cnngraph.graph import sizes
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Input, Scope
@@ -39,7 +40,7 @@ SIZE = re.compile(r"\d{1,9}")
 __all__ = ["MAX_NODES", "Elaboration", "collector_paused", "elaborate"]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Elaboration:
     """The graph and its diagnostics. With errors, the graph is incomplete or None."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Cause, Guess, Span
@@ -24,6 +23,7 @@ from cnngraph.elaborate.causes import (
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import fields_of, show_value
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.op import Op, OpError, infer_types
@@ -44,7 +44,7 @@ ENLARGING = ("conv_transpose", "upsample", "pixel_shuffle")
 Found: TypeAlias = Repair | str | None  # a repair, advice, or nothing
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Repairs:
     """Searches the nodes upstream of a rejected op."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic
@@ -12,12 +11,13 @@ from cnngraph.experiment.report import write_report
 from cnngraph.experiment.results import Variant, read_results
 from cnngraph.experiment.running import ExperimentOutcome, ExperimentReporter, run_experiment
 from cnngraph.experiment_plan.plan import Plan
+from cnngraph.frozen import frozen
 from cnngraph.launch import Cores
 
 RUNS = Path("runs")
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ConductedExperiment:
     """The outcome of an experiment. `page` is its report, None without a finished run.
 

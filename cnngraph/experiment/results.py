@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
 from cnngraph.experiment_plan.plan import Plan, Trial
+from cnngraph.frozen import frozen
 from cnngraph.runs.overview import RunRow, read_run
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Variant:
     """One network, recipe and setting: its finished `runs` in order of their seeds, out of `planned` ones."""
 

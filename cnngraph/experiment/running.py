@@ -11,6 +11,7 @@ from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan, Trial
+from cnngraph.frozen import frozen
 from cnngraph.launch import Cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
@@ -22,7 +23,7 @@ from cnngraph.train.record.run_folder import RunFolder
 CONTINUE_AFTER = {"E630", "E633"}  # errors of one run that others may not have: a NaN loss, out of memory
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ExperimentOutcome:
     """How the runs ended. `failed` has the errors of failed runs, by folder."""
 

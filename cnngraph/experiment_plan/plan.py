@@ -16,6 +16,7 @@ from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment_plan.model import Experiment, NetworkEntry
 from cnngraph.experiment_plan.reading import LoadedExperiment
 from cnngraph.fields import fields_of, show_value
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.plain_spec import one_file
 from cnngraph.language.load import Override
@@ -36,7 +37,7 @@ MAX_LISTED = 5  # combinations in a diagnostic
 MAX_FOLDER_LENGTH = 200  # bytes; file systems allow 255, and the seed is appended
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Trial:
     """One run of an experiment. Runs of the same `variant` differ only in their seed. `folder` is a name."""
 
@@ -53,7 +54,7 @@ class Trial:
         return one_file(self.spec, self.graph, to_dict(self.recipe))
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Plan:
     """All runs of an experiment in order of execution, and warnings about their networks and recipes."""
 
@@ -68,7 +69,7 @@ class Plan:
         return list(dict.fromkeys(trial.variant for trial in self.trials))
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class PlanResult:
     """The plan of an experiment, None if there is an error, and all diagnostics without duplicates."""
 
@@ -167,7 +168,7 @@ def _same_folders(trials: Sequence[Trial], loaded: LoadedExperiment) -> Iterator
         seen.add(trial.folder)
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Variant:
     """A combination of network, recipe and settings. The folders of its runs are `folder` with the seed appended."""
 

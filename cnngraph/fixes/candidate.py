@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cnngraph.diagnostics import Edit, Fix, Question
+from cnngraph.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Candidate:
     """A change that may be a fix; cheaper ones are tried first.
 

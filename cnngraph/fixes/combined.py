@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 
 from cnngraph.diagnostics import (
@@ -27,6 +26,7 @@ from cnngraph.fixes.proposals import candidates
 from cnngraph.fixes.trials import Errors, Trials, key_of
 from cnngraph.fixes.values import ONE_MEANING
 from cnngraph.fixes.written import Written
+from cnngraph.frozen import frozen
 
 MOST_ALIKE = 12  # combinations of equal changes
 MOST_NODES = 6  # nodes that are combined
@@ -37,7 +37,7 @@ DIFFER = ("E202", "E203")  # inputs that should agree: what one branch lacks, an
 CERTAIN = 1.25  # the maximum cost of a correction that is plausible by itself
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Outcome:
     """A change that is not a fix, and the errors that remain with it; see `Trials.reveals`."""
 

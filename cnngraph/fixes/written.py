@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, scalars_in
+from cnngraph.frozen import frozen
 from cnngraph.language.keys import NODE_KEYS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class WrittenScope:
     """`nodes` of the file, a block or a node. `inputs` are the names of its inputs."""
 
@@ -32,7 +33,7 @@ class WrittenScope:
         return [node.name for node in self.nodes if node.name]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class WrittenNode:
     """A node: a `name: value` entry, or an item of a list."""
 
@@ -76,7 +77,7 @@ class WrittenNode:
         return [value for value in values if isinstance(value, Scalar)]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class WrittenBlock:
     """A block's definition."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Ref(NamedTuple):
     output: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Node:
     """One operation.
 
@@ -77,7 +77,7 @@ class Input(NamedTuple):
     refs: tuple[Ref, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Scope:
     """One level of the module tree: the network, a block, inline nodes, a repeat, or a container for dotted keys.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.lint.patterns import Matcher, parameter_names
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STATISTICS = "running_mean"  # the buffer of norms that behave differently in eval mode
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class FreezePlan:
     """For how many epochs parameters (by name) and norms with running statistics (by path) are frozen.
 

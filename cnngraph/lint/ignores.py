@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.frozen import frozen
 from cnngraph.language.model import Ignore
 from cnngraph.lint.network import Network, nodes_of
 from cnngraph.lint.rule import all_rules
 from cnngraph.lint.selection import Selection, known_codes
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Ignores:
     """All entries of `ignore` in a network's files.
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.frozen import frozen
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
 NOTE = "the spec's own recipe cannot train this network"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Misfit(Rule):
     """A network that cannot be trained with its own recipe. This is only a warning, since another recipe may fit it.
 

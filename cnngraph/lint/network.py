@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.language.model import Ignore, NodeSpec, Spec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_FIXED_TEXT = 60_000  # characters of a text that fixes are proposed for
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Network:
     """A spec without errors. A library of blocks has no `graph`.
 

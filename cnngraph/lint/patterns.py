@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cnngraph.analysis.layers import head_layers
 from cnngraph.diagnostics import Diagnostic, did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import matches_path
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 HEAD = "head"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Matcher:
     """Matches patterns against a network's parameters: `ops` by path, and the paths of the layers called `head`."""
 

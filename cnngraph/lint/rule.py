@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -12,11 +11,12 @@ from textwrap import dedent
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Fix, Severity, Span
+from cnngraph.frozen import frozen
 from cnngraph.lint import rules
 from cnngraph.lint.network import Network
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Rule(ABC):
     """Something that is valid in a spec but likely wrong.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from time import process_time
 from typing import TYPE_CHECKING
 
 from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic, Fix, apply_edits
+from cnngraph.frozen import frozen
 from cnngraph.language.load import Override
 from cnngraph.lint.ignores import Ignores
 from cnngraph.lint.network import Network
@@ -27,7 +28,7 @@ MAX_TRIES = 3  # fixes tried for one warning
 MAX_SECONDS = 1.0  # for verifying all fixes
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Lint:
     """How networks are linted.
 

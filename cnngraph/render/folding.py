@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from cnngraph.fields import fields_of
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 from cnngraph.ops.op import Op
 from cnngraph.render.tree import Group, Tree
@@ -18,7 +19,7 @@ def fold_tree(tree: Tree) -> Tree:
     return _Folding(tree).run()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Unit:
     """One iteration: its group, and in a dense block the join after it. `slots` are its inputs from outside."""
 

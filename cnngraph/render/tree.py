@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
 
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Group:
     """A scope with its members in order of execution; it represents `times` equal scopes."""
 
@@ -34,7 +35,7 @@ class Group:
         return sorted(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Tree:
     """The groups of a graph and its connections as they are drawn.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 from cnngraph.document import value_of
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
@@ -52,7 +52,7 @@ class ImageReader(ABC):
         """The rectangle of an image of this size, after EXIF rotation, that the network sees."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class RunImageReader(ImageReader):
     """Prepares images as the run does for evaluation: resized to `image` (C×H×W), centre-cropped and normalised."""
 
@@ -73,7 +73,7 @@ class RunImageReader(ImageReader):
         return _centre_box(evaluation.crop if evaluation else resized, resized, width, height)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class PublishedImageReader(ImageReader):
     """Prepares images with `transforms`, the ones that torchvision publishes with its weights."""
 
@@ -97,7 +97,7 @@ def _centre_box(crop: Sequence[float], resized: Sequence[float], width: int, hei
     return Box(width * (1 - wide) / 2, height * (1 - high) / 2, width * (1 + wide) / 2, height * (1 + high) / 2)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Classifier:
     """A trained network in eval mode and its classes. `weights` is the name of its weights in messages."""
 

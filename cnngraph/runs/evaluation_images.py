@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.runs.trained_run import TrainedRun
@@ -26,7 +27,7 @@ from cnngraph.train.data.split import Split, Splits
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class EvaluationImages:
     """The splits of a data set, those `selected` for evaluation, and warnings about them."""
 

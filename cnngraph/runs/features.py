@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from cnngraph.backend import lower
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
@@ -30,7 +30,7 @@ MARGIN = 40  # pixels around the grid, including the title
 DPI = 100
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Features:
     """The output of a node for an image file: `maps` is C×H×W, or C×1×1 for a vector; `shape` is the node's shape."""
 

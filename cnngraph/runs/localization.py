@@ -7,7 +7,6 @@ instead: the score of a class is the mean of the resulting map of scores.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 from cnngraph.analysis.head import Head, find_head
 from cnngraph.backend import lower
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.image_files import read_images
@@ -27,7 +27,7 @@ THRESHOLD = 0.2  # fraction of the maximum score, as in Zhou et al.
 EMPTY_BOX = Box(0, 0, 0, 0)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Localization:
     """Where a class appears in an image file, or the `problem` if the file cannot be read.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import ignite.distributed as idist
@@ -17,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.launch import is_launched
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Share(NamedTuple):
 WHOLE = Share(slice(None), 1.0, True)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class World:
     """Process `rank` of `size`. `control` is the CPU process group for decisions; None if there is one process."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.ops.merge import Concat
@@ -21,7 +22,7 @@ FLOW = "x"  # the variable of the tensor that flows through a module
 LONG_CONCAT = 256  # a concatenation of more tensors reads the previous one, if that has all but the last of them
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Step:
     """One statement of a forward: a call of the module at `target`, or the expression of a node."""
 

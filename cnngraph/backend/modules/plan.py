@@ -5,11 +5,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cnngraph.backend.modules import own_layers
 from cnngraph.backend.modules.forward import OUTPUTS, Forward, write_forward
 from cnngraph.backend.modules.frames import Frame, Layout
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
 from cnngraph.ops.op import Layer
@@ -18,7 +19,7 @@ SEQUENTIAL, MODULE_LIST = "nn.Sequential", "nn.ModuleList"
 NOT_CLASSES = frozenset({*keyword.kwlist, *vars(own_layers), "Tensor", "NamedTuple", "Numbered", "ValueError", OUTPUTS})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Leaf:
     """The module of a node, or a free parameter."""
 
@@ -28,7 +29,7 @@ class Leaf:
     is_parameter: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ScopeModule:
     """The module of a scope: nn.Sequential, nn.ModuleList, or a class with a forward (containers have none)."""
 

@@ -10,13 +10,13 @@ input: [3, 32, 32]
 nodes: [{op: conv, out: 8, kernel: 3}, square]
 """
 PLUGIN = '''
-from dataclasses import dataclass
+
 from typing import ClassVar
 
 from cnngraph.ops.activation import Relu
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Square(Relu):
     """x²."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cnngraph.frozen import frozen
 from cnngraph.lint.misfit import Misfit
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class AuxiliaryWeight(Misfit):
     """`loss.auxiliary` in the spec's recipe has a weight for an output that does not exist.
 

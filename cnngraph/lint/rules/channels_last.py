@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Fix, Question
 from cnngraph.document import Listing, Table, Value
+from cnngraph.frozen import frozen
 from cnngraph.lint.edits import swapped
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ChannelsLast(Rule):
     """An input such as `[28, 28, 1]` or `[224, 224, 3]`, which looks like height, width, channels.
 

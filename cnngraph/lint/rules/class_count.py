@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cnngraph.frozen import frozen
 from cnngraph.lint.misfit import Misfit
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ClassCount(Misfit):
     """An output of the network is not a vector with one number per class of the spec's recipe.
 

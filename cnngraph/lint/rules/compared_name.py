@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Value, texts_in
+from cnngraph.frozen import frozen
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.expressions.tree import Choice, Comparison, Literal, Name
 from cnngraph.language.model import NodeSpec, ParamSpec, Spec
@@ -16,7 +16,7 @@ from cnngraph.lint.rule import Rule
 from cnngraph.text import in_backticks
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ComparedName(Rule):
     """A param whose value is a block of this file, while the base compares it with the names of its own blocks.
 

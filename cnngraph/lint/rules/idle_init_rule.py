@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
+from cnngraph.frozen import frozen
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.nearest import near_words
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class IdleInitRule(Rule):
     """A rule of `init` that matches no module, so that it initialises nothing.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cnngraph.frozen import frozen
 from cnngraph.lint.misfit import Misfit
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class RecipeValues(Misfit):
     """The spec's own recipe has a value that does not fit the network or the images.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cnngraph.frozen import frozen
 from cnngraph.lint.misfit import Misfit
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class SeveralInputs(Misfit):
     """The spec has a recipe, but the network has several inputs, and training reads one image at a time.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Fix, Question
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node
 from cnngraph.lint.edits import input_path, set_entry
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class SingleMerge(Rule):
     """`add`, `concat`, `mul` or `maximum` of a single tensor, which returns that tensor.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.lint.edits import input_path, remove_node
 from cnngraph.lint.network import Network
@@ -15,7 +15,7 @@ from cnngraph.lint.rule import Rule
 EFFECT = "even a perfect prediction has a loss far from 0, and gradients are small, so the network learns slowly"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class SoftmaxOutput(Rule):
     """An output of a network with a recipe is a `softmax` or `log_softmax`.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cnngraph.frozen import frozen
 from cnngraph.lint.misfit import Misfit
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class UnmatchedPattern(Misfit):
     """A pattern in `optimizer.groups`, `freeze` or `checkpoint` of the spec's recipe matches nothing.
 

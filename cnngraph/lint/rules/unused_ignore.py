@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Fix, did_you_mean
+from cnngraph.frozen import frozen
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.lint.selection import known_codes, where_reported
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class UnusedIgnore(Rule):
     """An entry of `ignore` that suppresses no warning: the cause was fixed, or its code is misspelled.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
 from cnngraph.document import Value, texts_in
+from cnngraph.frozen import frozen
 from cnngraph.language.model import BlockSpec, LocatedText, NodeSpec, ParamSpec, Spec
 from cnngraph.language.usage import names_used, used_by_variants
 from cnngraph.lint.edits import remove_key
@@ -17,7 +17,7 @@ from cnngraph.lint.rule import Rule
 from cnngraph.nearest import near_words
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class UnusedParam(Rule):
     """A param of the file or of a block that no expression uses, or that `--set` changes without effect.
 

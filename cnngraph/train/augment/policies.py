@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as vision
 
+from cnngraph.frozen import frozen
 from cnngraph.recipe.augment import Policy, RandAugment
 from cnngraph.train.augment import colors
 from cnngraph.train.augment.resampling import affine, rotations
@@ -17,7 +17,7 @@ from cnngraph.train.augment.seeds import Draws
 STRENGTHS = 31
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Transform:
     """A transform of a batch with one magnitude per image.
 

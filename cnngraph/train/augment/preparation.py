@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnngraph.frozen import frozen
 from cnngraph.recipe.augment import Augment, ColorJitter, Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.augment import colors
@@ -25,7 +26,7 @@ from cnngraph.train.augment.resampling import (
 from cnngraph.train.augment.seeds import Draws
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Preparation:
     """Converts N×H×W×C bytes to the network's input: N×C×H×W floats, channels-last in memory.
 

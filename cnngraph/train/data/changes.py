@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.train.data.identity import (
     Identity,
     ImageFile,
@@ -24,7 +25,7 @@ MAX_NAMES = 3  # of changed files, in a message
 MAX_CLASSES = 6
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Changes:
     """What has changed, one line each: `conflicting` changes affect the run's own images, `added` images are new."""
 

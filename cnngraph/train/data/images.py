@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
@@ -72,7 +72,7 @@ class Images(Protocol):
         """For each group of indices its images and labels, on the device."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class InMemory:
     """Decoded images as one N×H×W×C byte tensor, so that batches are channels-last without a copy."""
 
@@ -164,7 +164,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size[::-1] else image.resize(size[::-1], Image.Resampling.BILINEAR)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class OnDisk:
     """Image files that worker processes decode batch by batch, for sets that do not fit into memory.
 
@@ -223,7 +223,7 @@ _Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the
 _Collated: TypeAlias = tuple[Tensor, Tensor, list[str]]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Sampler:
     """The images of each batch and the seed of each image, derived from the epoch's seed and its index."""
 

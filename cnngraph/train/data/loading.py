@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.decoding import BROKEN_FILE_HELP, ImageError, bit_depth
@@ -29,7 +30,7 @@ MAX_IN_MEMORY = 2**31  # bytes of decoded images; larger sets are decoded batch 
 MAX_WORKERS = 16
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ImageLoader:
     """Loads the image files of a run. `root` is the data folder; `broken` collects the files that were skipped."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import torch
 from torch import Tensor
 
+from cnngraph.frozen import frozen
 from cnngraph.train.data.images import Images
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Split:
     """A subset of a set of images, by their indices."""
 
@@ -37,7 +38,7 @@ class Split:
         return replace(self, indices=self.indices[~held_out]), replace(self, indices=self.indices[held_out])
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Splits:
     """The images of a run: the best epoch is chosen on `validation`; `test` is only evaluated."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from cnngraph.diagnostics import SpecError
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe
 from cnngraph.train.record.records import Epoch, best_of
 
@@ -19,7 +19,7 @@ Problem = tuple[str, str]  # what was wrong, and how to fix it
 BEFORE_THE_FIRST_STEP = "even before the first step, so the learning rate is not the cause"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FirstBatch:
     """Whether the values of a run's first batch were finite: its loss, and by parameter the weights and gradients.
 

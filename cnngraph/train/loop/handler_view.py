@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +11,14 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe
 from cnngraph.train.record.records import SplitMetrics
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class HandlerView:
     """A run as handlers see it before its first step.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnngraph.frozen import frozen
 from cnngraph.recipe import Recipe
 from cnngraph.train.data.split import Splits
 from cnngraph.train.record.counters import Clock, Counters
@@ -18,7 +19,7 @@ from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.world import SINGLE_PROCESS, World
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class Job:
     """A model, the recipe and images to train it with, and the folder for metrics and checkpoints.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from cnngraph.frozen import frozen
 from cnngraph.train.augment.mixing import mix_batch
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.seeds import Draws, mix_seeds
@@ -25,7 +25,7 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return full + (rest > 1) or 1
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class TrainingLoader:
     """Endless training batches of a split, each epoch in another order; with several processes, this one's shares.
 
@@ -80,7 +80,7 @@ class TrainingLoader:
             epoch, step = epoch + 1, 0
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(slots=False, eq=False)
 class EvaluationLoader:
     """The batches of a split in order, without augmentation; with several processes, this one's shares.
 
