@@ -46,7 +46,7 @@ class Use:
         return f"in `{self.path}`, iteration {self.number} of the repeat at {self.span}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Budget:
     """Limits and diagnostics of one elaboration. `chain` are the uses around the current node, outermost first."""
 

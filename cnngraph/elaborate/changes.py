@@ -25,7 +25,7 @@ from cnngraph.ops.registry import Registry
 Arguments = dict[str, Argument]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Use:
     """What a rule can change: a use of an op or block of a library, or other nodes (`op` is None)."""
 
@@ -65,7 +65,7 @@ class Walker(Protocol):
         """A use of an op or block, as the rules leave it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Changed:
     """One node while the rules that match it are applied; `run` elaborates it as they leave it."""
 

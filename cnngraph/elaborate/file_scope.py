@@ -74,7 +74,7 @@ class Patterns(NamedTuple):
         }
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class FileScope:
     """The names of one network. A network that is a node of another has an `outer` scope, and a `path` in it.
 

@@ -15,7 +15,7 @@ from cnngraph.language.names import MAX_PATH, heads, key_problem
 Slot: TypeAlias = "list[Scope | int | Slot]"  # scopes, node indices, and inner slots, in module order
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Level:
     """The names taken by the children of one module; `repeats` if they are iterations."""
 
@@ -30,7 +30,7 @@ class Level:
         return f"{self.path}.{name}" if self.path else name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Place:
     """The place of a node's module: its level, its name (None: the next number, at least `least`) and its slot.
 

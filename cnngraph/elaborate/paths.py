@@ -62,7 +62,7 @@ class _Meaning(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Search:
     """Follows all interpretations of a path, of which `text` is all but the `index` at its end."""
 

@@ -49,7 +49,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     return _Repeat(walker, child, env, reads, place, items).run(block)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Repeat:
     """One repeat while it is elaborated; `items` are the values of `$item`."""
 

@@ -42,7 +42,7 @@ class Row(dict[str, Any]):
     cells: dict[str, Argument]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Bound:
     """What a name refers to: its value (None: unknown because of an error) and the names inside.
 

@@ -31,7 +31,7 @@ from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Walker:
     """Elaborates nodes in order."""
 

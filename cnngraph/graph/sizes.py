@@ -32,7 +32,7 @@ class UnfitError(Exception):
     """A tensor does not exist for the input size being tried."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Sized:
     """A value computed from the sizes of tensors, and the function that recomputes it for other sizes.
 
@@ -69,7 +69,7 @@ class Decision:
     sized: Sized
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SizeLog:
     """The decisions of one elaboration. `mixed` are the nodes whose channels may depend on height and width."""
 

@@ -79,7 +79,7 @@ def load_spec(
 HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Loader:
     root: Path
     texts: Mapping[str, str]
