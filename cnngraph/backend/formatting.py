@@ -21,6 +21,9 @@ def format_statement(text: str, indent: int = 0) -> list[str]:
         return [pad + text]
     start, stop = opened
     head, body, tail = text[:start], text[start : stop - 1], text[stop - 1 :]
+    targets, is_assignment, value = text.partition(" = ")
+    if is_assignment and indent + len(head) > WIDTH and indent + STEP + len(value) <= WIDTH:
+        return [f"{pad}{targets} = (", pad + " " * STEP + value, f"{pad})"]
     if indent + STEP + len(body) <= WIDTH and not _is_lone_parameter(head, body):
         return [pad + head, pad + " " * STEP + body, pad + tail]
     lines = [pad + head]

@@ -40,8 +40,9 @@ def test_output_shapes_are_as_predicted(path: Path) -> None:
     with torch.device("meta"), torch.no_grad():  # shapes only: values are compared in tests/zoo
         model = cnngraph.build(graph).eval()
         output = model(*(torch.empty(1, *shape) for shape in graph.input_shapes.values()))
-    (predicted,) = (shape for name, shape in graph.output_shapes.items() if name not in graph.training_only)
-    assert tuple(output.shape[1:]) == predicted
+    predicted = [shape for name, shape in graph.output_shapes.items() if name not in graph.training_only]
+    outputs = output if isinstance(output, tuple) else (output,)
+    assert [tuple(tensor.shape[1:]) for tensor in outputs] == predicted
 
 
 @pytest.mark.parametrize("path", BLOCKS, ids=lambda path: str(path.relative_to(LIBRARY)))
