@@ -11,12 +11,13 @@ nodes: [{op: conv, out: 8, kernel: 3}, square]
 """
 PLUGIN = '''
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.ops.activation import Relu
 
 
-@frozen(slots=False)
+@dataclass(frozen=True)
 class Square(Relu):
     """x²."""
 
