@@ -10,7 +10,6 @@ input: [3, 32, 32]
 nodes: [{op: conv, out: 8, kernel: 3}, square]
 """
 PLUGIN = '''
-
 from dataclasses import dataclass
 from typing import ClassVar
 
