@@ -30,13 +30,13 @@ def tensors(graph: Graph) -> dict[str, Ref]:
     """Every tensor that can be an output, by the path that `show` prints; then the values of blocks and repeats."""
     found = {name: Ref(-1 - number) for number, name in enumerate(graph.inputs)}
     for index, node in enumerate(graph.nodes):
-        if not node.unused and node.types[0].batched:
-            for part in range(len(node.types)):
+        for part, type_ in enumerate(node.types):
+            if type_.batched and not node.unused:
                 found[f"{node.path}[{part}]" if node.is_list else node.path] = Ref(index, part)
     for scope in graph.scopes():
         if scope.path and scope.kind != "container" and len(scope.value) == 1:
             ref = scope.value[0]
-            if ref.node < 0 or not graph.nodes[ref.node].unused:
+            if ref.node < 0 or (not graph.nodes[ref.node].unused and graph.type_of(ref).batched):
                 found.setdefault(scope.path, ref)
     return found
 
