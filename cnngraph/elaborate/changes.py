@@ -26,7 +26,7 @@ Arguments = dict[str, Argument]
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Use:
+class NodeUse:
     """What a rule can change: a use of an op or block of a library, or other nodes (`op` is None)."""
 
     reads: Reads
@@ -73,9 +73,9 @@ class Changed:
     child: NodeSpec
     env: Env
     place: Place
-    run: Callable[[Use], Bound]
+    run: Callable[[NodeUse], Bound]
 
-    def apply(self, matches: list[Match], use: Use) -> Bound:
+    def apply(self, matches: list[Match], use: NodeUse) -> Bound:
         """Apply rules to the node, and elaborate it."""
         after: list[Match] = []
         names = VisibleNodes()
@@ -136,13 +136,13 @@ class Changed:
         with match.file.after(match.number):
             return self.walker.node(replace(node, name=self.child.name), env, (env.inputs["in"], "in"), self.place)
 
-    def used_as_changed(self, match: Match, use: Use) -> Bound:
+    def used_as_changed(self, match: Match, use: NodeUse) -> Bound:
         """The node with the op that a rule has set, as the rules after that one leave it."""
         assert use.op is not None
         with match.file.after(match.number):
             return self.walker.use(use.op, use.arguments, use.reads, use.library, self.place, self.child, self.env)
 
-    def set_parameters(self, match: Match, use: Use) -> None:
+    def set_parameters(self, match: Match, use: NodeUse) -> None:
         """Set the op and the parameters that a rule gives. Raises ProblemError if the node cannot have them."""
         rule, file = match.rule, match.file
         if use.op is None or (rule.op is not None and self.child.net is not None):
@@ -175,7 +175,7 @@ class Changed:
                     "E207", message, op.span, notes=(note,), help=f"remove it in the rule: `{key}: null`"
                 )
 
-    def inserted_before(self, match: Match, scope: ScopeSpec, use: Use, names: VisibleNodes) -> Reads:
+    def inserted_before(self, match: Match, scope: ScopeSpec, use: NodeUse, names: VisibleNodes) -> Reads:
         """What the node reads once nodes have been inserted before it."""
         reads = use.reads
         cls = self.walker.registry.get(use.op.text) if use.op and not use.library.find(use.op.text) else None
@@ -244,7 +244,7 @@ def changed(
     matches = matching(None, child, env, place, walker.maker)
     if not matches:
         return run(reads)
-    return Changed(walker, child, env, place, lambda use: run(use.reads)).apply(matches, Use(reads, env.library))
+    return Changed(walker, child, env, place, lambda use: run(use.reads)).apply(matches, NodeUse(reads, env.library))
 
 
 def matching(name: str | None, child: NodeSpec, env: Env, place: Place, maker: Maker) -> list[Match]:

@@ -8,55 +8,28 @@ from typing import Protocol
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Table
+from cnngraph.elaborate import changes
 from cnngraph.elaborate.blocks import named_inputs
-from cnngraph.elaborate.budget import Budget
-from cnngraph.elaborate.changes import Changed, Use, matching
+from cnngraph.elaborate.changes import Changed, NodeUse, matching
 from cnngraph.elaborate.check_names import unknown_parameter
 from cnngraph.elaborate.file_scope import FileScope
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
-from cnngraph.elaborate.module_paths import Level, Place, Slot
-from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.module_paths import Place
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
 from cnngraph.frozen import frozen
-from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec, Spec
+from cnngraph.language.model import LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads
-from cnngraph.ops.registry import Registry
 
 Arguments = dict[str, Argument]
 
 
-class Walker(Protocol):
+class Walker(changes.Walker, Protocol):
     """The part of the walker that a network uses."""
 
-    registry: Registry
-    budget: Budget
-    maker: Maker
-    passed_over: dict[int, str]
     networks: Mapping[Span, Spec]
     nets: list[NetUse]
-
-    def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
-        """Elaborate the nodes of a scope."""
-
-    def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
-        """Elaborate a node."""
-
-    def op_name(self, op: LocatedText, env: Env) -> LocatedText:
-        """The name of an op, evaluated."""
-
-    def use(
-        self,
-        op: LocatedText,
-        arguments: Arguments,
-        reads: Reads,
-        library: Library,
-        place: Place,
-        child: NodeSpec,
-        env: Env,
-    ) -> Bound:
-        """A use of an op or block, as the rules leave it."""
 
     def scope(
         self,
@@ -86,13 +59,13 @@ def use_network(walker: Walker, child: NodeSpec, arguments: Arguments, reads: Re
     if spec is None:  # it could not be read
         raise UnknownError
 
-    def run(use: Use) -> Bound:
+    def run(use: NodeUse) -> Bound:
         bound, net = _network(walker, spec, child, use.arguments, use.reads, env, place)
         walker.nets.append(net)
         bound.again = lambda reads, place: _network(walker, spec, child, use.arguments, reads, env, place)[0]
         return bound
 
-    use = Use(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
+    use = NodeUse(reads, env.library, LocatedText(spec.name, child.net.span), arguments)
     matches = matching(spec.name, child, env, place, walker.maker)
     return Changed(walker, child, env, place, run).apply(matches, use) if matches else run(use)
 

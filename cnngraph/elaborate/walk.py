@@ -9,7 +9,7 @@ from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
 from cnngraph.elaborate.budget import Budget, TooLargeError
-from cnngraph.elaborate.changes import Changed, Use, changed, matching, rule_path
+from cnngraph.elaborate.changes import Changed, NodeUse, changed, matching, rule_path
 from cnngraph.elaborate.check_names import no_such_op
 from cnngraph.elaborate.expect import check_expect
 from cnngraph.elaborate.lookup import Env
@@ -289,12 +289,12 @@ class Walker:
         if not matches:
             return self.used(op, arguments, reads, library, place, child, env)
 
-        def run(use: Use) -> Bound:
+        def run(use: NodeUse) -> Bound:
             assert use.op is not None
             return self.used(use.op, use.arguments, use.reads, use.library, place, child, env)
 
         node = Changed(self, child, env, place, run)
-        return node.apply(matches, Use(reads, library, op, arguments))
+        return node.apply(matches, NodeUse(reads, library, op, arguments))
 
     def used(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cnngraph.elaborate.changes import Changed, Use
+from cnngraph.elaborate.changes import Changed, NodeUse
 from cnngraph.elaborate.file_scope import Match
 from tests.fuzz import rule_cases
 from tests.fuzz.cases import Failure
@@ -56,7 +56,7 @@ def first_failure(folder: Path) -> Failure:
 def test_an_op_that_is_not_changed_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     original = Changed.set_parameters
 
-    def keeps_the_op(self: Changed, match: Match, use: Use) -> None:
+    def keeps_the_op(self: Changed, match: Match, use: NodeUse) -> None:
         op, library = use.op, use.library
         original(self, match, use)
         use.op, use.library = op, library
