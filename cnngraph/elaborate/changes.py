@@ -182,7 +182,7 @@ class Changed:
         count = 0 if cls and cls.inputs == (0, 0) else len(reads.values)
         if count != 1:
             message = f"`{self.place.peek()}` has {count or 'no'} inputs, so nothing can be inserted before it"
-            help = "insert it `after` the node that it reads" if count else "insert it `after` the node"
+            help = "use `after` in a rule for the node that it reads" if count else "insert it `after` the node"
             raise ProblemError("E324", message, match.rule.match.span, help=help)
         bound = self.inserted(match, scope, Bound(reads.joined, self.child.span), names)
         return Reads((bound.tensors(),), (scope.children[-1].name.text,), reads.explicit)

@@ -193,7 +193,7 @@ CHANGE_KEYS = _keys(
         "Nodes to insert after the node. Their `in` is the node; what reads the node reads the last one instead.",
         "guide/change.md#rules",
     ),
-    Key("replace", "A node to put in its place, which by default reads the same.", "guide/change.md#rules"),
+    Key("replace", "The node to put in its place; by default it reads the same inputs.", "guide/change.md#rules"),
 )
 
 OWN_BLOCK_KEYS = _keys(
