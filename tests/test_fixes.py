@@ -157,6 +157,15 @@ def test_an_even_kernel_gets_padding_same(kernel: int, padding: str) -> None:
     assert not checked(fixed(text))
 
 
+@pytest.mark.parametrize("pool", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize(("kernel", "padding"), [(2, "1"), (4, "2"), (4, "half")])
+def test_an_even_window_gets_padding_tf_same(pool: str, kernel: int, padding: str) -> None:
+    node = f"a: {{op: {pool}, kernel: {kernel}, stride: 1, padding: {padding}}}"
+    text = f"{HEAD}nodes:\n  {node}\n  add: {{op: add, from: [a, in]}}\n"
+    assert f"kernel: {kernel}, stride: 1, padding: tf_same" in fixed(text)
+    assert not checked(fixed(text))
+
+
 @pytest.mark.parametrize(
     ("word", "op"),
     [
@@ -253,11 +262,6 @@ TWO_CHANGES = {  # nodes whose error needs two changes, and parts of the fixed t
         "stem: {op: conv, out: 16, kernel: 3, padding: half}\n"
         "conv: {op: conv, out: 32, kernel: 3, stride: 2, padding: half}\nadd: {op: add, from: [conv, stem]}",
         ["short: {op: conv, from: stem, out: 32, kernel: 1, stride: 2}", "from: [conv, short]"],
-    ),
-    "an even window that should keep the size": (
-        "a: {op: max_pool, kernel: 2, stride: 1, padding: 1}\nb: {op: conv, from: in, out: 3, kernel: 1}\n"
-        "add: {op: add, from: [a, b]}",
-        ["pad: {op: pad, padding: [0, 1, 0, 1], mode: replicate}", "a: {op: max_pool, kernel: 2, stride: 1}"],
     ),
 }
 

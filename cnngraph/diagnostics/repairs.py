@@ -44,22 +44,6 @@ class ParameterRepair:
 
 
 @frozen
-class PadRepair:
-    """Inserts a `pad` before the op at `span` instead of the op's own padding, which is written at `padding`."""
-
-    op: str
-    span: Span
-    node: str
-    padding: Span | None
-
-    @property
-    def title(self) -> str:
-        """`` insert `{op: pad, …}` before the `max_pool` at spec.yaml:5 ``."""
-        remove = ", and remove its padding" if self.padding else ""
-        return f"insert `{self.node}` before the `{self.op}` at {self.span}{remove}"
-
-
-@frozen
 class ProjectionRepair:
     """Inserts a convolution of the input `name` of the node at `span`, which reads the convolution instead."""
 
@@ -73,4 +57,4 @@ class ProjectionRepair:
         return f"project the shortcut with `{self.node}`, and read that instead of `{self.name}`"
 
 
-Repair: TypeAlias = ParameterRepair | PadRepair | ProjectionRepair
+Repair: TypeAlias = ParameterRepair | ProjectionRepair

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Cause, Guess, Span
-from cnngraph.diagnostics.repairs import PadRepair, ParameterRepair, ProjectionRepair, Repair, Setting
+from cnngraph.diagnostics.repairs import ParameterRepair, ProjectionRepair, Repair, Setting
 from cnngraph.elaborate.causes import (
     CHANNELS_DIFFER,
     SIZES_DIFFER,
@@ -27,7 +27,6 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.op import Op, OpError, infer_types
-from cnngraph.ops.padding import pad_before, same_sides
 from cnngraph.ops.pool import AvgPool, MaxPool
 from cnngraph.ops.resize import Pad
 from cnngraph.tensor_type import TensorType
@@ -110,10 +109,9 @@ class Repairs:
         for place, (_, ref) in enumerate(named):
             for index in self.trace.chain(ref, through_forks=True):
                 node = self.trace.nodes[index]
-                sides = _missing_sides(node, self.trace.type_of(node.reads[0])) if len(node.reads) == 1 else None
-                if sides is None:
+                before, after = self.trace.type_of(node.reads[0]) if node.reads else None, node.types[0]
+                if before is None or not _misses_one_row(node, before):
                     continue
-                before, after = self.trace.type_of(node.reads[0]), node.types[0]
                 types = [self.trace.type_of(read) for _, read in named]
                 types[place] = types[place].with_sizes(H=before.sizes[1], W=before.sizes[2])
                 if not _accepts(op, types):
@@ -126,16 +124,10 @@ class Repairs:
                 ]
                 grown = after.sizes[1] > before.sizes[1] or after.sizes[2] > before.sizes[2]
                 fact = f"{in_backticks(text)} with stride 1 gives one row too {'many' if grown else 'few'}"
-                return [f"{fact}: {map_of(before)} becomes {map_of(after)}"], self.suggested_padding(index, sides)
+                return [f"{fact}: {map_of(before)} becomes {map_of(after)}"], self.repair(
+                    index, {"padding": "same" if node.op == "conv" else "tf_same"}
+                )
         return [], None
-
-    def suggested_padding(self, index: int, sides: tuple[int, ...]) -> Repair:
-        """The repair that makes a node keep the size of its map."""
-        node = self.trace.nodes[index]
-        if node.op == "conv":
-            return self.repair(index, {"padding": "same"})
-        padding = self.trace.arguments[index].get("padding")
-        return PadRepair(node.op, node.span, pad_before(sides, node.op), padding.origin if padding else None)
 
     def rounding(self, named: list[tuple[str, Ref]]) -> str | None:
         """A size that is not divisible changes when a map is down- and upsampled, as in a U-Net."""
@@ -227,17 +219,13 @@ class Repairs:
         return ParameterRepair(node.op, node.span, tuple(settings))
 
 
-def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:
-    """The asymmetric padding with which an even window at stride 1 keeps the map's size; None if not applicable."""
+def _misses_one_row(node: Node, before: TensorType) -> bool:
+    """Whether an even window at stride 1 was padded evenly, which adds or removes a row."""
     op, after = node.operation, node.types[0]
     if not isinstance(op, Conv | MaxPool | AvgPool) or not (before.is_map and after.is_map):
-        return None
-    stride = op.stride or op.kernel
-    dilation = getattr(op, "dilation", (1, 1))
+        return False
     changes = [abs(a - b) for a, b in zip(before.sizes[1:], after.sizes[1:], strict=True)]
-    if stride != (1, 1) or max(changes) != 1 or op.padding == (0, 0):
-        return None
-    return same_sides(before.sizes[1:], op.kernel, (1, 1), dilation)
+    return (op.stride or op.kernel) == (1, 1) and max(changes) == 1 and op.padding != (0, 0)
 
 
 def _changes(op: Op, target: object, aspect: Aspect) -> Iterator[dict[str, Any]]:

@@ -122,7 +122,8 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
 
 def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
     """`Op.fits` for a node inside a shared module, whose expressions must be the same, too."""
-    return op.fits(made_for, inputs) and (not op.is_stateless or _written(op, made_for) == _written(op, inputs))
+    has_module = op.layer(*inputs) is not None
+    return op.fits(made_for, inputs) and (has_module or _written(op, made_for) == _written(op, inputs))
 
 
 def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:

@@ -208,8 +208,8 @@ class _Parameter:
             yield from self._similar(self._base(far))
         if key == "padding":
             yield from ((1.0, "half"), (1.6, "0"), (1.6, "1"))
-            if _keeps_size(self.written, node, self.raw, error):
-                yield 0.0, "same"
+            if same := _keeping_size(self.written, node, self.raw, error):
+                yield 0.0, same
 
     def _base(self, far: float) -> float:
         """The cost of another kernel: a wrong one is less likely than missing padding, unless it is an odd one out."""
@@ -256,15 +256,15 @@ class _Parameter:
         return likeness(self.written, self.node, self._arguments) if self.node else 0.0
 
 
-def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:
-    """Whether a padding was meant to keep the size of the map, but the kernel is even."""
+def _keeping_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> str | None:
+    """The padding that keeps the size of the map, if the author's was meant to, but the kernel is even."""
     kernel = node.get("kernel") if node else None
     half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
     settings = [
         setting for repair in error.repairs if isinstance(repair, ParameterRepair) for setting in repair.settings
     ]
-    same = any((setting.parameter, setting.value) == ("padding", "same") for setting in settings)
-    return same and padding in ("half", str(half))
+    names = [setting.value for setting in settings if setting.value in ("same", "tf_same")]
+    return names[0] if names and padding in ("half", str(half)) else None
 
 
 def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnngraph.diagnostics import Diagnostic, Edit
-from cnngraph.diagnostics.repairs import PadRepair, ParameterRepair, ProjectionRepair, Repair
+from cnngraph.diagnostics.repairs import ParameterRepair, ProjectionRepair, Repair
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import insert_before
 from cnngraph.fixes.written import Written
 
 PARAMETERS = 1.6  # the cost of changing several parameters; for one, see `numbers`
-PAD = 0.6  # an even window should keep the size, and nothing else makes it
 PROJECTION = 2.3  # likelier than removing the shortcut, less likely than any other change of the branch
 
 
 def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """The repairs of an error whose nodes are in this text."""
     for repair in error.repairs:
-        if edits := edits_of(written, repair):
-            costs = {PadRepair: PAD, ProjectionRepair: PROJECTION}
-            if len(edits) > 1 or not isinstance(repair, ParameterRepair):  # others are among `numbers`
-                yield Candidate(costs.get(type(repair), PARAMETERS), repair.title, edits)
+        edits, projects = edits_of(written, repair), isinstance(repair, ProjectionRepair)
+        if len(edits) > 1 or (edits and projects):  # others are among `numbers`
+            yield Candidate(PROJECTION if projects else PARAMETERS, repair.title, edits)
 
 
 def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:
@@ -29,8 +27,6 @@ def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:
     match repair:
         case ParameterRepair():
             found = [_set(written, repair, setting.parameter) for setting in repair.settings]
-        case PadRepair():
-            found = _padded(written, repair)
         case ProjectionRepair():
             found = _projected(written, repair)
     return tuple(edit for edit in found if edit) if all(found) else ()
@@ -44,17 +40,6 @@ def _set(written: Written, repair: ParameterRepair, parameter: str) -> Edit | No
         return Edit(setting.origin, setting.value) if is_here else None
     node = written.at(repair.span)
     return written.add_entry(node, parameter, setting.value) if node is not None else None
-
-
-def _padded(written: Written, repair: PadRepair) -> list[Edit | None]:
-    node = written.at(repair.span)
-    if node is None or node.get("from") or (repair.padding and written.entry_of(repair.padding) is None):
-        return []
-    found = [insert_before(written, node, repair.node, "pad")]
-    own = node.get("padding")
-    if repair.padding is not None:
-        found.append(written.remove_entry(own) if own and own.value.span == repair.padding else None)
-    return found
 
 
 def _projected(written: Written, repair: ProjectionRepair) -> list[Edit | None]:

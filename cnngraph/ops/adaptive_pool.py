@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cnngraph.fields import field
+from cnngraph.fields import Optional, field
 from cnngraph.ops.kinds import OutputSize
-from cnngraph.ops.op import Example, Layer, Op, layer
-from cnngraph.ops.shapes import need_map, need_map_or_signal, resized_map, side
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import need_map_or_signal, resized_map, side, size_of_second
 from cnngraph.tensor_type import TensorType
 
 
@@ -15,58 +15,87 @@ class AdaptiveAvgPool(Op):
     """The mean over windows chosen such that the output has the given size, whatever the size of the input.
 
     C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`.
+    With two inputs, the first is pooled to the height and width of the second, whatever they are when the network runs.
     """
 
     name: ClassVar[str] = "adaptive_avg_pool"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("map", "like")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
+    output: tuple[int | None, int | None] | None = field(
+        Optional(OutputSize()), "height and width of the output; required with one input", None
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
         Example({"output": [None, 1]}, ((4, 9, 2),), (4, 9, 1)),
+        Example({}, ((4, 9, 8), (2, 4, 5)), (4, 4, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
+        return _adapt(self.name, inputs, self.output)
 
-    def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveAvgPool2d."""
+    def layer(self, *inputs: TensorType) -> Layer | None:
+        """torch.nn.AdaptiveAvgPool2d; None with two inputs."""
+        if self.output is None:
+            return None
         return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """With two inputs, the function that the module calls."""
+        return f"F.adaptive_avg_pool2d({arguments[0]}, {arguments[1]}.shape[-2:])"
 
 
 class AdaptiveMaxPool(Op):
     """The maximum over windows chosen such that the output has the given size, whatever the size of the input.
 
     C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`.
+    With two inputs, the first is pooled to the height and width of the second, whatever they are when the network runs,
+    as the large maps of a balanced feature pyramid (Pang et al. 2019): `{op: adaptive_max_pool, from: [fine, middle]}`.
     """
 
     name: ClassVar[str] = "adaptive_max_pool"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("map", "like")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
+    output: tuple[int | None, int | None] | None = field(
+        Optional(OutputSize()), "height and width of the output; required with one input", None
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({}, ((4, 9, 8), (2, 4, 5)), (4, 4, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
+        return _adapt(self.name, inputs, self.output)
 
-    def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveMaxPool2d."""
+    def layer(self, *inputs: TensorType) -> Layer | None:
+        """torch.nn.AdaptiveMaxPool2d; None with two inputs."""
+        if self.output is None:
+            return None
         return layer("AdaptiveMaxPool2d", self.output if None in self.output else side(self.output))
 
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """With two inputs, the function that the module calls."""
+        return f"F.adaptive_max_pool2d({arguments[0]}, {arguments[1]}.shape[-2:])"
 
-def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
-    need_map(op, image)
-    height, width = (new or size for new, size in zip(output, image.sizes[1:], strict=True))
+
+def _adapt(op: str, inputs: tuple[TensorType, ...], output: tuple[int | None, int | None] | None) -> TensorType:
+    image = inputs[0]
+    like = size_of_second(op, inputs, "output" if output is not None else None)
+    if like is None and output is None:
+        message = f"`{op}` needs `output`, or a second input of the wanted size"
+        raise OpError(message, code="E205", parameter="output")
+    height, width = like or (new or size for new, size in zip(output or (None, None), image.sizes[1:], strict=True))
     return resized_map(image, height, width)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnngraph.fields import Bool, Choice, Int, Optional, Pair, field
 from cnngraph.ops.kinds import Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.padding import padding_advice, same_advice
+from cnngraph.ops.padding import is_static, padding_advice
 from cnngraph.ops.shapes import (
     check_padding_mode,
+    check_tf_same,
+    divided,
     need_divisible,
     need_map,
     need_map_or_signal,
@@ -49,9 +51,10 @@ class Conv(Op):
     kernel: tuple[int, int] = field(Pair(1), "size of the kernel")
     stride: tuple[int, int] = field(Pair(1), "stride of the kernel", (1, 1))
     padding: tuple[int, int] | str = field(
-        padding_kind("half", "same", "valid"),
+        padding_kind("half", "same", "valid", "tf_same"),
         "rows and columns added on each side; `half` is dilation·(kernel−1)//2 and keeps the size at stride 1 for an "
-        "odd kernel; `same` keeps the size for any kernel (stride 1 only); `valid` is 0",
+        "odd kernel; `same` keeps the size for any kernel (stride 1 only); `valid` is 0; `tf_same` is TensorFlow's, "
+        "which gives ⌈H/stride⌉ rows, and of an odd number adds the larger half at the bottom (maps only)",
         (0, 0),
     )
     dilation: tuple[int, int] = field(Pair(1), "spacing between the points of the kernel", (1, 1))
@@ -85,6 +88,8 @@ class Conv(Op):
         Example({"out": 4, "kernel": 2, "padding_mode": "replicate", "padding": "same"}, ((4, 3, 3),), (4, 3, 3)),
         Example({"out": 1, "kernel": 3, "padding": "half", "bias": False}, ((1, 12),), (1, 12)),
         Example({"out": 8, "kernel": 5, "stride": 2, "groups": 2}, ((4, 9),), (8, 3)),
+        Example({"out": 8, "kernel": 3, "stride": 2, "padding": "tf_same"}, ((4, 8, 9),), (8, 4, 5)),
+        Example({"out": 8, "kernel": [2, 3], "padding": "tf_same", "dilation": [1, 2]}, ((4, 5, 6),), (8, 5, 6)),
         Example({"out": 8, "kernel": 3, "standardize": True, "eps": 1e-8}, ((4, 5, 6),), (8, 3, 4)),
         Example({"out": 8, "kernel": 1, "standardize": True, "gamma": 1.7}, ((4, 5, 6),), (8, 5, 6)),
     )
@@ -108,11 +113,14 @@ class Conv(Op):
                 f"`padding: same` needs stride 1, got `{side(stride)}`",
                 code="E205",
                 parameter="padding",
-                help=same_advice(self.name, vars(self), image.sizes[1:]) if image.rank == 3 else None,
+                help="`padding: tf_same` is TensorFlow's `same`, for any stride" if image.rank == 3 else None,
             )
+        check_tf_same(self, image)
         check_padding_mode(self.padding_mode, padding, image)
         if self.padding == "same":
             return image.with_sizes(C=self.out)
+        if self.padding == "tf_same":
+            return resized(image, (self.out, *divided(image, stride)))
         return resized(image, (self.out, *slide(image, kernel, stride, padding, dilation)))
 
     def _check_standardize(self, image: TensorType) -> None:
@@ -141,18 +149,22 @@ class Conv(Op):
         return self.infer(*inputs).count * math.prod(self.parameters(*inputs)["weight"][1:])
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.Conv2d or Conv1d, or StandardizedConv2d of backend/modules/own_layers.py."""
+        """torch.nn.Conv2d or Conv1d, or a class of backend/modules/own_layers.py."""
         (image,) = inputs
-        kind = "StandardizedConv2d" if self.standardize else "Conv2d" if image.rank == 3 else "Conv1d"
+        kind = "Conv2d" if image.rank == 3 else "Conv1d"
         kernel, stride, dilation = (side(spatial(image, vars(self), name)) for name in ("kernel", "stride", "dilation"))
+        padding: Any = "same" if self.padding == "same" else side(self._padding(image))
+        if self.padding == "tf_same" and not is_static(self.kernel, self.stride, self.dilation):
+            # At stride 1 it is PyTorch's `same`; else the padding depends on the size of the map.
+            kind, padding = ("Conv2d", "same") if set(self.stride) == {1} else ("SameConv2d", 0)
         return layer(
-            kind,
+            f"Standardized{kind}" if self.standardize else kind,
             image.channels,
             self.out,
             kernel_size=kernel,
             **unless_default(
                 stride=(stride, 1),
-                padding=("same" if self.padding == "same" else side(self._padding(image)), 0),
+                padding=(padding, 0),
                 dilation=(dilation, 1),
                 groups=(self.groups, 1),
                 bias=(self.bias, True),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from cnngraph.diagnostics import did_you_mean
@@ -122,7 +121,7 @@ class Op(Frozen, ABC):
         return 0
 
     def layer(self, *inputs: TensorType) -> Layer | None:
-        """The module that is called with the input tensors; None if the op is an expression (see `code`)."""
+        """The module that is called with the input tensors; None if it is an expression for them (see `code`)."""
         return None
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
@@ -136,11 +135,6 @@ class Op(Frozen, ABC):
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
         """The module that replaces `code` inside nn.Sequential, if there is one."""
         return None
-
-    @cached_property
-    def is_stateless(self) -> bool:
-        """Whether the op is an expression in `forward` rather than a module."""
-        return type(self).layer is Op.layer
 
 
 OpType = TypeVar("OpType", bound=Op)

@@ -9,9 +9,11 @@ from cnngraph.fields import Bool, Choice, Either, Int, Optional, Pair, field
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.padding import padding_advice
+from cnngraph.ops.padding import is_static, padding_advice
 from cnngraph.ops.shapes import (
     check_padding_mode,
+    check_tf_same,
+    divided,
     need_map,
     need_map_or_signal,
     resized,
@@ -40,6 +42,12 @@ def _window(pool: MaxPool | AvgPool, image: TensorType) -> tuple[Sizes, Sizes, S
         return kernel, stride, spatial(image, values, "padding")
     padding = resolve_padding(pool.padding, pool.kernel, getattr(pool, "dilation", (1, 1)))
     return kernel, stride, padding[: image.rank - 1]
+
+
+def _needs_same_layer(pool: MaxPool | AvgPool, kernel: Sizes, stride: Sizes) -> bool:
+    """Whether the padding is TensorFlow's, and not one that the layers of torch.nn have."""
+    dilated = getattr(pool, "dilation", (1, 1)) != (1, 1)
+    return pool.padding == "tf_same" and (dilated or not is_static(kernel, stride))
 
 
 def _check_padding(padding: Sizes, kernel: Sizes) -> None:
@@ -77,7 +85,9 @@ class MaxPool(Op):
     kernel: tuple[int, int] = field(Pair(1), KERNEL)
     stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
     padding: tuple[int, int] | str = field(
-        padding_kind("half"), "rows and columns of −∞ on each side, at most half the kernel; `half` as in conv", (0, 0)
+        padding_kind("half", "tf_same"),
+        "rows and columns of −∞ on each side, at most half the kernel; `half` and `tf_same` as in conv",
+        (0, 0),
     )
     dilation: tuple[int, int] = field(Pair(1), "spacing between the points of the window", (1, 1))
     ceil_mode: bool = field(Bool(), CEIL, False)
@@ -89,12 +99,13 @@ class MaxPool(Op):
         Example({"kernel": 2, "stride": 2, "padding": 1, "ceil_mode": True}, ((4, 5, 4),), (4, 3, 3)),
         Example({"kernel": 3, "stride": 1, "padding": "half"}, ((4, 5, 5),), (4, 5, 5)),
         Example({"kernel": [1, 3], "stride": [1, 2], "dilation": [1, 2]}, ((4, 5, 9),), (4, 5, 3)),
+        Example({"kernel": 3, "stride": 2, "padding": "tf_same"}, ((4, 8, 9),), (4, 4, 5)),
         Example({"kernel": 3, "stride": 2, "padding": 1}, ((4, 9),), (4, 5)),
     )
 
     @classmethod
     def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
-        """TensorFlow's padding as a `pad`."""
+        """How to write TensorFlow's padding."""
         return padding_advice(cls.name, value, arguments) if parameter == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -103,8 +114,18 @@ class MaxPool(Op):
         need_map_or_signal(self.name, image)
         kernel, stride, padding = _window(self, image)
         dilation = spatial(image, vars(self), "dilation")
-        _check_padding(padding, kernel)
-        out = slide(image, kernel, stride, padding, dilation, ceil=self.ceil_mode)
+        if self.padding == "tf_same":
+            check_tf_same(self, image)
+            out = divided(image, stride)
+            padding = tuple(
+                max((count - 1) * step + spread * (window - 1) + 1 - size, 0) // 2
+                for size, count, window, step, spread in zip(
+                    image.sizes[1:], out, kernel, stride, dilation, strict=True
+                )
+            )
+        else:
+            _check_padding(padding, kernel)
+            out = slide(image, kernel, stride, padding, dilation, ceil=self.ceil_mode)
         sides = zip(image.sizes[1:], out, kernel, stride, padding, dilation, strict=True)
         if any(_covers_only_padding(*axis) for axis in sides):
             raise OpError(
@@ -117,8 +138,10 @@ class MaxPool(Op):
         return resized(image, (image.channels, *out))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.MaxPool2d or MaxPool1d."""
+        """torch.nn.MaxPool2d or MaxPool1d, or SameMaxPool2d of backend/modules/own_layers.py."""
         kernel, stride, padding = _window(self, inputs[0])
+        if _needs_same_layer(self, kernel, stride):
+            return layer("SameMaxPool2d", kernel, stride, **unless_default(dilation=(self.dilation, (1, 1))))
         return layer(
             f"MaxPool{len(kernel)}d",
             kernel_size=side(kernel),
@@ -145,8 +168,8 @@ class AvgPool(Op):
     kernel: tuple[int, int] = field(Pair(1), KERNEL)
     stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
     padding: tuple[int, int] | str = field(
-        padding_kind("half"),
-        "rows and columns of zeros on each side, at most half the kernel; `half` as in conv",
+        padding_kind("half", "tf_same"),
+        "rows and columns of zeros on each side, at most half the kernel; `half` and `tf_same` as in conv",
         (0, 0),
     )
     ceil_mode: bool = field(Bool(), CEIL, False)
@@ -159,12 +182,13 @@ class AvgPool(Op):
         Example({"kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
         Example({"kernel": 3, "stride": 1, "padding": "half", "count_include_pad": False}, ((4, 5, 7),), (4, 5, 7)),
         Example({"kernel": 3, "stride": 2, "padding": 1}, ((4, 8),), (4, 4)),
+        Example({"kernel": 2, "stride": 1, "padding": "tf_same", "count_include_pad": False}, ((4, 5, 7),), (4, 5, 7)),
         Example({"kernel": [2, 3], "stride": 2, "ceil_mode": True, "divisor_override": 4}, ((4, 5, 8),), (4, 3, 4)),
     )
 
     @classmethod
     def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
-        """TensorFlow's padding as a `pad`."""
+        """How to write TensorFlow's padding."""
         return padding_advice(cls.name, value, arguments) if parameter == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -172,15 +196,22 @@ class AvgPool(Op):
         (image,) = inputs
         need_map_or_signal(self.name, image)
         kernel, stride, padding = _window(self, image)
-        _check_padding(padding, kernel)
         if self.divisor_override is not None and image.rank == 2:
             message = "`divisor_override` is for maps: nn.AvgPool1d does not have it"
             raise OpError(message, code="E205", parameter="divisor_override")
+        if self.padding == "tf_same":
+            check_tf_same(self, image)
+            return resized(image, (image.channels, *divided(image, stride)))
+        _check_padding(padding, kernel)
         return resized(image, (image.channels, *slide(image, kernel, stride, padding, ceil=self.ceil_mode)))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AvgPool2d or AvgPool1d."""
+        """torch.nn.AvgPool2d or AvgPool1d, or SameAvgPool2d of backend/modules/own_layers.py."""
         kernel, stride, padding = _window(self, inputs[0])
+        if _needs_same_layer(self, kernel, stride):
+            counted, divisor = (self.count_include_pad, True), (self.divisor_override, None)
+            options = unless_default(count_include_pad=counted, divisor_override=divisor)
+            return layer("SameAvgPool2d", kernel, stride, **options)
         return layer(
             f"AvgPool{len(kernel)}d",
             kernel_size=side(kernel),

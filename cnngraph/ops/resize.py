@@ -8,7 +8,7 @@ from typing import ClassVar
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
 from cnngraph.ops.kinds import Factors, Sides
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import need_divisible, need_map, resized_map, side, unless_default
+from cnngraph.ops.shapes import need_divisible, need_map, resized_map, side, size_of_second, unless_default
 from cnngraph.tensor_type import TensorType
 
 
@@ -109,13 +109,22 @@ class Pad(Op):
 
     Negative numbers remove rows and columns (in mode `constant`). `channels` are appended after those of the map;
     filled with zeros they are the parameter-free shortcut of ResNet (He et al. 2016), which widens a map.
+
+    With two inputs, the first is padded or cropped on both sides to the height and width of the second, whatever they
+    are when the network runs: left = ⌊(W₂ − W)/2⌋, right = W₂ − W − left, and top and bottom likewise. In a U-Net
+    (Ronneberger et al. 2015) `{op: pad, from: [up, skip]}` restores the row that `max_pool` loses of an odd height;
+    without padded convolutions, `{op: pad, from: [skip, up]}` crops the map of the encoder.
     """
 
     name: ClassVar[str] = "pad"
-    elsewhere: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding")
+    inputs: ClassVar[tuple[int, int | None]] = (1, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("map", "like")
+    elsewhere: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "crop", "centercrop")
     kind: ClassVar[str] = "resize"
 
-    padding: tuple[int, int, int, int] = field(Sides(), "number of rows and columns on each side")
+    padding: tuple[int, int, int, int] | None = field(
+        Optional(Sides()), "number of rows and columns on each side; required with one input", None
+    )
     mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what fills them", "constant")
     value: float = field(Float(), "fill value in mode constant", 0.0)
     channels: int = field(Int(0), "number of channels to append (mode constant only)", 0)
@@ -128,19 +137,33 @@ class Pad(Op):
         Example({"padding": 4, "mode": "replicate"}, ((4, 3, 1),), (4, 11, 9)),
         Example({"padding": [-1, -1, 2, -2], "value": -1.5}, ((4, 5, 6),), (4, 5, 4)),
         Example({"padding": 0, "channels": 4}, ((4, 5, 6),), (8, 5, 6)),
+        Example({}, ((4, 6, 6), (8, 7, 9)), (4, 7, 9)),
+        Example({"mode": "replicate"}, ((4, 6, 6), (1, 6, 7)), (4, 6, 7)),
+        Example({"value": 1}, ((4, 9, 6), (8, 4, 8)), (4, 4, 8)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """The input's with the padding and channels added."""
-        (image,) = inputs
-        need_map(self.name, image)
+        image = inputs[0]
+        left, right, top, bottom = self._sides(inputs)
         channels, height, width = image.sizes
-        left, right, top, bottom = self.padding
         for size, before, after in ((width, left, right), (height, top, bottom)):
             self._check_side(size, before, after)
         if self.channels and self.mode != "constant":
             raise OpError(f"`mode: {self.mode}` cannot add channels", code="E205", parameter="channels")
         return resized_map(image, height + top + bottom, width + left + right, channels + self.channels)
+
+    def _sides(self, inputs: tuple[TensorType, ...]) -> tuple[int, int, int, int]:
+        like = size_of_second(self.name, inputs, "padding" if self.padding is not None else None)
+        if like is None:
+            if self.padding is None:
+                message = "`pad` needs `padding`, or a second input of the wanted size"
+                raise OpError(message, code="E205", parameter="padding")
+            return self.padding
+        if self.channels:
+            raise OpError("`channels` can be added with one input only", code="E205", parameter="channels")
+        rows, columns = like[0] - inputs[0].sizes[1], like[1] - inputs[0].sizes[2]
+        return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
 
     def _check_side(self, size: int, before: int, after: int) -> None:
         if min(before, after) < 0 and self.mode != "constant":
@@ -156,8 +179,15 @@ class Pad(Op):
                 parameter="padding",
             )
 
+    def layer(self, *inputs: TensorType) -> Layer | None:
+        """With two inputs, PadLike of backend/modules/own_layers.py."""
+        if len(inputs) == 1:
+            return None
+        return layer("PadLike", **unless_default(mode=(self.mode, "constant"), value=(self.value, 0.0)))
+
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.nn.functional.pad."""
+        assert self.padding is not None
         mode = "" if self.mode == "constant" else f", mode={self.mode!r}"
         value = f", value={self.value!r}" if self.value and not mode else ""
         padding = (*self.padding, 0, self.channels) if self.channels else self.padding
@@ -199,25 +229,15 @@ class Upsample(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×size."""
         image = inputs[0]
-        for tensor in inputs:
-            need_map(self.name, tensor)
         given = next((name for name in ("size", "scale_factor") if getattr(self, name) is not None), None)
-        if len(inputs) == 2 and given:
-            message = f"`upsample` takes the size from its second input, so it cannot have `{given}`"
-            raise OpError(message, code="E205", parameter=given)
-        if len(inputs) == 1 and (self.size is None) == (self.scale_factor is None):
+        like = size_of_second(self.name, inputs, given)
+        if like is None and (self.size is None) == (self.scale_factor is None):
             message = "`upsample` needs exactly one of `size` and `scale_factor`, or a second input of the wanted size"
             raise OpError(message, code="E205", parameter="size")
         if self.align_corners and self.mode not in ("bilinear", "bicubic"):
             message = f"`align_corners` needs `mode: bilinear` or `mode: bicubic`, got `mode: {self.mode}`"
             raise OpError(message, code="E205", parameter="align_corners")
-        if len(inputs) == 2:
-            like = inputs[1]
-            if like.axes[1:] != image.axes[1:]:
-                help = "exchange height and width of one of them with `permute`"
-                raise OpError("the maps differ in the order of height and width", code="E211", help=help)
-            return resized_map(image, *like.sizes[1:])
-        height, width = self.size or self._scaled(image)
+        height, width = like or self.size or self._scaled(image)
         return resized_map(image, height, width)
 
     def _scaled(self, image: TensorType) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import AXIS_NAMES
-from cnngraph.ops.op import OpError
+from cnngraph.ops.op import Op, OpError
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 
 NAMES_OF_AXES = {letter: name for name, letter in AXIS_NAMES.items()}
@@ -60,6 +60,25 @@ def resized_map(image: TensorType, first: int, second: int, channels: int | None
     return resized(image, (channels or image.channels, first, second))
 
 
+def size_of_second(op: str, inputs: tuple[TensorType, ...], given: str | None) -> tuple[int, int] | None:
+    """The height and width of the second of two maps, which an op gives to the first; None with one input.
+
+    `given` is the parameter, if any, that also sets the size. Raises OpError unless exactly one of them does.
+    """
+    for tensor in inputs:
+        need_map(op, tensor)
+    if len(inputs) == 1:
+        return None
+    image, like = inputs
+    if given is not None:
+        message = f"`{op}` takes the size from its second input, so it cannot have `{given}`"
+        raise OpError(message, code="E205", parameter=given)
+    if like.axes[1:] != image.axes[1:]:
+        help = "exchange height and width of one of them with `permute`"
+        raise OpError("the maps differ in the order of height and width", code="E211", help=help)
+    return like.sizes[1], like.sizes[2]
+
+
 def need_channels_first(op: str, tensor: TensorType, *, least_rank: int = 1) -> None:
     """Raise OpError unless the channels are the tensor's first axis."""
     if tensor.rank < least_rank:
@@ -95,7 +114,10 @@ def unless_default(**values: tuple[Any, Any]) -> dict[str, Any]:
 def resolve_padding(
     padding: tuple[int, int] | str, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)
 ) -> tuple[int, int]:
-    """Padding as numbers: `half` is dilation·(kernel−1)//2 per axis, `same` the larger side's padding, `valid` 0."""
+    """Padding as numbers: `half` is dilation·(kernel−1)//2 per axis, `same` the larger side's padding, `valid` 0.
+
+    TensorFlow's `same` is `half` for odd kernels at stride 1; otherwise it depends on the size of the map.
+    """
     if isinstance(padding, tuple):
         return padding
     if padding == "valid":
@@ -103,6 +125,21 @@ def resolve_padding(
     extra = 1 if padding == "same" else 0
     height, width = ((d * (k - 1) + extra) // 2 for k, d in zip(kernel, dilation, strict=True))
     return height, width
+
+
+def divided(image: TensorType, stride: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width after a window with TensorFlow's `same` padding."""
+    return tuple(-(-size // step) for size, step in zip(image.sizes[1:], stride, strict=True))
+
+
+def check_tf_same(op: Op, image: TensorType) -> None:
+    """Raise OpError for `padding: tf_same` of a signal, or with another fill than TensorFlow's zeros."""
+    if getattr(op, "padding", None) != "tf_same":
+        return
+    if image.rank < 3:
+        raise OpError("`padding: tf_same` is for maps", code="E205", parameter="padding")
+    if getattr(op, "padding_mode", "zeros") != "zeros":
+        raise OpError("`padding: tf_same` needs `padding_mode: zeros`", code="E205", parameter="padding_mode")
 
 
 def check_padding_mode(mode: str, padding: tuple[int, ...], image: TensorType) -> None:

@@ -47,6 +47,11 @@ CONV = drawn_arguments(
     groups=st.integers(1, 4),
     bias=st.booleans(),
     padding_mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
+) | drawn_arguments(  # only with zeros, unlike PyTorch
+    {"out": st.integers(1, 8), "kernel": pair(1, 5), "padding": st.just("tf_same")},
+    stride=pair(1, 4),
+    dilation=pair(1, 3),
+    groups=st.integers(1, 4),
 )
 CONV_TRANSPOSE = drawn_arguments(
     {"out": st.integers(1, 8), "kernel": pair(1, 4)},
@@ -59,14 +64,14 @@ CONV_TRANSPOSE = drawn_arguments(
 MAX_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
-    padding=pair(0, 3) | st.just("half"),
+    padding=pair(0, 3) | st.sampled_from(["half", "tf_same"]),
     dilation=pair(1, 3),
     ceil_mode=st.booleans(),
 )
 AVG_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
-    padding=pair(0, 3) | st.just("half"),
+    padding=pair(0, 3) | st.sampled_from(["half", "tf_same"]),
     ceil_mode=st.booleans(),
     count_include_pad=st.booleans(),
     divisor_override=st.integers(1, 4),

@@ -38,6 +38,101 @@ class UpsampleLike(nn.Module):
         return f"mode={self.mode}, align_corners={self.align_corners}"
 
 
+class PadLike(nn.Module):
+    """Pads or crops a map N×C×H×W on both sides to the height and width of another.
+
+    Of an odd number of rows or columns, the larger half is at the bottom or on the right where they are added, and at
+    the top or on the left where they are removed.
+    """
+
+    def __init__(self, mode: str = "constant", value: float = 0.0) -> None:
+        super().__init__()
+        self.mode = mode
+        self.value = value
+
+    def forward(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        rows, columns = like.shape[-2] - x.shape[-2], like.shape[-1] - x.shape[-1]
+        sides = [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]
+        return F.pad(x, sides, self.mode, self.value if self.mode == "constant" else None)
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode}, value={self.value}"
+
+
+def same_padding(
+    x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> list[int]:
+    """TensorFlow's `SAME` padding of a map N×C×H×W: [left, right, top, bottom], with the larger half at the end."""
+    sides: list[int] = []
+    for axis in (-1, -2):
+        reach = dilation[axis] * (kernel[axis] - 1)
+        total = reach - (x.shape[axis] - 1) % stride[axis]
+        if reach < stride[axis] - 1:
+            total *= (total + stride[axis]) // stride[axis]  # max(total, 0), which a trace would keep as a constant
+        sides += [total // 2, total - total // 2]
+    return sides
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with TensorFlow's `SAME` padding, which depends on the size of the map."""
+
+    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        sides = same_padding(input, self.kernel_size, self.stride, self.dilation)
+        convolved: torch.Tensor = super()._conv_forward(F.pad(input, sides), weight, bias)
+        return convolved
+
+
+class SameMaxPool2d(nn.Module):
+    """A max pooling with TensorFlow's `SAME` padding, which depends on the size of the map."""
+
+    def __init__(
+        self, kernel_size: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.dilation = dilation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sides = same_padding(x, self.kernel_size, self.stride, self.dilation)
+        return F.max_pool2d(F.pad(x, sides, value=-math.inf), self.kernel_size, self.stride, 0, self.dilation)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}"
+
+
+class SameAvgPool2d(nn.Module):
+    """An average pooling with TensorFlow's `SAME` padding, which depends on the size of the map.
+
+    TensorFlow's mean does not count the padding.
+    """
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, int],
+        stride: tuple[int, int],
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sides = same_padding(x, self.kernel_size, self.stride, (1, 1))
+        divisor = self.divisor_override
+        means = F.avg_pool2d(F.pad(x, sides), self.kernel_size, self.stride, divisor_override=divisor)
+        if self.count_include_pad or divisor:
+            return means
+        inside = F.pad(torch.ones_like(x[:1, :1]), sides)
+        return means / F.avg_pool2d(inside, self.kernel_size, self.stride)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, count_include_pad={self.count_include_pad}"
+
+
 class ChannelRMSNorm(nn.RMSNorm):
     """Root mean square normalisation over the channels of N×C×…; the weight has C elements."""
 
@@ -98,6 +193,10 @@ class StandardizedConv2d(nn.Conv2d):
         kernels = kernels.reshape_as(self.weight)
         convolved: torch.Tensor = self._conv_forward(x, kernels, self.bias)
         return convolved
+
+
+class StandardizedSameConv2d(StandardizedConv2d, SameConv2d):
+    """A convolution with standardised kernels and TensorFlow's `SAME` padding."""
 
 
 class BlurPool(nn.Module):

@@ -8,14 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnngraph.backend.modules.input_check import check_inputs
 from cnngraph.graph.graph import Graph
 from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import TensorType
 
 
 def call_with_explanation(model: nn.Module, *inputs: Any, **named: Any) -> Any:
-    """Call a network of `build`. An error for inputs that do not fit gets a note that says what is wrong with them."""
+    """Call a network of `build`. Shapes that it was not built for are an error.
+
+    An error for inputs that do not fit gets a note that says what is wrong with them.
+    """
     try:
+        if not (torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None):
+            graph = getattr(model, "graph", None)
+            if isinstance(graph, Graph):
+                check_inputs(model, graph, inputs, named)
         return nn.Module.__call__(model, *inputs, **named)
     except Exception as error:
         graph = getattr(model, "graph", None)
