@@ -240,5 +240,5 @@ def test_identical_blocks_share_a_class() -> None:
 def test_a_traceback_shows_the_source_line() -> None:
     model = cnngraph.build(network("googlenet_mnist"))
     with pytest.raises(RuntimeError) as caught:
-        model(torch.randn(2, 7, 28, 28))
+        model(torch.randn(2, 1, 28, 28).double())
     assert "x = self.conv1(x)" in "".join(traceback.format_tb(caught.value.__traceback__))

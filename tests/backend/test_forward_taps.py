@@ -219,5 +219,5 @@ def test_a_tensor_that_is_only_in_a_list_is_returned() -> None:
           out: {op: maximum, from: "units[2]"}
         """
     )
-    images = torch.rand(2, 3, 4, 4)
+    images = torch.rand(2, 4, 4, 4)
     assert torch.equal(model(images), images.relu().tanh())

@@ -84,7 +84,7 @@ def test_a_long_dense_block_extends_the_previous_concatenation() -> None:
 def test_a_network_of_unused_nodes_runs_nothing(nodes: str) -> None:
     """Unused nodes are built for their keys and not run, even if no other node is left."""
     model = built(f"nodes: {nodes}")
-    images = torch.rand(1, 3, 1, 1)
+    images = torch.rand(1, 4, 1, 1)
     assert torch.equal(model.train()(images), images)  # batch norm would reject a single value
     assert all(not tensor for key, tensor in model.state_dict().items() if key.endswith("num_batches_tracked"))
 

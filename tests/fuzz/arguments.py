@@ -23,11 +23,21 @@ def draw_arguments(rng: random.Random, cls: type[Op], types: tuple[TensorType, .
     for name, known in fields_of(cls).items():
         if known.required or rng.random() > OFTEN_DEFAULT:
             arguments[name] = _value(rng, name, known.kind, types)
-    if cls.name == "upsample":
-        arguments.pop(rng.choice(["size", "scale_factor"]), None)
-        if not arguments.keys() & {"size", "scale_factor"}:
-            arguments["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
+    if cls.input_names == ("map", "like"):
+        _give_size_once(rng, cls, arguments, len(types))
     return arguments
+
+
+def _give_size_once(rng: random.Random, cls: type[Op], arguments: dict[str, Any], inputs: int) -> None:
+    """An op that resizes a map takes the size from its second input, or from one parameter."""
+    known = fields_of(cls)
+    names = [name for name in ("size", "scale_factor", "padding", "output") if name in known]
+    for name in names:
+        arguments.pop(name, None)
+    if inputs == 1:
+        name = rng.choice(names)
+        kind = known[name].kind
+        arguments[name] = _of_kind(rng, kind.kind if isinstance(kind, Optional) else kind)
 
 
 def divisors(number: int) -> list[int]:

@@ -28,8 +28,9 @@ COMMON = [
     "global_avg_pool",
     "conv_transpose",
 ]
-SINGLE = sorted(name for name, op in OPS.items() if op.inputs == (1, 1))
-JOINS = ["add", "concat", "mul", "maximum", "mean", "sub", "gate", "identity"]
+LIKE = sorted(name for name, op in OPS.items() if op.input_names == ("map", "like"))
+SINGLE = sorted([*(name for name, op in OPS.items() if op.inputs == (1, 1)), *LIKE])
+JOINS = ["add", "concat", "mul", "maximum", "mean", "sub", "gate", "identity", *LIKE]
 TRIES = 8
 REFUSED_KEPT = 4
 

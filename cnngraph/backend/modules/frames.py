@@ -216,8 +216,9 @@ class Layout:
                 if not node.training_only:
                     runs_always.update(owner.enclosing())
         for frame in self.frames.values():
-            frame.unused = frame.parent is not None and frame not in runs
-            frame.training_only = frame in runs and frame not in runs_always
+            if frame.parent is not None:
+                frame.unused = frame not in runs
+                frame.training_only = frame in runs and frame not in runs_always
 
     def _take_formal_arguments(self) -> None:
         for frame in self.frames.values():
