@@ -70,10 +70,9 @@ def run(plan: Plan) -> dict[str, dict[str, torch.Tensor]]:
 
 def test_every_variant_starts_from_the_adapted_weights(state: dict[str, torch.Tensor]) -> None:
     found = run(planned())
-    close = {"rtol": 0, "atol": 1e-6}
-    torch.testing.assert_close(found["old"]["fc.weight"], state["fc.weight"], **close)
-    torch.testing.assert_close(found["renamed"]["hidden.weight"], state["body.weight"], **close)
-    torch.testing.assert_close(found["wide"]["body.weight"][6:], state["body.weight"][:3], **close)
+    torch.testing.assert_close(found["old"]["fc.weight"], state["fc.weight"], rtol=0, atol=1e-6)
+    torch.testing.assert_close(found["renamed"]["hidden.weight"], state["body.weight"], rtol=0, atol=1e-6)
+    torch.testing.assert_close(found["wide"]["body.weight"][6:], state["body.weight"][:3], rtol=0, atol=1e-6)
     assert float((found["random"]["fc.weight"] - state["fc.weight"]).abs().max()) > 0.1
     images = torch.randn(3, 1, 28, 28)
     models = {name: cnngraph.build(f"{name}.yaml") for name in ("old", "renamed", "wide")}
