@@ -265,7 +265,8 @@ def live(graph: Graph) -> list[Node]:
         node = graph.nodes[index]
         for part in range(len(node.types)):
             if Ref(index, part) in needed:
-                needed |= {node.reads[part]} if node.op == "identity" else set(node.reads)
+                read = node.reads[part : part + 1] if node.op == "identity" else node.reads
+                needed |= set(read[:1] if node.operation.input_names == ("map", "like") else read)  # only its size
     indices = {ref.node for ref in needed}
     return [node for index, node in enumerate(graph.nodes) if index in indices]
 
