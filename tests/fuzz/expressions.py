@@ -175,9 +175,11 @@ class _Lists(ast.NodeTransformer):
             return node
         return ast.Call(ast.Name("power_", ast.Load()), [node.left, node.right], [])
 
-    def visit_List(self, node: ast.List) -> ast.AST:
+    def visit_List(self, node: ast.List | ast.ListComp) -> ast.AST:
         self.generic_visit(node)
         return ast.Call(ast.Name("Elements", ast.Load()), [node], [])
+
+    visit_ListComp = visit_List
 
 
 @lru_cache(maxsize=4096)
@@ -205,7 +207,7 @@ def _tree(text: str) -> ast.Expression:
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     """The value of an expression, evaluated by Python. Raises Python's exceptions or RefusedError."""
-    return eval(_compiled(text), {**FUNCTIONS, "names_": names})
+    return eval(_compiled(text), {**FUNCTIONS, "names_": dict(names)})
 
 
 def exceeds_limits(text: str, names: Mapping[str, Any]) -> bool:
@@ -295,6 +297,8 @@ class Expressions:
                 f"{choice(ROUNDINGS)}({inner})",
                 f"{choice(['make', 'ceil'])}_divisible({inner})",
                 f"fill({self.number(depth - 1)}, {choice(['2', '$a', '0'])})",
+                f"[{choice(['$q', '$q * 2', '[$q, $a]', self.number(depth - 1)])} for $q in {inner}]",
+                f"[$q + $r for $q in {inner} for $r in [$q, 2]{choice(['', ' if $t', ' if $q != $r'])}]",
                 f"{inner}{choice(['[1:]', '[:-1]', '[::2]', '[$z:$a]', '[-2:]', '[5:]'])}",
             ]
         )

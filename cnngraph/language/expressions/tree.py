@@ -124,9 +124,7 @@ class Literal(Node):
         return self.constant
 
 
-class Name(Node):
-    """`$name`, with its trail."""
-
+class _Named(Node):
     reference: Reference = Reference("", 0, 0)
 
     def value(self, lookup: Lookup) -> Value:
@@ -141,6 +139,14 @@ class Name(Node):
         if type(value) is int and not -MAX_INT <= value <= MAX_INT:
             self.raise_at(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
         return value
+
+
+class Name(_Named):
+    """`$name`, with its trail."""
+
+
+class Local(_Named):
+    """`$name` of a comprehension around it."""
 
 
 class Arithmetic(Node):
@@ -194,7 +200,8 @@ class Comparison(Node):
         return True
 
 
-def _holds(node: Node, lookup: Lookup) -> bool:
+def holds(node: Node, lookup: Lookup) -> bool:
+    """Whether a condition is true. Raises ExpressionError if it is neither true nor false."""
     value = node.value(lookup)
     try:
         return truth(value, node.text)
@@ -209,7 +216,7 @@ class Either(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return any(_holds(part, lookup) for part in self.parts)
+        return any(holds(part, lookup) for part in self.parts)
 
 
 class Both(Node):
@@ -219,14 +226,14 @@ class Both(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return all(_holds(part, lookup) for part in self.parts)
+        return all(holds(part, lookup) for part in self.parts)
 
 
 class Not(Node):
     """`not $a`."""
 
     def value(self, lookup: Lookup) -> Value:
-        return not _holds(self.parts[0], lookup)
+        return not holds(self.parts[0], lookup)
 
 
 class Choice(Node):
@@ -237,7 +244,7 @@ class Choice(Node):
 
     def value(self, lookup: Lookup) -> Value:
         chosen, condition, other = self.parts
-        return chosen.value(lookup) if _holds(condition, lookup) else other.value(lookup)
+        return chosen.value(lookup) if holds(condition, lookup) else other.value(lookup)
 
 
 class Items(Node):
