@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from cnngraph.fields import Either, FieldError, Float, Int, Json, Kind, ListOf, Optional, field, show_value
+from cnngraph.fields import (
+    Bool,
+    Choice,
+    Either,
+    FieldError,
+    Float,
+    Int,
+    Json,
+    Kind,
+    ListOf,
+    Optional,
+    field,
+    show_value,
+)
 from cnngraph.ops.init import Init, InitCall
 from cnngraph.ops.kinds import AXIS_LIMIT, AxisLetters
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
@@ -134,6 +148,72 @@ class Exp(Op):
         return f"torch.exp({arguments[0]})"
 
 
+class Log(Op):
+    """The elementwise natural logarithm. The shape is unchanged.
+
+    It is NaN for negative numbers. The offsets of Swin V2 (Liu et al. 2022) are logarithms of constants.
+    """
+
+    name: ClassVar[str] = "log"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("logarithm",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.log."""
+        return f"torch.log({arguments[0]})"
+
+
+class Sin(Op):
+    """The elementwise sine. The shape is unchanged.
+
+    The positional embedding of Vaswani et al. 2017 consists of sines and cosines of constants, as does
+    `sincos_position` of `blocks/attention.yaml`.
+    """
+
+    name: ClassVar[str] = "sin"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("sine",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.sin."""
+        return f"torch.sin({arguments[0]})"
+
+
+class Cos(Op):
+    """The elementwise cosine. The shape is unchanged."""
+
+    name: ClassVar[str] = "cos"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("cosine",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.cos."""
+        return f"torch.cos({arguments[0]})"
+
+
 class Pow(Op):
     """Raises each element to a constant power: y = x^exponent. The shape is unchanged.
 
@@ -173,6 +253,7 @@ class Parameter(Op):
     name: ClassVar[str] = "parameter"
     kind: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)
+    is_attribute: ClassVar[bool] = True
 
     shape: tuple[int, ...] = field(
         ListOf(Int(1), 0, AXIS_LIMIT - 1), "shape of the parameter, which has no batch axis; `[]` for a single number"
@@ -231,7 +312,10 @@ class Constant(Op):
 
     `value` is a number or a list, nested for several axes: `[[1, 0], [0, 1]]` has the shape 2×2. `shape` repeats a
     number. Like a free parameter it has no batch axis, and can be an input of the same ops. It moves with the network
-    to a device and a precision, and is not in the state_dict.
+    to a device and a precision. Long lists are written as [comprehensions](reference/expressions.md#lists-by-a-rule).
+    With `dtype: int64` it holds indices for `index`. With `persistent: true` it is in the state_dict, under the path of
+    the node, as `relative_position_index` of torchvision's Swin (Liu et al. 2021), and weights that are loaded replace
+    it.
     """
 
     name: ClassVar[str] = "constant"
@@ -239,18 +323,24 @@ class Constant(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("const", "buffer", "tensor")
     kind: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)
+    is_attribute: ClassVar[bool] = True
 
     value: Any = field(Numbers(), "the numbers")
     shape: tuple[int, ...] | None = field(
         Optional(ListOf(Int(1), 0, AXIS_LIMIT - 1)), "shape of a constant whose value is one number", None
     )
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
+    dtype: str = field(
+        Choice(("float", "int64")), "whether it holds numbers, or integers to be used as indices", "float"
+    )
+    persistent: bool = field(Bool(), "whether it is in the state_dict", False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"value": [0.229, 0.224, 0.225], "axes": "C"}, (), (3,)),
         Example({"value": [[1, 0, 2], [0, 1, 2]]}, (), (2, 3)),
         Example({"value": 0.5, "shape": [4, 1, 1]}, (), (4, 1, 1)),
         Example({"value": 2}, (), ()),
+        Example({"value": [[0, 1], [1, 0]], "dtype": "int64", "persistent": True}, (), (2, 2)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -261,11 +351,40 @@ class Constant(Op):
                 "`shape` is for a single number; the lists in `value` have their own", code="E205", parameter="shape"
             )
         sizes = sizes or self.shape or ()
-        return TensorType(sizes, named_axes(self.axes, sizes), batched=False)
+        return TensorType(sizes, named_axes(self.axes, sizes), batched=False, indices=self._indices())
+
+    def _indices(self) -> tuple[int, int] | None:
+        """The smallest and the largest index."""
+        if self.dtype == "float":
+            return None
+        numbers = list(_numbers(self.value))
+        if wrong := [number for number in numbers if not number.is_integer()]:
+            message = f"with `dtype: int64` the numbers in `value` must be integers, got `{wrong[0]}`"
+            raise OpError(message, code="E205", parameter="value")
+        return int(min(numbers)), int(max(numbers))
+
+    def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """The node itself, under an empty name, if it is persistent."""
+        return {"": self.infer().sizes} if self.persistent else {}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """Constant of backend/modules/own_layers.py."""
-        return layer("Constant", self.value, **unless_default(shape=(self.shape or (), ())))
+        """`constant` of backend/modules/own_layers.py, which returns a torch.nn.Buffer rather than a module."""
+        optional = unless_default(
+            shape=(self.shape or (), ()), dtype=(self.dtype, "float"), persistent=(self.persistent, False)
+        )
+        return layer("constant", self.value if self.dtype == "float" else _integers(self.value), **optional)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        yield value
+
+
+def _integers(value: Any) -> Any:
+    return tuple(map(_integers, value)) if isinstance(value, tuple) else int(value)
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
@@ -279,4 +398,4 @@ def _sizes(value: Any) -> tuple[int, ...]:
     return (len(value), *inner.pop())
 
 
-OPS: tuple[type[Op], ...] = (Scale, Abs, Sqrt, Exp, Pow, Parameter, Constant)
+OPS: tuple[type[Op], ...] = (Scale, Abs, Sqrt, Exp, Log, Sin, Cos, Pow, Parameter, Constant)

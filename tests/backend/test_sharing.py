@@ -119,8 +119,8 @@ EXAMPLES = [
     for number, example in enumerate(cls.examples)
     for in_scope in (False, True)
     if cls.inputs[1] != 0
-    and not example.free
-    and not (in_scope and (cls.inputs != (1, 1) or isinstance(example.output, list)))
+    and not (example.free or example.indices)
+    and not (in_scope and (len(example.inputs) != 1 or isinstance(example.output, list)))
 ]
 
 

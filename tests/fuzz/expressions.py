@@ -179,7 +179,8 @@ class _Lists(ast.NodeTransformer):
         self.generic_visit(node)
         return ast.Call(ast.Name("Elements", ast.Load()), [node], [])
 
-    visit_ListComp = visit_List
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self.visit_List(node)
 
 
 @lru_cache(maxsize=4096)
