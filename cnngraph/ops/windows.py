@@ -110,7 +110,7 @@ class Roll(Op):
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"shifts": [-3, -3], "dims": ["height", "width"]}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"shifts": [-3, -2], "dims": ["height", "width"]}, ((4, 5, 6),), (4, 5, 6)),
         Example({"shifts": [1, -2], "dims": [1, 2]}, ((5, 6, 4),), (5, 6, 4), axes=("HWC",)),
         Example({"shifts": 1, "dims": 2}, ((3, 9),), (3, 9), free=(0,)),
     )

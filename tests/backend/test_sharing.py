@@ -120,7 +120,7 @@ EXAMPLES = [
     for in_scope in (False, True)
     if cls.inputs[1] != 0
     and not (example.free or example.indices)
-    and not (in_scope and (len(example.inputs) != 1 or isinstance(example.output, list)))
+    and not (in_scope and (cls.inputs != (1, 1) or isinstance(example.output, list)))
 ]
 
 
