@@ -265,3 +265,33 @@ def test_hardnet(name: str, parameters: int, macs: int, keys: int) -> None:
     stem = {"hardnet68": 64, "hardnet39ds": 48}[name]
     assert shapes[3][1] == widths[2] + widths[1] + stem
     assert list(graph.state)[-1] == {"hardnet68": "base.16.3.bias", "hardnet39ds": "base.14.3.bias"}[name]
+
+
+# -- Deep Layer Aggregation, whose trees contain themselves in timm
+
+
+def test_dla34() -> None:
+    graph = cnngraph.load("dla34")
+    assert (graph.num_params, graph.macs, len(graph.state)) == (15_742_104, 3_060_043_776, 224)  # timm's dla34
+    roots = {  # two units, and for the last tree of a level the other tree and the downsampled input
+        "level3.tree1": (128, 2 * 128),
+        "level3.tree2": (128, 3 * 128 + 64),
+        "level4.tree2": (256, 3 * 256 + 128),
+        "level5": (512, 2 * 512 + 256),
+    }
+    assert {tree: graph.state[f"{tree}.root.conv.weight"][:2] for tree in roots} == roots
+
+
+@pytest.mark.parametrize("trees", [(2, 2), (4, 8)])
+def test_trees_of_iterations_equal_trees_that_contain_themselves(trees: tuple[int, int]) -> None:
+    dla = pytest.importorskip("timm.models.dla")
+    levels = (1, 1, 1, trees[0].bit_length(), trees[1].bit_length(), 1)
+    theirs = dla.DLA(levels, (4, 4, 8, 12, 16, 20), block=dla.DlaBasic, num_classes=5).double()
+    ours = cnngraph.build("dla34", widths=[4, 4, 8, 12, 16, 20], trees=list(trees), classes=5).double()
+    values = list(theirs.state_dict().values())
+    assert [value.shape for value in ours.state_dict().values()] == [value.shape for value in values]
+    if trees == (2, 2):
+        assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict(dict(zip(ours.state_dict(), values, strict=True)))
+    images = torch.randn(2, 3, 64, 96, dtype=torch.float64)
+    torch.testing.assert_close(ours(images), theirs(images))
