@@ -84,10 +84,10 @@ class Constant(Op):
 
     `value` is a number or a list, nested for several axes: `[[1, 0], [0, 1]]` has the shape 2×2. `shape` repeats a
     number. Like a free parameter it has no batch axis, and can be an input of the same ops. It moves with the network
-    to a device and a precision. Long lists are written as [comprehensions](reference/expressions.md#lists-by-a-rule).
-    With `dtype: int64` it holds indices for `index`. With `persistent: true` it is in the state_dict, under the path of
-    the node, as `relative_position_index` of torchvision's Swin (Liu et al. 2021), and weights that are loaded replace
-    it.
+    to a device and a precision. Long lists are written
+    [with a `for`](reference/expressions.md#lists-with-a-for). With `dtype: int64` it holds indices for `index`. With
+    `persistent: true` it is in the state_dict, under the path of the node, as `relative_position_index` of
+    torchvision's Swin (Liu et al. 2021), and weights that are loaded replace it.
     """
 
     name: ClassVar[str] = "constant"

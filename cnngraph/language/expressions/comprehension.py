@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
-from cnngraph.language.expressions.tree import (
-    ExpressionError,
-    Local,
-    Lookup,
-    Name,
-    Node,
-    Reference,
-    holds,
-    shape_error,
-)
+from cnngraph.language.expressions.tree import ExpressionError, Lookup, Node, Reference, holds, plain_value, shape_error
 from cnngraph.language.expressions.values import Fault, ShapeValue, Value, bounded_list, count_steps, meter, shown
 
 MAX_STEPS = 500_000  # the terms and list elements that a comprehension, with those inside it, may evaluate
@@ -23,7 +13,13 @@ MAX_STEPS = 500_000  # the terms and list elements that a comprehension, with th
 class Comprehension(Node):
     """`[element for $name in list … if condition]`: its parts are the element, the lists and the condition, if any."""
 
-    names: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    def names(self) -> Iterator[Reference]:
+        element, *lists = self.parts
+        for number, source in enumerate(lists):  # a list knows the variables before it, the condition all of them
+            yield from (found for found in source.names() if found.name not in self.variables[:number])
+        yield from (found for found in element.names() if found.name not in self.variables)
 
     def always(self) -> tuple[Node, ...]:
         return self.parts[1:2]
@@ -37,16 +33,13 @@ class Comprehension(Node):
 
     def _elements(self, lookup: Lookup) -> Value:
         element, *lists = self.parts
-        condition = lists.pop() if len(lists) > len(self.names) else None
+        condition = lists.pop() if len(lists) > len(self.variables) else None
         steps = sum(1 for part in (element, condition) if part for _ in part.walk())
         values = []
         for inner in self._iterations(tuple(lists), lookup):
             count_steps(steps)
             if condition is None or holds(condition, inner):
-                value = element.value(inner)
-                if isinstance(value, ShapeValue):
-                    raise shape_error(element, value)
-                values.append(value)
+                values.append(plain_value(element, inner))
         return bounded_list(values)
 
     def _iterations(self, lists: tuple[Node, ...], lookup: Lookup) -> Iterator[Lookup]:
@@ -54,24 +47,17 @@ class Comprehension(Node):
         if not lists:
             yield lookup
             return
-        name = self.names[-len(lists)]
+        name = self.variables[-len(lists)]
         values = lists[0].value(lookup)
         if isinstance(values, ShapeValue):
             raise shape_error(lists[0], values)
         if not isinstance(values, list | tuple):
-            message = f"`for ${name} in` needs a list, got `{shown(values)}`"
+            message = f"`for` needs a list, got `{shown(values)}`"
             help = f"write `range({lists[0].text})`" if type(values) is int else None
             raise ExpressionError(message, lists[0].start, lists[0].end, help, "E403")
         for value in values:
             count_steps(1)
             yield from self._iterations(lists[1:], _with(lookup, name, value))
-
-
-def bound(node: Node, names: tuple[str, ...]) -> Node:
-    """The node, in which the names are those of a comprehension around it."""
-    if isinstance(node, Name):
-        return Local(node.source, node.start, node.end, (), node.reference) if node.reference.name in names else node
-    return replace(node, parts=tuple(bound(part, names) for part in node.parts)) if node.parts else node
 
 
 def _with(lookup: Lookup, name: str, value: Value) -> Lookup:

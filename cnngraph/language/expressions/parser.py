@@ -10,9 +10,9 @@ from typing import NoReturn
 
 from cnngraph.diagnostics import Known, Suggestion, did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
-from cnngraph.language.expressions.comprehension import Comprehension, bound
+from cnngraph.language.expressions.comprehension import Comprehension
 from cnngraph.language.expressions.functions import FUNCTIONS
-from cnngraph.language.expressions.tokens import HELPS, Token, tokens_of
+from cnngraph.language.expressions.tokens import HELPS, Token, tokens
 from cnngraph.language.expressions.tree import (
     Arithmetic,
     Both,
@@ -39,6 +39,7 @@ MAX_DEPTH = 50
 
 _CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _KEYWORDS = frozenset({"and", "or", "not", "if", "else", "for"})
+_TAKEN = ("in", "from", "i", "item")  # they cannot be the variable of a comprehension
 _RANKS = {"or": 1, "and": 2}  # 3 is `not`
 _RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
 _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
@@ -50,6 +51,12 @@ def read(text: str, start: int, end: int) -> Node:
     """Parse `text[start:end]`; positions count from the start of `text`. Raises ExpressionError."""
     check_length(text)
     return _Parser(text, start, end).whole()
+
+
+def read_index(text: str, start: int, end: int) -> list[Node | None]:
+    """Parse the index or the bounds of a slice, separated by colons; None for one that is omitted."""
+    check_length(text)
+    return _Parser(text, start, end).bounds()
 
 
 def check_length(text: str) -> None:
@@ -65,7 +72,7 @@ class _Parser:
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source = source
         self.start, self.end = start, end
-        self.tokens = tokens_of(source, start, end)
+        self.tokens = tokens(source, start, end)
         self.at = 0
         self.depth = 0
 
@@ -112,6 +119,18 @@ class _Parser:
         if node.height() > MAX_DEPTH:
             self.too_deep()
         return node
+
+    def bounds(self) -> list[Node | None]:
+        """An index, or the bounds of a slice, up to the end."""
+        found: list[Node | None] = []
+        while True:
+            omitted = self.is_at(":") or self.token.kind == "end"
+            found.append(None if omitted else self.expression())
+            if len(found) == 3 or not self.take(":"):
+                break
+        if self.token.kind != "end":
+            self.refuse("an operator")
+        return found
 
     def expression(self) -> Node:
         self.deeper()
@@ -253,32 +272,6 @@ class _Parser:
             return self.items(token)
         self.refuse("a value")
 
-    def items(self, opening: Token) -> Node:
-        """A list, or a comprehension."""
-        parts = self.separated("]")
-        if len(parts) == 1 and self.is_at("for"):
-            return self.comprehension(parts[0], opening)
-        self.close("]", opening)
-        return Items(self.source, opening.start, self.previous_end, tuple(parts))
-
-    def comprehension(self, element: Node, opening: Token) -> Node:
-        """The rest of `[element for $name in list … if condition]`."""
-        lists: list[Node] = []
-        names: tuple[str, ...] = ()
-        while self.take("for"):
-            name = self.token
-            if name.kind != "reference" or "." in name.text:
-                self.refuse("`$name`", f"write `for ${name.text} in …`" if name.kind == "word" else None)
-            self.next()
-            if not self.take("in"):
-                self.refuse("`in`")
-            lists.append(bound(self.binary(1), names))
-            names += (name.text[1:],)
-        parts = [element, *([self.binary(1)] if self.take("if") else [])]
-        self.close("]", opening)
-        element, *condition = (bound(part, names) for part in parts)
-        return Comprehension(self.source, opening.start, self.previous_end, (element, *lists, *condition), names)
-
     def number(self, token: Token) -> int | float:
         if self.token.kind == "word" and self.token.start == token.end:
             end = self.token.end
@@ -301,13 +294,11 @@ class _Parser:
         if function is None:
             help = did_you_mean(name, FUNCTIONS) or Known.listed("the functions are", FUNCTIONS)
             raise ExpressionError(f"there is no function `{name}`", word.start, word.end, help, "E402")
-        opening = self.next()
-        parts = self.separated(")")
-        self.close(")", opening)
+        end, parts = self.listed(")", self.next())
         if not function.least <= len(parts) <= function.most:
             message = f"`{name}` takes {function.takes}, got {len(parts)}"
-            raise ExpressionError(message, word.start, self.previous_end)
-        return Call(self.source, word.start, self.previous_end, tuple(parts), name)
+            raise ExpressionError(message, word.start, end)
+        return Call(self.source, word.start, end, parts, name)
 
     def bare_word(self, word: Token) -> NoReturn:
         name = word.text
@@ -319,7 +310,46 @@ class _Parser:
             raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
-    def separated(self, closing: str) -> list[Node]:
+    def items(self, opening: Token) -> Node:
+        """The rest of a list, or of a comprehension."""
+        parts = self.elements("]")
+        if len(parts) == 1 and self.is_at("for"):
+            return self.comprehension(parts[0], opening)
+        self.close("]", opening)
+        return Items(self.source, opening.start, self.previous_end, parts)
+
+    def comprehension(self, element: Node, opening: Token) -> Node:
+        """The rest of `[element for $name in list … if condition]`."""
+        parts, variables = [element], []
+        while self.take("for"):
+            variables.append(self.variable())
+            if not self.take("in"):
+                self.refuse("`in`")
+            parts.append(self.binary(1))
+        if self.take("if"):
+            parts.append(self.binary(1))
+        self.close("]", opening)
+        return Comprehension(self.source, opening.start, self.previous_end, tuple(parts), tuple(variables))
+
+    def variable(self) -> str:
+        """The name after `for`."""
+        token = self.token
+        name = token.text.removeprefix("$")
+        if token.kind != "reference" or "." in name:
+            self.refuse("a name", f"write `for ${name} in`" if token.kind == "word" else None)
+        if name in _TAKEN:
+            message = f"`{token.text}` already has a meaning"
+            raise ExpressionError(message, token.start, token.end, "choose another name")
+        self.next()
+        return name
+
+    def listed(self, closing: str, opening: Token) -> tuple[int, tuple[Node, ...]]:
+        """Comma-separated expressions up to the closing bracket, and where that ends."""
+        parts = self.elements(closing)
+        self.close(closing, opening)
+        return self.previous_end, parts
+
+    def elements(self, closing: str) -> tuple[Node, ...]:
         """Comma-separated expressions."""
         parts: list[Node] = []
         while not self.is_at(closing):
@@ -330,7 +360,7 @@ class _Parser:
             parts.append(self.expression())
             if not self.take(","):
                 break
-        return parts
+        return tuple(parts)
 
     def close(self, closing: str, opening: Token) -> None:
         if self.take(closing):

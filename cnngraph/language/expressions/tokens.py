@@ -1,4 +1,4 @@
-"""The tokens of expressions: references, numbers, strings, words and symbols."""
+"""Splits the text of an expression into tokens."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ HELPS = {
     "?": "write `a if condition else b`",
     "in": "write `$x == 'a' or $x == 'b'`",
     "is": "write `==`",
+    "for": "write one element and one `for` in brackets: `[$x + 1 for $x in $list]`",
     "×": "write `*`",
     "·": "write `*`",
     "÷": "write `/`",
@@ -43,7 +44,7 @@ HELPS = {
 
 
 class Token(NamedTuple):
-    """`text[start:end]`, of the kind reference, member, number, text, word, symbol or end."""
+    """A token of a `kind`: `text` between two positions."""
 
     kind: str
     text: str
@@ -51,9 +52,9 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens_of(text: str, start: int, end: int) -> list[Token]:
-    """The tokens of `text[start:end]`, with one of kind `end`. Raises ExpressionError."""
-    tokens = []
+def tokens(text: str, start: int, end: int) -> list[Token]:
+    """The tokens of `text[start:end]`, and one of the kind `end`. Raises ExpressionError."""
+    found_tokens = []
     while start < end:
         found = _TOKEN.match(text, start, end)
         if found is None or found.lastgroup is None:
@@ -61,10 +62,10 @@ def tokens_of(text: str, start: int, end: int) -> list[Token]:
             if start + blank == end:
                 break
             _unreadable(text, start + blank, end)
-        tokens.append(Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup), found.end()))
+        found_tokens.append(Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup), found.end()))
         start = found.end()
-    tokens.append(Token("end", "", end, end))
-    return tokens
+    found_tokens.append(Token("end", "", end, end))
+    return found_tokens
 
 
 def _unreadable(text: str, start: int, end: int) -> NoReturn:

@@ -82,6 +82,11 @@ class Node(Frozen):
         for child in self.parts:
             yield from child.walk()
 
+    def names(self) -> Iterator[Reference]:
+        """The references in it, except to the variable of a comprehension."""
+        for child in self.parts:
+            yield from child.names()
+
     def certain(self) -> Iterator[Node]:
         """This node and the descendants that every evaluation computes."""
         yield self
@@ -124,8 +129,13 @@ class Literal(Node):
         return self.constant
 
 
-class _Named(Node):
+class Name(Node):
+    """`$name`, with its trail."""
+
     reference: Reference = Reference("", 0, 0)
+
+    def names(self) -> Iterator[Reference]:
+        yield self.reference
 
     def value(self, lookup: Lookup) -> Value:
         reference = self.reference
@@ -139,14 +149,6 @@ class _Named(Node):
         if type(value) is int and not -MAX_INT <= value <= MAX_INT:
             self.raise_at(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
         return value
-
-
-class Name(_Named):
-    """`$name`, with its trail."""
-
-
-class Local(_Named):
-    """`$name` of a comprehension around it."""
 
 
 class Arithmetic(Node):
@@ -251,14 +253,19 @@ class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [part.value(lookup) for part in self.parts]
-        for node, value in zip(self.parts, values, strict=True):
-            if isinstance(value, ShapeValue):
-                raise shape_error(node, value)
+        values = [plain_value(part, lookup) for part in self.parts]
         try:
             return bounded_list(values)
         except Fault as fault:
             self.raise_at(fault)
+
+
+def plain_value(node: Node, lookup: Lookup) -> Value:
+    """The value of an element of a list, which is not a tensor."""
+    value = node.value(lookup)
+    if isinstance(value, ShapeValue):
+        raise shape_error(node, value)
+    return value
 
 
 class Call(Node):
