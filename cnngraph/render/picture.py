@@ -85,6 +85,7 @@ class Frame:
 class Arrow:
     """An arrow from a box to another; arrows with the same `tensor` carry the same tensor.
 
+    `source` is the tensor as it is drawn: of iterations that are folded, that of the iteration which stands for all.
     `label` is the shape, if it is shown. `role` is the name of the input, for ops whose inputs differ in meaning.
     `main` arrows follow the main flow, others run beside it.
     """
@@ -96,6 +97,7 @@ class Arrow:
     role: str = ""
     look: Look = Look.PLAIN
     main: bool = True
+    source: str = ""
 
 
 @frozen
