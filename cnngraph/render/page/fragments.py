@@ -84,8 +84,9 @@ class _Fragments:
         while waiting:  # breadth first, so that the numbers of groups are known before they are drawn
             group, around, parent = waiting.popleft()
             number += 1
-            inner, title = (root, Title()) if parent is None else self._innermost(group, around)
+            inner = group
             try:
+                inner, title = (root, Title()) if parent is None else self._innermost(group, around)
                 opened = open_group(self.tree, inner)
                 fragment = self._fragment(group, inner, opened, title, number + len(waiting))
             except SpecError:

@@ -45,9 +45,7 @@ function groupsAround(number) {
 // The sum over operations of a column, or the largest receptive field (null: all of the input).
 function total(nodes, metric) {
   if (metric !== "field") return nodes.reduce((sum, node) => sum + NODES[metric][node], 0);
-  const fields = nodes.map((node) => NODES.field[node]);
-  if (fields.includes(null)) return Infinity;
-  return Math.max(0, ...fields.flat());
+  return nodes.reduce((most, node) => Math.max(most, ...(NODES.field[node] || [Infinity])), 0);
 }
 
 const shapes = (node) => NODES.types[node].map((number) => NET.shapes[number]).join(", ");

@@ -1,13 +1,9 @@
 // Colours the boxes by a metric, and shows the legend.
-function valueOf(nodes, metric) {
-  return total(metric === "field" ? nodes : withCopies(nodes), metric);
-}
-
 function colour() {
   const { metric } = state;
   canvas.classList.toggle("overlay", Boolean(metric));
   const boxes = view.boxes.filter((box) => box.nodes.length);
-  const values = metric ? boxes.map((box) => valueOf(box.nodes, metric)) : [];
+  const values = metric ? boxes.map((box) => total(withCopies(box.nodes), metric)) : [];
   const finite = values.filter((value) => value !== Infinity);
   const most = Math.max(1, ...finite);
   boxes.forEach((box, index) => {

@@ -45,7 +45,7 @@ function groupDetails(number) {
   const button = group.drawing && number
     ? h("button", { onclick: () => (isOpen ? closeGroup(number) : openBox(view.boxes.find((box) => box.group === number))) }, isOpen ? "Close" : "Open")
     : h("span", { class: "hint" }, group.drawing ? "" : "too large to be drawn open");
-  const last = group.nodes[group.nodes.length - 1];
+  const last = COPIES.get(group.nodes[group.nodes.length - 1])?.slice(-1)[0];
   return [
     h("h2", {}, h("code", {}, group.path)),
     h("p", { class: "lead" }, group.block ? ["block ", h("code", {}, group.block), " "] : [], button),
@@ -63,7 +63,7 @@ function groupDetails(number) {
   ];
 }
 
-const list = (paths) => (paths.length > 12 ? `${paths.slice(0, 6).join(", ")}, …, ${paths.slice(-2).join(", ")}` : paths.join(", "));
+const list = (paths) => (paths.length > 4 ? `${paths[0]}, …, ${paths[paths.length - 1]}` : paths.join(", "));
 
 // The operations in the box of a node; of those that stand for several, the iteration of the node is shown.
 function nodesDetails(node) {
@@ -120,7 +120,7 @@ function nodeDetails(node, isChosen) {
 function usedAt(node) {
   const home = HOME[drawnOf(node)];
   const around = groupsAround(home[0]).filter((number) => number && GROUPS[number].at).reverse();
-  const places = around.map((number) => GROUPS[number].at).filter((at, index, all) => all.findIndex((other) => other.join() === at.join()) === index);
+  const places = around.map((number) => GROUPS[number].at).filter((at, index, all) => [NODES.at[node], ...all].findIndex((other) => other.join() === at.join()) === index + 1);
   return places.length ? h("div", {}, "used at ", places.slice(0, 3).flatMap((at, index) => [index ? ", " : "", sourceLink(at)])) : null;
 }
 

@@ -9,15 +9,18 @@ function sourceLink(at) {
     event.preventDefault();
     showSource(at);
   };
-  return h("a", { href: "#", class: "place", onclick: go }, `${FACTS.files[file].name}:${line}`);
+  const { name } = FACTS.files[file];
+  return h("a", { href: "#", class: "place", title: name, onclick: go }, `${shortName(name)}:${line}`);
 }
+
+const shortName = (name) => name.split("/").slice(-2).join("/");
 
 function showSource([file, first, last]) {
   source.hidden = false;
   byId("side").classList.add("with-source");
   if (shownFile !== file) {
     shownFile = file;
-    byId("files").replaceChildren(...FACTS.files.map((item, number) => h("button", { "aria-pressed": String(number === file), onclick: () => showSource([number, 1, 0]) }, item.name.split("/").slice(-2).join("/"))), h("button", { class: "hide", "aria-label": "Close the source", onclick: hideSource }, "×"));
+    byId("files").replaceChildren(...FACTS.files.map((item, number) => h("button", { "aria-pressed": String(number === file), onclick: () => showSource([number, 1, 0]) }, shortName(item.name))), h("button", { class: "hide", "aria-label": "Close the source", onclick: hideSource }, "×"));
     byId("text").replaceChildren(h("ol", {}, FACTS.files[file].text.split("\n").map((line) => h("li", {}, line || " "))));
   }
   const lines = byId("text").querySelectorAll("li");

@@ -115,7 +115,7 @@ function assemble(number, inner, maps, size) {
       }
       continue;
     }
-    move(mark, key, drawing, places, maps);
+    move(mark, key, drawing, places, inner, maps);
     if (places.has(key)) boxes.push(boxOf(number, key, mark, places.get(key)));
     element.append(mark);
   }
@@ -141,7 +141,7 @@ function closeButton(size) {
   );
 }
 
-function move(mark, key, drawing, places, maps) {
+function move(mark, key, drawing, places, inner, maps) {
   if (places.has(key)) {
     const [before, after] = [drawing.boxes[key].at, places.get(key)];
     mark.setAttribute("transform", `translate(${after[0] - before[0]} ${after[1] - before[1]})`);
@@ -149,8 +149,25 @@ function move(mark, key, drawing, places, maps) {
   }
   const text = mark.querySelector("text");
   if (!text) return;
-  const [x, y] = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
-  mark.setAttribute("transform", `translate(${maps[0](x) - x} ${maps[1](y) - y})`);
+  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
+  const shift = [0, 1].map((axis) => maps[axis](at[axis]) - at[axis]);
+  const beside = nearest(drawing, at);
+  if (beside) shift[ACROSS] = middle(places.get(beside), inner.get(beside)) - middle(drawing.boxes[beside].at);
+  mark.setAttribute("transform", `translate(${shift[0]} ${shift[1]})`);
+}
+
+// The place of the main path through a box or frame, across the flow.
+const middle = (at, built) => at[ACROSS] + (built ? built.spine : at[ACROSS + 2] / 2);
+
+// The box that a note is beside, if any.
+function nearest(drawing, point) {
+  let found = null;
+  let least = 40;
+  for (const [key, { at }] of Object.entries(drawing.boxes)) {
+    const away = [0, 1].map((axis) => Math.max(at[axis] - point[axis], 0, point[axis] - at[axis] - at[axis + 2]));
+    if (away[0] + away[1] < least) [found, least] = [key, away[0] + away[1]];
+  }
+  return found;
 }
 
 // An arrow whose ends follow the boxes and frames that have moved.
