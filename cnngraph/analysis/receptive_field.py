@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
@@ -17,18 +18,33 @@ INTERPOLATED = {"bilinear", "bicubic"}
 
 @frozen
 class Axis:
-    """The receptive field along one axis: its size, and the step from one output position to the next, in pixels."""
+    """The receptive field along one axis, in pixels.
 
-    size: Fraction
+    A position sees `seen` pixels, and a window over several positions `spread` more, in whole `grain`s: after
+    upsampling, several positions see the same. `step` is from one position to the next.
+    """
+
+    seen: Fraction
     step: Fraction
+    spread: Fraction = Fraction(0)
+    grain: Fraction = Fraction(1)
+
+    @property
+    def size(self) -> Fraction:
+        """The size of the field, for the position that sees the most."""
+        return self.seen + ceil(self.spread / self.grain) * self.grain
 
     def windowed(self, span: int, stride: int) -> Axis:
         """After a window that spans `span` positions."""
-        return Axis(self.size + (span - 1) * self.step, self.step * stride)
+        return replace(self, spread=self.spread + (span - 1) * self.step, step=self.step * stride)
+
+    def enlarged(self, reads: int, factor: Fraction) -> Axis:
+        """After upsampling by a factor, where a new position reads at most `reads` old ones."""
+        return Axis(self.size + (reads - 1) * self.step, self.step / factor, grain=self.step)
 
     def united(self, positions: int) -> Axis:
         """Of all positions of the axis together."""
-        return Axis(self.size + (positions - 1) * self.step, self.step)
+        return self.windowed(positions, 1)
 
 
 Field = tuple[Axis, ...] | None  # of height and width, or the length of a signal; empty: no pixel; None: all pixels
@@ -65,13 +81,8 @@ def _field(node: Node, types: Sequence[TensorType], fields: Sequence[Field]) -> 
 
 def _largest(fields: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
     length = max(map(len, fields), default=0)
-    return tuple(
-        Axis(
-            max(field[min(place, len(field) - 1)].size for field in fields),
-            max(field[min(place, len(field) - 1)].step for field in fields),
-        )
-        for place in range(length)
-    )
+    padded = [field + field[-1:] * (length - len(field)) for field in fields]
+    return tuple(max(axes, key=lambda axis: (axis.size, axis.step)) for axes in zip(*padded, strict=True))
 
 
 def _after(operation: Op, before: TensorType, after: TensorType, field: tuple[Axis, ...]) -> Field:
@@ -87,7 +98,7 @@ def _after(operation: Op, before: TensorType, after: TensorType, field: tuple[Ax
         return field if after.rank > 1 else _united(field, old)
     if name == "conv_transpose":
         return tuple(_enlarged(operation, axis, place) for place, axis in enumerate(field))
-    if hasattr(operation, "kernel") and isinstance(operation.kernel, tuple):
+    if hasattr(operation, "kernel") and operation.kind != "merge":
         return tuple(_windowed(operation, axis, place) for place, axis in enumerate(field))
     return tuple(_resized(operation, *sizes) for sizes in zip(field, old, new, strict=True))
 
@@ -120,16 +131,16 @@ def _windowed(operation: Op, axis: Axis, place: int) -> Axis:
 def _enlarged(operation: Op, axis: Axis, place: int) -> Axis:
     """A transposed convolution: an output position reads at most ⌈span / stride⌉ positions."""
     span, stride = _window(operation, place)
-    return Axis(axis.size + (ceil(Fraction(span, stride)) - 1) * axis.step, axis.step / stride)
+    return axis.enlarged(ceil(Fraction(span, stride)), Fraction(stride))
 
 
 def _resized(operation: Op, axis: Axis, old: int, new: int) -> Axis:
     """Ops without a window: resizing keeps or refines the positions, pooling and reductions unite them."""
     if operation.name in ("pad", "slice"):
-        return Axis(axis.size, axis.step * getattr(operation, "step", 1))
+        return axis.windowed(1, getattr(operation, "step", 1))
     if new == old:
         return axis
     if new > old:
         reads = 2 if getattr(operation, "mode", "") in INTERPOLATED else 1
-        return Axis(axis.size + (reads - 1) * axis.step, axis.step * Fraction(old, new))
+        return axis.enlarged(reads, Fraction(new, old))
     return axis.windowed(ceil(Fraction(old, new)) if new > 1 else old, max(1, old // max(new, 1)))

@@ -21,7 +21,16 @@ from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
 from tests.render.pages import Page, page_of
 from tests.render.test_strangers import HEAD, NASTY, renamed
 
-NETWORKS = ["densenet121", "googlenet_mnist", "inception_v3", "mobilenet_v2", "unet", "vit_tiny", "hrnet", "siamese_resnet18"]
+NETWORKS = [
+    "densenet121",
+    "googlenet_mnist",
+    "inception_v3",
+    "mobilenet_v2",
+    "unet",
+    "vit_tiny",
+    "hrnet",
+    "siamese_resnet18",
+]
 SMALL = [INCEPTION, RESIDUAL, DENSE, PARTS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +52,15 @@ def view(spec: str, port: int, opens: bool, reading: Reading, **options: Any) ->
         raise click.UsageError(f"cannot listen on port {port}: {error.strerror or error}") from None
     server.start()
     try:
-        say(f"{spec}: {_status(viewer)}")
-        say(f"serving {server.address} (Ctrl-C to stop)")
+        _say(f"{spec}: {_status(viewer)}")
+        _say(f"serving {server.address} (Ctrl-C to stop)")
         if opens:
             import webbrowser
 
             webbrowser.open(server.address)
         _follow(spec, viewer)
     except KeyboardInterrupt:
-        say("stopped")
+        _say("stopped")
     finally:
         server.stop()
 
@@ -70,7 +71,13 @@ def _follow(spec: str, viewer: Viewer) -> None:
     while True:
         pause.wait(INTERVAL)
         if viewer.refresh():
-            say(f"{spec}: {_status(viewer)}")
+            _say(f"{spec}: {_status(viewer)}")
+
+
+def _say(text: str) -> None:
+    """Print a line at once, into a pipe too."""
+    say(text)
+    sys.stdout.flush()
 
 
 def _status(viewer: Viewer) -> str:

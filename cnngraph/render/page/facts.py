@@ -37,24 +37,29 @@ class _Distinct:
 
 
 class Files:
-    """The files in which a network is defined."""
+    """The files in which a network is defined, and in which errors are.
+
+    A file with errors can have another text than when the network was drawn: these are two files.
+    """
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self.numbers: dict[str, int] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
 
     def place(self, span: Span | None) -> list[int] | None:
         """The number of the file, the first line and the last line of a span."""
         if span is None:
             return None
-        number = self.numbers.setdefault(span.file, len(self.numbers))
-        self.texts.setdefault(span.file, span.source.text)
+        number = self.numbers.setdefault((span.file, span.source.text), len(self.numbers))
         last = span.end_line - (span.end_column == 1 and span.end_line > span.line)
         return [number, span.line, last]
 
     def all(self) -> list[dict[str, str]]:
         """Name and text of each file."""
-        return [{"name": one_line(name), "text": visible(text)} for name, text in self.texts.items()]
+        last = {name: number for (name, _), number in self.numbers.items()}
+        return [
+            {"name": one_line(name) + (" (as drawn)" if number < last[name] else ""), "text": visible(text)}
+            for (name, text), number in self.numbers.items()
+        ]
 
 
 def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files) -> dict[str, Any]:

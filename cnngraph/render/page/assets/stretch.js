@@ -2,6 +2,7 @@
 // box: along each axis, what is beyond the box moves, and nothing comes nearer to anything else.
 const DOWN = FACTS.down;
 const ARROW = 5;
+const GAP = 22; // between a frame and what is around it, in which arrows find their places
 const [ALONG, ACROSS] = DOWN ? [1, 0] : [0, 1];
 
 const SNAP = 1; // what is nearer together is at the same place, so that a straight line stays straight
@@ -41,8 +42,9 @@ function draw(number, open) {
     const built = draw(box.group, open);
     built.spine = spineOf(drawing, key, built);
     inner.set(key, built);
+    built.gaps = ["entries", "exits"].map((side, end) => (isApart(drawing, key, built, side, 1 - end) ? GAP : 0));
     const [from, to] = [box.at[ALONG], box.at[ALONG] + box.at[ALONG + 2]];
-    needs[ALONG].push({ from, to, room: built.size[ALONG] });
+    needs[ALONG].push({ from, to, room: built.size[ALONG] + built.gaps[0] + built.gaps[1] });
     const [start, length] = [box.at[ACROSS], box.at[ACROSS + 2]];
     const middle = start + length / 2;
     needs[ACROSS].push({ from: start, to: middle, room: built.spine });
@@ -70,6 +72,18 @@ function spineOf(drawing, key, built) {
   return built.size[ACROSS] / 2;
 }
 
+// Whether arrows meet the box in other places than they cross its frame.
+function isApart(drawing, key, built, side, end) {
+  const box = drawing.boxes[key].at;
+  return drawing.arrows.some((arrow) => {
+    const crossing = built[side][arrow[2]];
+    if (arrow[end] !== key || crossing === undefined) return false;
+    const points = arrow[4];
+    const place = end ? points[points.length - 2 + ACROSS] : points[ACROSS];
+    return Math.abs(crossing - built.spine - (place - box[ACROSS] - box[ACROSS + 2] / 2)) > 3;
+  });
+}
+
 function assemble(number, inner, maps, size) {
   const { drawing } = GROUPS[number];
   const element = s("g", { class: "level" });
@@ -83,7 +97,8 @@ function assemble(number, inner, maps, size) {
     if (built) {
       place[ACROSS] = maps[ACROSS](box.at[ACROSS] + box.at[ACROSS + 2] / 2) - built.spine;
       const start = maps[ALONG](box.at[ALONG]);
-      place[ALONG] = (start + maps[ALONG](box.at[ALONG] + box.at[ALONG + 2]) - built.size[ALONG]) / 2;
+      const free = maps[ALONG](box.at[ALONG] + box.at[ALONG + 2]) - start - built.size[ALONG];
+      place[ALONG] = start + (free + built.gaps[0] - built.gaps[1]) / 2;
     }
     places.set(key, [...place, ...half]);
   }
@@ -115,7 +130,7 @@ function assemble(number, inner, maps, size) {
       }
       continue;
     }
-    move(mark, key, drawing, places, inner, maps);
+    move(mark, key, drawing, places, maps);
     if (places.has(key)) boxes.push(boxOf(number, key, mark, places.get(key)));
     element.append(mark);
   }
@@ -141,7 +156,7 @@ function closeButton(size) {
   );
 }
 
-function move(mark, key, drawing, places, inner, maps) {
+function move(mark, key, drawing, places, maps) {
   if (places.has(key)) {
     const [before, after] = [drawing.boxes[key].at, places.get(key)];
     mark.setAttribute("transform", `translate(${after[0] - before[0]} ${after[1] - before[1]})`);
@@ -149,40 +164,27 @@ function move(mark, key, drawing, places, inner, maps) {
   }
   const text = mark.querySelector("text");
   if (!text) return;
-  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
+  const [run] = text.getElementsByTagName("tspan");
+  const up = run ? 0.36 * Number(run.getAttribute("font-size")) : 0; // from the baseline to the middle of the text
+  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - up];
   const shift = [0, 1].map((axis) => maps[axis](at[axis]) - at[axis]);
-  const beside = nearest(drawing, at);
-  if (beside) shift[ACROSS] = middle(places.get(beside), inner.get(beside)) - middle(drawing.boxes[beside].at);
   mark.setAttribute("transform", `translate(${shift[0]} ${shift[1]})`);
-}
-
-// The place of the main path through a box or frame, across the flow.
-const middle = (at, built) => at[ACROSS] + (built ? built.spine : at[ACROSS + 2] / 2);
-
-// The box that a note is beside, if any.
-function nearest(drawing, point) {
-  let found = null;
-  let least = 40;
-  for (const [key, { at }] of Object.entries(drawing.boxes)) {
-    const away = [0, 1].map((axis) => Math.max(at[axis] - point[axis], 0, point[axis] - at[axis] - at[axis + 2]));
-    if (away[0] + away[1] < least) [found, least] = [key, away[0] + away[1]];
-  }
-  return found;
 }
 
 // An arrow whose ends follow the boxes and frames that have moved.
 function arrowOf([tail, head, source, isSide, flat], drawing, places, inner, maps) {
-  const before = [];
-  for (let place = 0; place < flat.length; place += 2) before.push([flat[place], flat[place + 1]]);
-  const points = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
-  const last = points.length - 1;
-  attach(points, 0, 1, before[0], tail, "exits", source, drawing, places, inner);
-  attach(points, last, last - 1, before[last], head, "entries", source, drawing, places, inner);
+  const before = withoutIdle(flat);
+  const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
+  const here = { drawing, places, inner, maps };
+  const started = attached(mapped, before[0], tail, "exits", source, here);
+  const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
+  const points = ended.points.reverse();
+  const stub = started.stub.length ? curve(started.stub) : ""; // from the box to the shape that is written below it
   const goesOn = inner.has(head) || !drawing.boxes[head];
   const css = isSide ? "arrow side" : "arrow";
   const attributes = { "data-tail": tail, "data-head": head };
-  if (goesOn) return [s("path", { class: css, d: curve(points), ...attributes })];
-  const end = points[last];
+  if (goesOn) return [s("path", { class: css, d: stub + curve(points), ...attributes })];
+  const end = points[points.length - 1];
   const from = [...points].reverse().find((point) => distance(point, end) > 0.01) || points[0];
   const length = distance(from, end) || 1;
   const along = [(end[0] - from[0]) / length, (end[1] - from[1]) / length];
@@ -192,33 +194,74 @@ function arrowOf([tail, head, source, isSide, flat], drawing, places, inner, map
     back[1] - side * ARROW * 0.36 * along[0],
   ]);
   return [
-    s("path", { class: css, d: curve([...points.slice(0, -1), back]), ...attributes }),
+    s("path", { class: css, d: stub + curve([...points.slice(0, -1), back]), ...attributes }),
     s("polygon", { class: css, points: [end, ...sides].map(pair).join(" "), ...attributes }),
   ];
 }
 
-function attach(points, end, next, original, key, side, source, drawing, places, inner) {
+// The points of a curve, without segments of no length.
+function withoutIdle(flat) {
+  const points = [];
+  for (let place = 0; place < flat.length; place += 2) points.push([flat[place], flat[place + 1]]);
+  const kept = [points[0]];
+  for (let place = 1; place < points.length; place += 3) {
+    const segment = points.slice(place, place + 3);
+    if (segment.some((point) => distance(point, kept[kept.length - 1]) > 0.1)) kept.push(...segment);
+  }
+  return kept.length > 1 ? kept : points;
+}
+
+// The points of an arrow that starts (or, reversed, ends) at a box, with this end where the box or frame is now.
+function attached(points, original, key, side, source, { drawing, places, inner, maps }) {
   const box = drawing.boxes[key];
-  if (!box) return; // at the border of the frame
+  if (!box) return { points, stub: [] }; // at the border of the frame
   const place = places.get(key);
   const built = inner.get(key);
   const isStart = side === "exits";
-  const border = isStart ? place[ALONG] + place[ALONG + 2] : place[ALONG];
   const wasAt = isStart ? box.at[ALONG] + box.at[ALONG + 2] : box.at[ALONG];
-  const isAlong = Math.abs(original[ALONG] - wasAt) < 1;
   const target = [0, 1].map((axis) => original[axis] + place[axis] - box.at[axis]);
-  if (built && isAlong) {
-    const crossing = built[side][source];
-    target[ACROSS] = crossing === undefined ? points[end][ACROSS] : place[ACROSS] + crossing;
-  } else if (built) {
-    target[ACROSS] = original[ACROSS] > box.at[ACROSS] + box.at[ACROSS + 2] / 2 ? place[ACROSS] + place[ACROSS + 2] : place[ACROSS];
-    target[ALONG] = points[end][ALONG];
+  const beyond = (original[ALONG] - wasAt) * (isStart ? 1 : -1);
+  if (beyond < -1) return { points: fromSide(points, target, original, box, place, built), stub: [] };
+  const crossing = built && built[side][source];
+  if (built) target[ACROSS] = crossing === undefined ? points[0][ACROSS] : place[ACROSS] + crossing;
+  target[ALONG] = isStart ? place[ALONG] + place[ALONG + 2] : place[ALONG];
+  const [first, ...rest] = points;
+  if (beyond > 1) {
+    const edge = [...first];
+    edge[ALONG] = maps[ALONG](wasAt);
+    const isAway = Math.abs(edge[ALONG] - target[ALONG]) > 2;
+    return { points, stub: isAway ? [target, ...bend(target, edge)] : [] };
   }
-  if (isAlong) target[ALONG] = border;
-  const shift = target[ACROSS] - points[end][ACROSS];
-  points[end] = target;
-  points[next] = [...points[next]];
-  if (isAlong) points[next][ACROSS] += shift;
+  if (Math.abs(first[ALONG] - target[ALONG]) > 4) return { points: [target, ...bend(target, first), ...rest], stub: [] };
+  return { points: joined(target, first, rest), stub: [] };
+}
+
+// An arrow with another start; a short straight line at the start is merged with what follows.
+function joined(target, first, rest) {
+  if (Math.abs(first[ACROSS] - target[ACROSS]) < 0.3) return [target, ...rest];
+  const [next, , end, , before, after] = rest;
+  const isStraight = (one, two) => one && two && Math.abs(one[ACROSS] - two[ACROSS]) < 0.5;
+  if (isStraight(end, first) && isStraight(before, after)) return [target, ...bend(target, after), ...rest.slice(6)];
+  const moved = [...next];
+  moved[ACROSS] = target[ACROSS];
+  return [target, moved, ...rest.slice(1)];
+}
+
+function fromSide(points, target, original, box, place, built) {
+  if (built) {
+    const isBeyond = original[ACROSS] > box.at[ACROSS] + box.at[ACROSS + 2] / 2;
+    target[ACROSS] = place[ACROSS] + (isBeyond ? place[ACROSS + 2] : 0);
+    target[ALONG] = points[0][ALONG];
+  }
+  const shift = [0, 1].map((axis) => target[axis] - points[0][axis]);
+  const [, next, ...rest] = points;
+  return [target, [next[0] + shift[0], next[1] + shift[1]], ...rest];
+}
+
+// A curve from one point to another, along the flow at both.
+function bend(start, end) {
+  const half = (start[ALONG] + end[ALONG]) / 2;
+  return [start, end].map((point) => (DOWN ? [point[0], half] : [half, point[1]])).concat([end]);
 }
 
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
