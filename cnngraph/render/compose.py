@@ -232,7 +232,8 @@ class _Drawing:
             message = f"the drawing would have more than {self.detail.most:,} boxes, too many to lay out"
             raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
         self.box_of.update(dict.fromkeys(nodes, box.key))
-        return box
+        copies = self.tree.copies
+        return replace(box, nodes=tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,)))))
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
         """One row per operation; an identity is left out unless it is the only one."""

@@ -60,7 +60,10 @@ class Title:
 
 @frozen
 class Box:
-    """One box. `key` is unique and safe in every format; `tip` is the tooltip."""
+    """One box. `key` is unique and safe in every format; `tip` is the tooltip.
+
+    `nodes` are the indices of all nodes of the graph that it represents, including those hidden by folding.
+    """
 
     key: str
     shape: Shape
@@ -68,6 +71,7 @@ class Box:
     rows: tuple[Row, ...] = ()
     tip: str = ""
     look: Look = Look.PLAIN
+    nodes: tuple[int, ...] = ()
 
 
 @frozen

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
-from cnngraph.backend.weights.published import is_published
 from cnngraph.compilation import compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 from cnngraph.document import value_of
@@ -20,6 +19,7 @@ from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
+from cnngraph.initial_weights import is_published
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
 from cnngraph.runs.trained_run import TrainedRun
@@ -113,6 +113,10 @@ class Classifier:
     @torch.inference_mode()
     def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
         """The outputs of `model` for prepared images; `model` is this network or another one with its weights."""
+        return self.run_with_gradient(model, images)
+
+    def run_with_gradient(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
+        """As `run`, but autograd records the outputs."""
         batch = torch.stack(list(images)).to(self.device, memory_format=torch.channels_last)
         with autocast(self.precision, self.device):
             return model(batch)

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from cnngraph.render.layout.ranks import ranked
-from cnngraph.render.layout.strip import OUTSIDE, Cut, Edge, Node, Strip
+from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 GAP = 13.0  # along the flow, between two boxes
 SPREAD, MAX_SPREAD = 0.08, 16.0  # more of it where branches spread, by how far
 BESIDE = 10.0  # across the flow, between two branches
 LANE = 9.0  # between a branch and an edge that passes it
+STEM = 0.2  # where edges that spread are still one line
 MAX_DEPTH = 60  # of branches in branches; deeper ones are arranged in ranks
 
 
@@ -46,8 +47,9 @@ class _Series:
             is_inner = start > 0 and stop < ends
             part = self._between(members[start : stop - 1], between[position], is_inner, depth)
             strip.include(part, 0, y)
-            if is_inner and len(between[position]) == 1 and stop == start + 1:
-                strip.cuts.append(Cut(y, y + part.length, between[position][0]))
+            leaving = {self.edges[edge].tensor for edge in between[position] if spans[edge][0] == start}
+            if is_inner and len(leaving) == 1:
+                strip.cuts.append(y + (part.length / 2 - 2 if stop == start + 1 else STEM))
             y += part.length
             if stop < ends:
                 node = self.nodes[members[stop - 1]]
@@ -142,10 +144,12 @@ class _Parallel:
         spine = self._spine()
         self._place(spine)
         strip = Strip(self.left, self.right)
+        ways = len(self.branches) + len(self.bare)
         longest = max((branch.strip.length for branch in self.branches), default=0.0)
         across = max((branch.reach for branch in self.branches), default=0.0)
         across = max(across, *self.lanes.values(), 0.0)
-        gap = GAP + min(MAX_SPREAD, SPREAD * across)
+        spread = GAP + min(MAX_SPREAD, SPREAD * across)
+        gap = 0.0 if self._ports(ways, enter=True) else spread
         end = gap + longest
         for branch in self.branches:
             single = len(branch.entering) == len(branch.leaving) == 1
@@ -157,8 +161,17 @@ class _Parallel:
                 strip.pass_by(branch.leaving[0], (branch.x, end))
         for edge, x in self.lanes.items():
             strip.pass_by(edge, (x, gap), (x, end))
-        strip.length = end + (GAP if self.node and self.node.join else gap)
+        if not self._ports(ways, enter=False):
+            end += GAP if self.node and self.node.join else spread
+        strip.length = end
         return strip
+
+    def _ports(self, ways: int, *, enter: bool) -> bool:
+        """Whether each way comes from its own port of the level, or leads to one: then none has to turn."""
+        sides = [branch.entering if enter else branch.leaving for branch in self.branches]
+        outer = [self.edges[edge] for edge in (*self.bare, *(edge for side in sides for edge in side))]
+        ends = [edge.tail if enter else edge.head for edge in outer]
+        return len(outer) == ways == len({edge.tensor for edge in outer}) > 1 and set(ends) == {OUTSIDE}
 
     def _spine(self) -> Branch | int | None:
         """The branch or bare edge that stays on the spine, or None if all branches are of equal rank."""

@@ -20,7 +20,7 @@ class Node:
 
     `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
     `join` is the sign of a sum or product, in a circle with a `radius`; `weight` is the number of boxes, and `is_side`
-    whether none of them always runs.
+    whether none of them always runs. `lead` is the room before the box, for the names of its inputs.
     """
 
     left: float
@@ -32,6 +32,7 @@ class Node:
     weight: int = 1
     is_side: bool = False
     radius: float = 0.0
+    lead: float = 0.0
 
 
 @frozen
@@ -45,15 +46,6 @@ class Edge:
     room: float = 9.0
 
 
-@frozen
-class Cut:
-    """A piece of the spine between two y, with nothing beside it: a column can end here."""
-
-    start: float
-    stop: float
-    edge: int
-
-
 @dataclass(slots=True)
 class Strip:
     """Nodes with places and edges with points that they pass, from entry (0, 0) to exit (0, length)."""
@@ -63,7 +55,7 @@ class Strip:
     length: float = 0.0
     at: dict[int, Point] = field(default_factory=dict)
     via: dict[int, list[Point]] = field(default_factory=dict)
-    cuts: list[Cut] = field(default_factory=list)
+    cuts: list[float] = field(default_factory=list)  # the y at which only the spine is
 
     def put(self, index: int, node: Node, x: float, y: float) -> None:
         """Place a node with its spine at x and its upper end at y."""
