@@ -21,12 +21,12 @@ FORMATS = {
     ".svg": "svg",
     ".png": "png",
     ".pdf": "pdf",
-    ".html": "html",
-    ".htm": "html",
     ".dot": "dot",
     ".gv": "dot",
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
+    ".html": "html",
+    ".htm": "html",
 }
 
 

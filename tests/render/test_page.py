@@ -118,9 +118,8 @@ def test_every_operation_is_drawn_once_and_every_tensor_has_its_arrows(text: str
     check_complete(graph, found)
     if fold is False:  # else the reads of a dense block are drawn as a ladder, of equal iterations those of the first
         joins = {node for node, drawn in enumerate(graph.nodes) if drawn.op == "concat" and len(drawn.reads) > 2}
-        check_arrows(
-            found, [[] if node in joins else list(map(tuple, item.reads)) for node, item in enumerate(graph.nodes)]
-        )
+        reads = [[(ref.node, ref.output) for ref in item.reads] for item in graph.nodes]
+        check_arrows(found, [[] if node in joins else refs for node, refs in enumerate(reads)])
 
 
 def test_tensors_cross_the_frame_of_a_block_where_the_page_expects_them() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,7 +34,7 @@ nodes: {a: own, head: [flatten, {op: linear, out: 2}]}
 BLOCKS = "cnngraph: 1\nblocks:\n  own: {nodes: [{op: conv, out: 4, kernel: 1}, relu]}\n"
 
 
-def viewer_of(file: Path, text: str = RESIDUAL, **settings: str) -> Viewer:
+def viewer_of(file: Path, text: str = RESIDUAL, **settings: Any) -> Viewer:
     file.write_text(text)
     return Viewer(file, lambda: compile_file(str(file), Reading()), Settings(page=None, **settings))
 

@@ -39,12 +39,14 @@ def view(spec: str, port: int, opens: bool, reading: Reading, **options: Any) ->
     Errors are shown above the drawing. Only this machine can reach the page. Ctrl-C ends it.
     """
     from cnngraph.cli.reading import compile_file
+    from cnngraph.document import read_file
     from cnngraph.library import find_file, find_network, is_name
     from cnngraph.render.settings import Settings
     from cnngraph.viewing.server import Server
     from cnngraph.viewing.viewer import Viewer
 
     file = find_network(spec) if is_name(spec) else find_file(spec)
+    read_file(file, spec)  # a file that cannot be read is no spec to wait for
     viewer = Viewer(file, lambda: compile_file(spec, reading), Settings(page=None, **options))
     try:
         server = Server(viewer, port)
