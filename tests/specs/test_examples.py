@@ -123,12 +123,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
     "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
     "convnextv2_atto": {"depths": [1, 1], "widths": [16, 24], "classes": 10},
-    # see test_vision_transformer.py and test_timm_examples.py
+    # see test_vision_transformer.py and tests/zoo/test_timm.py
     "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "vit_tiny": {"depth": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "nf_resnet50": {"units": [1, 2], "widths": [16, 32], "classes": 10},
     "botnet50": {"units": [1, 1, 1, 1], "width": 16, "out": 64, "classes": 10},
-    "coatnet_0": {"units": [1, 2], "widths": [16, 32], "stages": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "botnet26t": {"widths": [16, 32], "attention": [[False], [True, True]], "classes": 10},
+    "coatnet_0": {"depths": [1, 2], "widths": [16, 32], "units": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     # see tests/elaborate/test_changed_examples.py
@@ -138,7 +139,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "drn_c_26_by_change": {"classes": 10},
 }
 ELSEWHERE = {
-    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "botnet26t", "coatnet_0", "ecaresnet50", "cbamresnet50"),
     *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
 }
 SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs
