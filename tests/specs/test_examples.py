@@ -130,6 +130,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "botnet50": {"units": [1, 1, 1, 1], "width": 16, "out": 64, "classes": 10},
     "botnet26t": {"widths": [16, 32], "attention": [[False], [True, True]], "classes": 10},
     "coatnet_0": {"depths": [1, 2], "widths": [16, 32], "units": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "res2net50": {"units": [1, 1, 0, 0], "classes": 10},
+    "ese_vovnet19b_dw": {"stem": [8, 8, 8], "stages": [{"width": 8, "out": 16}], "classes": 10},
+    "poolformer_s12": {"depths": [1, 1], "widths": [8, 16], "classes": 10},
+    "mixer_s32": {"depth": 2, "width": 32, "classes": 10},
+    "swin_tiny": {"depths": [2, 2], "heads": [1, 2], "width": 8, "classes": 10},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     # see tests/elaborate/test_changed_examples.py
@@ -140,6 +145,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 ELSEWHERE = {
     *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "botnet26t", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("res2net50", "ese_vovnet19b_dw", "poolformer_s12", "mixer_s32", "swin_tiny"),
     *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
 }
 SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs
