@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.migration import Options
 
+TORCHVISION = "torchvision"
 NONE = "none"  # random weights, not even those that the spec names
+
+
+def is_published(weights: str | Path | None) -> bool:
+    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
+    return str(weights or "").partition(":")[0] == TORCHVISION
+
+
+def file_of(source: str) -> Path:
+    """The file of a source that is not published: `theirs.pth` of `theirs.pth:teacher`."""
+    file, colon, _ = source.rpartition(":")
+    return Path(file) if colon and not Path(source).exists() and Path(file).exists() else Path(source)
 
 
 @frozen
@@ -31,6 +45,23 @@ class InitialWeights:
     def migration(self) -> Options:
         """The options for adapting the weights of another network."""
         return Options(self.input_channels, self.classes, self.fresh)
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the weights, as plain data, to compare runs; a file is identified by its contents."""
+        file = None
+        if self.source is not None and self.source != NONE and not is_published(self.source):
+            file = file_of(self.source)
+        digest = sha256_of(file) if file is not None and file.is_file() else ""
+        return {
+            "weights": digest or (None if self.source == NONE else self.source),
+            "selected": "" if file is None or self.source is None else self.source.removeprefix(str(file)),
+            "from": self.old.name if isinstance(self.old, Graph) else None,
+            "partial": self.partial,
+            "fresh": [*self.fresh],
+            "leave": [*self.leave],
+            "input_channels": self.input_channels,
+            "classes": None if self.classes is None else [*self.classes],
+        }
 
     def contradiction(
         self, spell: Callable[[str], str], *, resumed: bool = False, old_params: str = "", has_old_params: bool = False
@@ -71,3 +102,9 @@ class InitialWeights:
                 "leave one of them out"
             )
         return None
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

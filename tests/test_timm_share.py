@@ -15,6 +15,8 @@ from cnngraph.ops.registry import BUILTIN
 class Calls(nn.Module):
     """One of each kind of call."""
 
+    mask: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3)

@@ -69,10 +69,16 @@ class WeightsFile(ABC):
         self.path, self.name, self.tables = path, name, tuple(tables)
         self.expects: dict[str, object] = {}
         self.choices = Choices()
+        self.chosen: Mapping[str, object] = {}  # what a person chose, as recorded by runs
         self.selected = ""
         self.others: tuple[View, ...] = ()
         self._is_fitted = False
         self._view = None if usual is None else plain_view(self.tables[usual])
+
+    @property
+    def other_names(self) -> list[str]:
+        """The other sets of weights that would fit as well, as they are selected: `theirs.pth:model_ema`."""
+        return [f"{self.name}:{other.label}" if other.label else self.name for other in self.others]
 
     @property
     def view(self) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from cnngraph.backend.weights.files import Choices, WeightsFile
 from cnngraph.backend.weights.load import renamed_tensors
 from cnngraph.backend.weights.migrate import MigratedWeights
 from cnngraph.backend.weights.published import open_weights
-from cnngraph.backend.weights.report import check_shapes, renamed_shapes
+from cnngraph.backend.weights.report import check_shapes, check_weights, refuse_misfit, renamed_shapes
 from cnngraph.backend.weights.tables import Shape, Table
 from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import base_names
@@ -25,6 +26,13 @@ def initial_weights(chosen: InitialWeights, graph: Graph, old: Graph | None = No
 
     Those of an `old` network are adapted. Raises SpecError (E704 to E707).
     """
+    opened = _opened(chosen, graph, old)
+    if opened is not None:
+        opened.chosen = replace(chosen, old=old).identity()
+    return opened
+
+
+def _opened(chosen: InitialWeights, graph: Graph, old: Graph | None) -> WeightsFile | None:
     if chosen.source is None:
         return WeightsOfNetworks(graph) if graph.weights else None
     if chosen.source == NONE:
@@ -32,6 +40,15 @@ def initial_weights(chosen: InitialWeights, graph: Graph, old: Graph | None = No
     if old is not None:
         return MigratedWeights.open(chosen.source, old, graph, chosen.migration)
     return open_weights(chosen.source, base_names(graph), Choices(chosen.partial, chosen.fresh, chosen.leave))
+
+
+def check_initial(chosen: InitialWeights, graph: Graph, old: Graph | None = None) -> None:
+    """Check whether the chosen weights can be used, without reading them all. Raises SpecError (E704 to E706)."""
+    if old is not None and chosen.source is not None:
+        report = check_weights(open_weights(chosen.source, base_names(old)), old)
+        refuse_misfit(report, old.name)
+    elif (opened := _opened(chosen, graph, None)) is not None:
+        refuse_misfit(check_weights(opened, graph), graph.name)
 
 
 class WeightsOfNetworks(WeightsFile):

@@ -14,9 +14,8 @@ import torch
 
 from cnngraph.backend.weights.files import Choices, WeightsFile, read_weights
 from cnngraph.diagnostics import SpecError, did_you_mean
-from cnngraph.initial_weights import NONE
+from cnngraph.initial_weights import NONE, TORCHVISION, is_published
 
-TORCHVISION = "torchvision"
 EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}  # as torchvision sets it
 
 
@@ -32,11 +31,6 @@ def open_weights(weights: str | Path, names: Sequence[str], choices: Choices | N
     file = _published(names, str(weights)) if is_published(weights) else read_weights(weights)
     file.choices = choices or Choices()
     return file
-
-
-def is_published(weights: str | Path | None) -> bool:
-    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
-    return str(weights or "").partition(":")[0] == TORCHVISION
 
 
 def published_weights(names: Sequence[str], weights: str = TORCHVISION) -> tuple[str, Any]:
