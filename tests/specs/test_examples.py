@@ -137,6 +137,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "swin_tiny": {"depths": [2, 2], "heads": [1, 2], "width": 8, "classes": 10},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    # see tests/backend/test_earlier_iterations.py
+    "dla34": {"widths": [4, 4, 8, 8, 16, 16], "classes": 10},
+    "hardnet68": {"stem": [8, 8], "stages": [{"layers": 4, "growth": 8, "out": 16}], "classes": 10},
+    "hardnet39ds": {"stem": [8, 8], "stages": [{"layers": 4, "growth": 8, "out": 16}], "classes": 10},
     # see tests/elaborate/test_changed_examples.py
     "seresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "resnet50_silu": {"units": [1, 1, 0, 0], "classes": 10},
@@ -145,6 +149,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 ELSEWHERE = {
     *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "botnet26t", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("dla34", "hardnet68", "hardnet39ds"),
     *("res2net50", "ese_vovnet19b_dw", "poolformer_s12", "mixer_s32", "swin_tiny"),
     *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
 }
