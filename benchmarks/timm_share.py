@@ -27,11 +27,10 @@ from torch import nn
 from benchmarks.timm_calls import Call, Recorder
 from benchmarks.timm_table import Missing, judge
 
-
-METHOD = """Written by `python -m benchmarks.timm_share`. Each entry point is run once on meta tensors, in eval mode. It counts if
-every function that it calls has ops in `benchmarks/timm_table.py`, which was reviewed by hand; what is not in this table
-does not count. So the share says which computations can be written as a spec, in any number of nodes. Of the networks
-that count, those in `tests/zoo/test_timm.py` have been written, with equal keys and outputs.
+METHOD = """Written by `python -m benchmarks.timm_share`. Each entry point is run once on meta tensors, in eval mode. It
+counts if every function that it calls has ops in `benchmarks/timm_table.py`, which was reviewed by hand; what is not in
+this table does not count. So the share says which computations can be written as a spec, in any number of nodes. Of the
+networks that count, those in `tests/zoo/test_timm.py` have been written, with equal keys and outputs.
 """
 
 

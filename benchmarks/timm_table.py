@@ -24,7 +24,6 @@ Entry = tuple[str, ...] | Missing
 
 _DATA = Missing("the result depends on values: which elements are read or kept")
 _THREE = Missing("a third spatial axis")
-_TRIG = Missing("no op for sine and cosine; a table of their values has more than 4,096 numbers")
 
 FUNCTIONS: Mapping[str, Entry] = MappingProxyType(
     {
@@ -69,8 +68,8 @@ FUNCTIONS: Mapping[str, Entry] = MappingProxyType(
         "interpolate[nearest]": ("upsample",),
         "interpolate[bilinear]": ("upsample",),
         "interpolate[bicubic]": ("upsample",),
-        "interpolate[bicubic antialias]": Missing("`upsample` has no antialias"),
-        "interpolate[bilinear antialias]": Missing("`upsample` has no antialias"),
+        "interpolate[bicubic antialias]": ("upsample",),
+        "interpolate[bilinear antialias]": ("upsample",),
         "grid_sample": Missing("sampling at computed positions"),
         "pad[constant]": ("pad", "concat"),  # tokens are padded by concatenating a constant
         "pad[reflect]": ("pad",),
@@ -104,9 +103,9 @@ FUNCTIONS: Mapping[str, Entry] = MappingProxyType(
         "sqrt": ("sqrt",),
         "rsqrt": ("pow",),
         "exp": ("exp",),
-        "log": Missing("no op for the logarithm"),
-        "sin": Missing("no op for sine"),
-        "cos": Missing("no op for cosine"),
+        "log": ("log",),
+        "sin": ("sin",),
+        "cos": ("cos",),
         "maximum": ("maximum",),
         "minimum": ("scale", "maximum"),
         "max[elementwise]": ("maximum",),
@@ -142,7 +141,7 @@ FUNCTIONS: Mapping[str, Entry] = MappingProxyType(
         "getitem": ("slice", "index", "reshape"),
         "getitem[constant]": ("index",),
         "index_select[constant]": ("index",),
-        "roll": ("slice", "concat"),
+        "roll": ("roll",),
         "flip": ("index",),
         "unfold": ("unfold",),
         "fold": ("fold",),
@@ -168,8 +167,7 @@ OF_PARAMETERS: Mapping[str, Entry] = MappingProxyType(
         "flatten": ("reshape",),
         "dropout[p=0]": ("identity",),
         "repeat_interleave": ("index",),
-        "interpolate[bicubic]": Missing("`upsample` reads no free parameter"),
-        "getitem[large constant]": Missing("`index` lists at most 4,096 entries"),
+        "getitem[large constant]": ("index", "constant"),
     }
 )
 
@@ -192,10 +190,7 @@ OF_LARGE_CONSTANTS: Mapping[str, Entry] = MappingProxyType(
         "bitwise_not": ("scale",),
         "sign": ("maximum", "scale"),  # of integers
         "floor_divide": Missing("no op rounds"),
-        "sin": _TRIG,
-        "cos": _TRIG,
-        "log": Missing("no op for the logarithm"),
-        "log2": Missing("no op for the logarithm"),
+        "log2": ("log", "scale"),
         "cumsum": ("constant",),  # of ones: 1, 2, …
     }
 )

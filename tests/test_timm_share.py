@@ -47,8 +47,8 @@ def calls() -> set[Call]:
         ("Calls", "mul", True),
         ("Calls", "exp of parameters", True),
         ("Calls", "constant", True),
-        ("Calls", "sin for a large constant", False),
-        ("Calls", "interpolate[bilinear antialias]", False),
+        ("Calls", "sin for a large constant", True),
+        ("Calls", "interpolate[bilinear antialias]", True),
         ("Calls", "conv2d (weight computed from the images)", False),
     ],
 )
