@@ -134,7 +134,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "ese_vovnet19b_dw": {"stem": [8, 8, 8], "stages": [{"width": 8, "out": 16}], "classes": 10},
     "poolformer_s12": {"depths": [1, 1], "widths": [8, 16], "classes": 10},
     "mixer_s32": {"depth": 2, "width": 32, "classes": 10},
-    "swin_tiny": {"depths": [2, 2], "heads": [1, 2], "width": 8, "classes": 10},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     # see tests/backend/test_earlier_iterations.py
