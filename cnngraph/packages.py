@@ -16,7 +16,7 @@ TITLES = {
 CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of the mandatory dependencies
 EXTRAS = {  # modules of each extra in pyproject.toml
     "train": ("torch", "torchvision", "ignite", "safetensors", "numpy", "matplotlib", "PIL", "filelock"),
-    "draw": ("pygraphviz",),
+    "draw": ("matplotlib",),
     "svhn": ("scipy",),
     "tensorboard": ("tensorboard",),
 }
@@ -60,7 +60,9 @@ def require(*modules: str) -> None:
 
 def require_extra(extra: str) -> None:
     """Raise PackageError if a module of an extra is not installed."""
-    require(*EXTRAS[extra])
+    for module in EXTRAS[extra]:
+        if not _is_there(module):
+            raise PackageError(f"{_title(module)} is not installed", _extra_command(extra))
 
 
 def missing(module: str) -> PackageError:
@@ -71,7 +73,11 @@ def missing(module: str) -> PackageError:
 def _install_command(module: str) -> str:
     """The command that installs a module: by the extra that it belongs to, or else by its package."""
     extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
-    return f"pip install '{OURS}[{extra}]'" if extra else f"pip install {_source(module)}"
+    return _extra_command(extra) if extra else f"pip install {_source(module)}"
+
+
+def _extra_command(extra: str) -> str:
+    return f"pip install '{OURS}[{extra}]'"
 
 
 def _is_there(module: str) -> bool:

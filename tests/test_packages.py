@@ -51,7 +51,8 @@ UNLOADED = 'OSError("libcublas.so.12: cannot open shared object file")'
 MISMATCHED = 'RuntimeError("operator torchvision::nms does not exist")'
 SPEC = "{cnngraph: 1, input: [1, 28, 28], nodes: [flatten, {op: linear, out: 10}]}"
 CHECK, SHOW, DOT = ["check", "net.yaml"], ["show", "net.yaml"], ["render", "net.yaml", "-o", "net.dot"]
-SVG, BUILD = ["render", "net.yaml", "-o", "net.svg"], ["build", "net.yaml"]
+SVG, PDF = ["render", "net.yaml", "-o", "net.svg"], ["render", "net.yaml", "-o", "net.pdf"]
+BUILD = ["build", "net.yaml"]
 WEIGHTS, TRAIN = ["weights", "net.yaml", "theirs.safetensors"], ["train", "net.yaml", "--recipe", "digits"]
 EXPERIMENT = ["experiment", "net.yaml", "--recipe", "digits"]
 RUNNING = [
@@ -62,7 +63,7 @@ TRAIN_EXTRA = "'cnngraph[train]'"
 TRAINING = [TRAIN, EXPERIMENT, *RUNNING]
 PICTURES = [*TRAINING, ["runs", "-o", "runs.png"]]
 SVHN = [*TRAIN, "--input", "3x32x32", "--set", "train.data=svhn", "--data-dir", "data"]
-WITHOUT_PACKAGES = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
+WITHOUT_PACKAGES = [CHECK, SHOW, DOT, SVG, ["schema"], ["list", "resnet18"]]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ WITHOUT_PACKAGES = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
         ("matplotlib", BLOCKED, PICTURES, "matplotlib is not installed", TRAIN_EXTRA),
         ("PIL", BLOCKED, TRAINING, "Pillow is not installed", TRAIN_EXTRA),
         ("filelock", BLOCKED, [TRAIN, EXPERIMENT], "filelock is not installed", TRAIN_EXTRA),
-        ("pygraphviz", BLOCKED, [SVG], "pygraphviz is not installed", "'cnngraph[draw]'"),
+        ("matplotlib", BLOCKED, [PDF], "matplotlib is not installed", "'cnngraph[draw]'"),
         ("scipy", BLOCKED, [SVHN], "scipy is not installed", "'cnngraph[svhn]'"),
-        ("yaml", BLOCKED, [BUILD, CHECK, SHOW, SVG], "PyYAML is not installed", "pyyaml"),
+        ("yaml", BLOCKED, [BUILD, CHECK, SHOW, PDF], "PyYAML is not installed", "pyyaml"),
     ],
 )  # fmt: skip
 def test_every_command_names_the_missing_package(
@@ -119,6 +120,7 @@ for module in sys.argv[1:]:
 import cnngraph
 assert cnngraph.load("net.yaml").num_params and not list(cnngraph.check("net.yaml"))
 cnngraph.render("net.yaml", "net.mmd")
+cnngraph.render("net.yaml", "net.svg")
 calls = [
     lambda: cnngraph.build("net.yaml"),
     lambda: cnngraph.load_weights(None, "theirs.safetensors"),
@@ -126,7 +128,7 @@ calls = [
     lambda: cnngraph.experiment("net.yaml", recipes=["digits"]),
     lambda: cnngraph.evaluate("run"),
     lambda: cnngraph.predict("run", "a.png"),
-    lambda: cnngraph.render("net.yaml", "net.svg"),
+    lambda: cnngraph.render("net.yaml", "net.pdf"),
 ]
 for call in calls:
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -11,7 +12,7 @@ from cnngraph.api.results import Drawing
 from cnngraph.atomic_files import write
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
-from cnngraph.render import FORMATS, draw
+from cnngraph.render import FORMATS, Settings, draw
 
 Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "mermaid"]
 
@@ -22,9 +23,18 @@ def render(
     /,
     *,
     format: Format | None = None,
+    page: Literal["a4", "slide", "column"] | None = "a4",
+    direction: Literal["down", "right"] | None = None,
     depth: int | None = None,
+    open: str | Sequence[str] = (),
+    node: str | None = None,
     fold: bool | None = None,
-    direction: Literal["TB", "LR"] = "TB",
+    shapes: bool = True,
+    legend: bool = False,
+    title: str | None = None,
+    scale: float = 1.0,
+    theme: Literal["light", "dark", "print"] = "light",
+    font: str | None = None,
     input: InputShape | None = None,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
@@ -34,19 +44,39 @@ def render(
     """Draw a network. A notebook shows the result; with a `path` it is also written to a file.
 
     `format` is `svg` (the default), `png`, `pdf`, `dot` or `mermaid`. With a `path` its ending determines the format
-    (.svg, .png, .pdf, .dot, .gv, .mmd, .mermaid). `depth` is the number of levels of nesting to show: 1 draws each
-    top-level node as one box; by default it is chosen to keep the drawing readable. `fold` draws equal iterations of a
-    repeat as one, labelled `×6`; by default it does if `depth` is set or the drawing would be long. The drawing flows
-    from top to bottom, or with `direction="LR"` from left to right. All other arguments are those of `load`.
+    (.svg, .png, .pdf, .dot, .gv, .mmd, .mermaid).
+
+    The drawing fits a `page`: `a4`, a 16:9 `slide` or a `column` of a paper, or is unlimited with None. It has as much
+    detail as the page allows with text of at least 6 pt (on a slide 9 pt), and long networks are broken into columns.
+    `direction` is that of the flow, by default `right` on a slide and `down` otherwise. `depth` is the number of levels
+    of nesting to show: 1 draws each top-level node as one box. `open` are patterns of the paths of blocks to draw open;
+    all others are closed, or as `depth` says. `node` is the path of a block to draw alone. `fold` draws equal
+    iterations of a repeat as one, labelled `×6`; by default it does unless each iteration fits the page. `shapes`,
+    `legend` and `title` are shown beside the boxes. `scale` enlarges the drawing; `font` is the font family of an SVG.
+    DOT and Mermaid take only `depth`, `open`, `node`, `fold` and `direction`. All other arguments are those of `load`.
 
     Raises SpecError for errors of the spec, or too many boxes (E501); ValueError for an unknown file ending or format,
-    or a depth below 1; WriteError, an OSError, if the file cannot be written; PackageError if pygraphviz is not
-    installed, which SVG, PNG and PDF need.
+    a depth below 1 or a path at which there is no block; WriteError, an OSError, if the file cannot be written;
+    PackageError if matplotlib is not installed, which PNG and PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
     graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
-    data = draw(graph, chosen, depth=depth, fold=fold, direction=direction)
+    settings = Settings(
+        depth=depth,
+        open=(open,) if isinstance(open, str) else tuple(open),
+        node=node,
+        fold=fold,
+        page=page,
+        direction=direction,
+        shapes=shapes,
+        legend=legend,
+        title=title,
+        scale=scale,
+        theme=theme,
+        font=font,
+    )
+    data = draw(graph, chosen, settings)
     if file is not None:
         write(file, lambda beside: beside.write_bytes(data))
     return Drawing(chosen, data, file)

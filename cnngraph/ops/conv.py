@@ -43,6 +43,7 @@ class Conv(Op):
     name: ClassVar[str] = "conv"
     elsewhere: ClassVar[tuple[str, ...]] = ("convolution", "convolutional")
     kind: ClassVar[str] = "conv"
+    takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     out: int = field(Int(1), "output channels")
@@ -85,6 +86,7 @@ class Conv(Op):
         Example({"out": 4, "kernel": 2, "padding_mode": "replicate", "padding": "same"}, ((4, 3, 3),), (4, 3, 3)),
         Example({"out": 1, "kernel": 3, "padding": "half", "bias": False}, ((1, 12),), (1, 12)),
         Example({"out": 8, "kernel": 5, "stride": 2, "groups": 2}, ((4, 9),), (8, 3)),
+        Example({"out": 8, "kernel": 1}, ((4, 5, 6),), (8, 5, 6), axes=("CHW",), free=(0,)),
         Example({"out": 8, "kernel": 3, "standardize": True, "eps": 1e-8}, ((4, 5, 6),), (8, 3, 4)),
         Example({"out": 8, "kernel": 1, "standardize": True, "gamma": 1.7}, ((4, 5, 6),), (8, 5, 6)),
     )

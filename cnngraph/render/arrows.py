@@ -9,6 +9,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.nodes import Ref
 from cnngraph.render.label import shapes_label
 from cnngraph.render.picture import Arrow, Look, Shape
+from cnngraph.render.terminals import Terminals
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
 
@@ -20,21 +21,20 @@ class TooMuchError(SpecError):
     """A picture has more boxes or arrows than can be laid out, or than is allowed."""
 
 
-def arrows(tree: Tree, box_of: Mapping[int, str]) -> tuple[Arrow, ...]:
+def arrows(tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> tuple[Arrow, ...]:
     """The arrows between boxes, in order of execution of their heads. Raises SpecError (E501) if there are too many."""
-    found = _Arrows(tree, box_of)
+    found = _Arrows(tree, box_of, terminals)
     graph = tree.graph
     for index, node in enumerate(graph.nodes):
-        if index not in tree.stand_in and not node.unused:
+        if index in box_of and not node.unused:
             look = Look.TRAINING if node.training_only else Look.PLAIN
             names, is_concat = node.operation.input_names, node.op == "concat"
             for place, ref in enumerate(tree.reads[index]):
                 role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)
                 found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), always=is_concat)
-    for place, (name, ref) in enumerate(graph.outputs.items()):
-        look = Look.TRAINING if name in graph.training_only else Look.PLAIN
-        found.add(ref, Arrow("", f"{Shape.OUTPUT}{place}", "", look=look))
+    for box in terminals.outputs:
+        found.add(terminals.ends[box.key], Arrow("", box.key, "", look=box.look))
     return found.all()
 
 
@@ -48,8 +48,8 @@ class _Line:
 
 
 class _Arrows:
-    def __init__(self, tree: Tree, box_of: Mapping[int, str]) -> None:
-        self.tree, self.graph, self.box_of = tree, tree.graph, box_of
+    def __init__(self, tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> None:
+        self.tree, self.graph, self.box_of, self.tails = tree, tree.graph, box_of, terminals.tails
         self.by_ends: dict[tuple[str, str], list[_Line]] = {}
         self.leaving: dict[str, set[TensorType]] = {}  # the types of outgoing tensors, by box
         self.entry: dict[str, Ref] = {}  # the first incoming tensor, by box
@@ -62,7 +62,7 @@ class _Arrows:
         An operation that reads a tensor twice gets two arrows; a closed scope gets one, however often it reads it.
         """
         head = arrow.head
-        tail = f"{Shape.INPUT}{-1 - ref.node}" if ref.node < 0 else self.box_of[self.tree.drawn(ref.node)]
+        tail = self.tails[ref] if ref in self.tails else self.box_of[self.tree.drawn(ref.node)]
         if tail == head:
             return
         self.entry.setdefault(head, ref)
@@ -102,14 +102,22 @@ class _Arrows:
         label = shapes_label(str(self.graph.type_of(ref)) for ref in labelled)
         if line.count > 1:
             label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
-        return replace(line.arrow, tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs), label=label)
+        drawn = self._drawn(refs[0])
+        return replace(
+            line.arrow,
+            tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs),
+            label=label,
+            source=f"{drawn.node}.{drawn.output}",
+        )
 
     def _is_new_shape(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
         """Whether to show a shape: once, if it differs from the input of its box or is one of several."""
-        if ref.node < 0 or ref in self.shown or arrow.head.startswith(Shape.OUTPUT):
+        if ref in self.tails or ref in self.shown or arrow.head.startswith(Shape.OUTPUT):
             return False
         entry = self.entry.get(arrow.tail)
         several = len(self.leaving[arrow.tail]) > 1
+        if arrow.tail.startswith(Shape.SCOPE) and not several:
+            return False  # the shape is in the box
         return always or several or entry is None or self.graph.type_of(entry) != self.graph.type_of(ref)
 
     def _varies(self, ref: Ref) -> bool:

@@ -1,6 +1,11 @@
-"""The colours of all formats: light fills by kind of op, distinguishable in print and by colour-blind readers."""
+"""The colours of drawings: light fills by kind of op, distinguishable in print and by colour-blind readers."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from cnngraph.frozen import frozen
 
 INK = "#20242b"
 GREY = "#6b7280"
@@ -28,12 +33,80 @@ FILLS = {
 OTHER = "#f6d3dc"  # for kinds defined by plugins
 
 
+@frozen
+class Theme:
+    """All colours of a drawing. `shade` is how much darker (below 1) or lighter a border is than its fill."""
+
+    ground: str = "#ffffff"
+    ink: str = INK
+    grey: str = GREY
+    line: str = LINE
+    frame_line: str = FRAME_LINE
+    frame_fills: tuple[str, str] = FRAME_FILLS
+    box: str = "#ffffff"  # a box with several rows, or one that does not always run
+    terminal: str = TERMINAL
+    terminal_ink: str = "#ffffff"
+    pale: str = PALE
+    fills: Mapping[str, str] = field(default_factory=FILLS.copy)
+    other: str = OTHER
+    shade: float = 0.62
+
+    def fill(self, kind: str) -> str:
+        """The background colour of a kind of op."""
+        return self.fills.get(kind, self.other)
+
+    def edge(self, kind: str) -> str:
+        """The border colour of a kind of op."""
+        return _shaded(self.fill(kind), self.shade)
+
+
+def _shaded(colour: str, shade: float) -> str:
+    parts = (min(255, int(int(colour[place : place + 2], 16) * shade)) for place in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+_DARK = {
+    "conv": "#1f4a6b",
+    "linear": "#4c3a6b",
+    "attention": "#6a2f60",
+    "pool": "#74481f",
+    "norm": "#5f5620",
+    "activation": "#23573f",
+    "merge": "#20252d",
+    "reduction": "#6a5130",
+    "arithmetic": "#47463b",
+    "dropout": "#454a52",
+    "reshape": "#363b43",
+    "resize": "#1f5a61",
+    "scope": "#303844",
+}
+
+THEMES = {
+    "light": Theme(),
+    "dark": Theme(
+        ground="#14171c",
+        ink="#e8ebf0",
+        grey="#9aa4b2",
+        line="#a3adbb",
+        frame_line="#4a5361",
+        frame_fills=("#232830", "#1b2027"),
+        box="#20252d",
+        terminal="#d5dbe4",
+        terminal_ink="#14171c",
+        pale="#667080",
+        fills=_DARK,
+        other="#6b2f43",
+        shade=1.7,
+    ),
+    "print": Theme(ink="#000000", grey="#444444", line="#000000", frame_line="#888888", frame_fills=("#ffffff",) * 2),
+}
+
+
 def fill(kind: str) -> str:
-    """The background colour of a kind of op."""
-    return FILLS.get(kind, OTHER)
+    """The background colour of a kind of op, in the light theme."""
+    return THEMES["light"].fill(kind)
 
 
 def edge(kind: str) -> str:
-    """The border colour of a kind of op: its background, darker."""
-    red, green, blue = (int(fill(kind)[place : place + 2], 16) for place in (1, 3, 5))
-    return f"#{int(red * 0.62):02x}{int(green * 0.62):02x}{int(blue * 0.62):02x}"
+    """The border colour of a kind of op, in the light theme."""
+    return THEMES["light"].edge(kind)

@@ -6,71 +6,90 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic
+from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
+from cnngraph.graph.path_patterns import matches_path
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.folding import fold_tree, stem
 from cnngraph.render.label import clean, op_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
+from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
+from cnngraph.render.terminals import terminals_of
 from cnngraph.render.tree import Group, Tree, build_tree
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
 OVERVIEW = 60  # … of a picture with closed blocks
+MAX_ON_PAGE = 250  # … of a picture that has to fit a page
 MAX_BOXES = 1500  # more boxes cannot be laid out in reasonable time
 
 
-def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None) -> Picture:
-    """The picture of a graph.
+@frozen
+class Detail:
+    """How much of a tree is drawn open, and the maximum number of boxes.
 
-    `depth` is the number of levels of nesting to show: 1 draws each top-level node as one box; by default as many as
-    are readable. `fold` draws a run of equal iterations as one with `×6`; by default it does so if `depth` is given or
-    the picture would be unreadable otherwise.
+    Groups at level `depth` and below are closed, except those that `open` matches. With `opens_inline`, inline nodes in
+    an open scope are always opened; with `examples`, the first use of each block is.
+    """
+
+    depth: int
+    most: int = MAX_BOXES
+    open: tuple[str, ...] = ()
+    opens_inline: bool = False
+    examples: bool = False
+
+
+def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
+    """The picture of a graph; of several with different detail, the first that has few enough boxes to be read.
 
     Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a depth
-    below 1.
+    below 1 or a path at which there is no block.
     """
-    if depth is not None and depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
-    if depth is not None:
-        return _Drawing(_tree(graph, fold), depth, MAX_BOXES).picture()
-    for tree, level, most in _choices(graph, fold):
+    return next(iter(pictures(graph, settings)))
+
+
+def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
+    """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
+    if settings.depth is not None and settings.depth < 1:
+        raise ValueError(f"depth must be at least 1, got {settings.depth}")
+    choices = list(_choices(graph, settings))
+    for position, (tree, detail) in enumerate(choices, 1):
         try:
-            return _Drawing(tree, level, most, opens_inline=True).picture()
+            yield _Drawing(tree, detail).picture()
         except TooMuchError:
-            if level == 1:
+            if position == len(choices):
                 raise
-    raise AssertionError("the last choice either returns or raises")
 
 
-def _tree(graph: Graph, fold: bool | None) -> Tree:
-    tree = build_tree(graph)
-    return tree if fold is False else fold_tree(tree)
-
-
-def _choices(graph: Graph, fold: bool | None) -> Iterator[tuple[Tree, int, int]]:
-    """Candidates of tree, depth and maximum number of boxes, from full detail down to the top level."""
-    if fold is None and len(graph.nodes) <= UNROLLED * MAX_ROWS:
-        tree = build_tree(graph)
-        yield tree, tree.height + 2, UNROLLED
-    tree = _tree(graph, fold)
-    full = tree.height + 2
-    yield tree, full, READABLE
+def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
+    """Candidates from full detail down to the top level."""
+    whole, fold, opened = build_tree(graph, settings.node), settings.fold, settings.open
+    tree = whole if fold is False else fold_tree(whole)
+    if settings.depth is not None or opened:
+        yield tree, Detail(settings.depth or 1, MAX_BOXES, opened)
+        return
+    on_page = settings.page is not None
+    full, most = whole.height + 2, MAX_ON_PAGE if on_page else READABLE
+    if fold is None and len(graph.nodes) <= (MAX_ON_PAGE if on_page else UNROLLED) * MAX_ROWS:
+        yield whole, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True)
+    yield tree, Detail(full, most, opened, opens_inline=True)
     for level in range(full - 1, 0, -1):
-        yield tree, level, OVERVIEW if level > 1 else MAX_BOXES
+        if on_page:
+            yield tree, Detail(level, MAX_ON_PAGE, opened, opens_inline=True, examples=True)
+        yield tree, Detail(level, OVERVIEW if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
 @dataclass(slots=True)
 class _Drawing:
-    """One walk over a tree at one depth. With `opens_inline`, inline nodes in an open scope are always opened."""
+    """One walk over a tree with one amount of detail."""
 
     tree: Tree
-    depth: int
-    most: int
-    opens_inline: bool = False
+    detail: Detail
     count: int = 0
+    examples: dict[str, str] = field(default_factory=dict)  # the path of the open use of a block
     box_of: dict[int, str] = field(default_factory=dict)
     shared: frozenset[str] = field(init=False)
 
@@ -84,20 +103,12 @@ class _Drawing:
     def picture(self) -> Picture:
         """The picture with inputs, outputs and arrows."""
         members = _noted(self._members(self.tree.root))
-        inputs = tuple(self._terminal(Shape.INPUT, place, name) for place, name in enumerate(self.graph.inputs))
-        outputs = tuple(self._terminal(Shape.OUTPUT, place, name) for place, name in enumerate(self.graph.outputs))
+        terminals = terminals_of(self.tree, self.box_of)
         return Picture(
             name=clean(self.graph.name),
-            members=(*inputs, *members, *outputs),
-            arrows=arrows(self.tree, self.box_of),
+            members=(*terminals.inputs, *members, *terminals.outputs),
+            arrows=arrows(self.tree, self.box_of, terminals),
         )
-
-    def _terminal(self, shape: Shape, place: int, name: str) -> Box:
-        is_input = shape is Shape.INPUT
-        size = self.graph.inputs[name] if is_input else self.graph.type_of(self.graph.outputs[name])
-        look = Look.TRAINING if not is_input and name in self.graph.training_only else Look.PLAIN
-        row = Row(str(size), shape)
-        return Box(f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, and inner groups, open or closed."""
@@ -128,9 +139,26 @@ class _Drawing:
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:
-        if group.level < self.depth or is_one_stack(group, self.tree):
+        detail, scope = self.detail, group.scope
+        if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        return not (self.opens_inline and group.scope.kind == "nodes" and group.level > 1)
+        if any(_opens(pattern, scope.path) for pattern in detail.open):
+            return False
+        if detail.examples and self._is_example(group):
+            return False
+        return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
+
+    def _is_example(self, group: Group) -> bool:
+        """Whether a group is the first use of its block, or is inside of one."""
+        path, block = group.scope.path, _block(group)
+        if (
+            block
+            and block not in self.examples
+            and _common([_look(node) for node in self._inside(group)]) is Look.PLAIN
+        ):
+            self.examples[block] = path
+            return True
+        return any(path.startswith(f"{example}.") for example in self.examples.values())
 
     def _title(self, group: Group) -> Title:
         scope = group.scope
@@ -171,12 +199,13 @@ class _Drawing:
 
     def _box(self, box: Box, nodes: Sequence[int]) -> Box:
         self.count += 1
-        if self.count > self.most:
-            help = "choose a smaller `--depth`" if self.depth > 1 else "group the nodes in blocks or repeats"
-            message = f"the drawing would have more than {self.most:,} boxes, too many to lay out"
+        if self.count > self.detail.most:
+            help = "choose a smaller `--depth`" if self.detail.depth > 1 else "group the nodes in blocks or repeats"
+            message = f"the drawing would have more than {self.detail.most:,} boxes, too many to lay out"
             raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
         self.box_of.update(dict.fromkeys(nodes, box.key))
-        return box
+        copies = self.tree.copies
+        return replace(box, nodes=tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,)))))
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
         """One row per operation; an identity is left out unless it is the only one."""
@@ -210,6 +239,12 @@ class _Drawing:
         block = f" ({clean(scope.block)})" if scope.block else ""
         params = sum(node.num_params for node in nodes)
         return f"{clean(scope.path, 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
+
+
+def _opens(pattern: str, path: str) -> bool:
+    """Whether a pattern matches a path, or a path inside it."""
+    depth = path.count(".") + 1
+    return matches_path(pattern, path) or matches_path(".".join(pattern.split(".")[:depth]), path)
 
 
 def _block(group: Group) -> str:

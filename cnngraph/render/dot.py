@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from enum import Enum
+from collections.abc import Iterator
 from html import escape
 
-from cnngraph.frozen import frozen
 from cnngraph.render.colours import (
     FRAME_FILLS,
     FRAME_LINE,
@@ -21,42 +18,22 @@ from cnngraph.render.colours import (
 )
 from cnngraph.render.forks import frames_of, with_forks
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape, Title, sign
+from cnngraph.render.settings import Direction
 
 FONT = "Helvetica,Arial,sans-serif"
 MARGIN, WIDE_MARGIN = 10, 17  # points around the members of a frame; wide if arrows pass beside them
 
 
-class At(Enum):
-    """The corner of a frame that contains its title."""
-
-    LEFT = "l"
-    RIGHT = "r"
-
-
-@frozen
-class TitlePlace:
-    """The corner of a frame's title, whether it has two lines, and how many points are kept free next to it."""
-
-    at: At = At.LEFT
-    broken: bool = False
-    room: float = 0
-
-
-def dot(
-    picture: Picture, direction: str = "TB", places: Mapping[str, TitlePlace] | None = None, dpi: int | None = None
-) -> str:
-    """The DOT text of a picture that flows from top to bottom (TB) or from left to right (LR).
-
-    `places` are the places of the titles by frame key.
-    """
+def dot(picture: Picture, direction: Direction = "down") -> str:
+    """The DOT text of a picture."""
+    flow = "TB" if direction == "down" else "LR"
     lines = [
         "digraph cnngraph {",
-        f'  graph [rankdir={direction}, fontname="{FONT}", fontsize=10, fontcolor="{INK}", nodesep=0.22, ranksep=0.16, '
+        f'  graph [rankdir={flow}, fontname="{FONT}", fontsize=10, fontcolor="{INK}", nodesep=0.22, ranksep=0.16, '
         f"tooltip={_quoted(picture.name)}]",
         f'  node [shape=plain, fontname="{FONT}", fontsize=10, fontcolor="{INK}"]',
         f'  edge [fontname="{FONT}", fontsize=8, fontcolor="{GREY}", color="{LINE}", penwidth=0.8, arrowsize=0.5]',
-        *([f"  graph [dpi={dpi}]"] if dpi else []),
-        *_Writer(with_forks(picture), places or {}).lines(),
+        *_Writer(with_forks(picture)).lines(),
         "}",
     ]
     return "\n".join(lines) + "\n"
@@ -65,8 +42,8 @@ def dot(
 class _Writer:
     """Writes members, and arrows in the innermost frame that contains them, so that their labels stay inside it."""
 
-    def __init__(self, picture: Picture, places: Mapping[str, TitlePlace]) -> None:
-        self.members, self.places = picture.members, places
+    def __init__(self, picture: Picture) -> None:
+        self.members = picture.members
         frames = frames_of(picture.members)
         self.arrows: dict[str, list[Arrow]] = {}
         for arrow in picture.arrows:
@@ -90,37 +67,17 @@ class _Writer:
         yield from (indent + _arrow(arrow) for arrow in self.arrows.get(key, ()))
 
     def _frame(self, frame: Frame, level: int) -> dict[str, str]:
-        plain, place = frame.look is Look.PLAIN, self.places.get(frame.key, TitlePlace())
+        plain = frame.look is Look.PLAIN
         beside = any(not arrow.main for arrow in self.arrows.get(frame.key, ()))
         return {
-            "label": f"<{_placed(frame.title, place)}>",
-            "labeljust": place.at.value,
+            "label": f"<{_title(frame.title)}>",
+            "labeljust": "l",
             "style": '"rounded,filled"' if plain else '"rounded,filled,dashed"',
             "fillcolor": f'"{FRAME_FILLS[level % 2]}"',
             "color": f'"{FRAME_LINE if plain else PALE}"',
             "margin": str(WIDE_MARGIN if beside else MARGIN),
             "tooltip": _quoted(frame.tip),
         }
-
-
-def _placed(title: Title, place: TitlePlace) -> str:
-    """The label of a frame: its title at a place."""
-    lines = [_title(title)]
-    if place.broken and can_break(title):
-        lines = [_title(Title(title.name)), _title(replace(title, name=""), leads=False)]
-    if len(lines) == 1 and not place.room:
-        return lines[0]
-    side = "LEFT" if place.at is At.LEFT else "RIGHT"
-    rows = [[f'<TD ALIGN="{side}">{line}</TD>'] for line in lines]
-    if place.room:
-        rows[0].insert(1 if place.at is At.LEFT else 0, f'<TD ROWSPAN="{len(rows)}" WIDTH="{place.room:.0f}"></TD>')
-    cells = "".join(f"<TR>{''.join(row)}</TR>" for row in rows)
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>'
-
-
-def can_break(title: Title) -> bool:
-    """Whether a title has a name and something after it, so that it can have two lines."""
-    return bool(title.name and replace(title, name=""))
 
 
 def _box(box: Box) -> str:

@@ -7,30 +7,32 @@ from collections.abc import Iterator
 
 from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, edge, fill
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Title, sign
+from cnngraph.render.settings import Direction
 
 MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
 SAFE = re.compile(r"[^\w .,:·×−…/+()=→-]")
 
 
-def mermaid(picture: Picture, direction: str = "TB") -> str:
-    """The Mermaid text of a picture that flows from top to bottom (TB) or from left to right (LR)."""
+def mermaid(picture: Picture, direction: Direction = "down") -> str:
+    """The Mermaid text of a picture."""
+    flow = "TB" if direction == "down" else "LR"
     lines = [
-        f"flowchart {direction}",
-        *(f"  {line}" for line in _members(picture.members, direction, 0)),
+        f"flowchart {flow}",
+        *(f"  {line}" for line in _members(picture.members, flow, 0)),
         *(f"  {_arrow(arrow)}" for arrow in picture.arrows),
         *(f"  {line}" for line in _classes(picture)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _members(members: tuple[Box | Frame, ...], direction: str, level: int) -> Iterator[str]:
+def _members(members: tuple[Box | Frame, ...], flow: str, level: int) -> Iterator[str]:
     for member in members:
         if isinstance(member, Box):
             yield _box(member)
             continue
         yield f'subgraph {member.key}["{_title(member.title)}"]'
-        yield f"  direction {direction}"
-        yield from (f"  {line}" for line in _members(member.members, direction, level + 1))
+        yield f"  direction {flow}"
+        yield from (f"  {line}" for line in _members(member.members, flow, level + 1))
         yield "end"
         yield f"style {member.key} fill:{FRAME_FILLS[(level + 1) % 2]},stroke:{FRAME_LINE},color:{INK}"
 

@@ -60,7 +60,10 @@ class Title:
 
 @frozen
 class Box:
-    """One box. `key` is unique and safe in every format; `tip` is the tooltip."""
+    """One box. `key` is unique and safe in every format; `tip` is the tooltip.
+
+    `nodes` are the indices of all nodes of the graph that it represents, including those hidden by folding.
+    """
 
     key: str
     shape: Shape
@@ -68,6 +71,7 @@ class Box:
     rows: tuple[Row, ...] = ()
     tip: str = ""
     look: Look = Look.PLAIN
+    nodes: tuple[int, ...] = ()
 
 
 @frozen
@@ -85,6 +89,7 @@ class Frame:
 class Arrow:
     """An arrow from a box to another; arrows with the same `tensor` carry the same tensor.
 
+    `source` is the tensor as it is drawn: of iterations that are folded, that of the iteration which stands for all.
     `label` is the shape, if it is shown. `role` is the name of the input, for ops whose inputs differ in meaning.
     `main` arrows follow the main flow, others run beside it.
     """
@@ -96,6 +101,7 @@ class Arrow:
     role: str = ""
     look: Look = Look.PLAIN
     main: bool = True
+    source: str = ""
 
 
 @frozen

@@ -8,6 +8,7 @@ from dataclasses import replace
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
+from cnngraph.nearest import nearest
 
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network
 
@@ -40,7 +41,8 @@ class Tree:
     """The groups of a graph and its connections as they are drawn.
 
     `reads` are the input tensors of each node, `joins` the implicit concats, `stand_in` the drawn node for each node
-    hidden by folding, `copies` all nodes that a drawn one represents.
+    hidden by folding, `copies` all nodes that a drawn one represents. `is_part` is whether the root is
+    a block that is drawn alone.
     """
 
     graph: Graph
@@ -50,6 +52,7 @@ class Tree:
     joins: frozenset[int]
     stand_in: dict[int, int]
     copies: dict[int, tuple[int, ...]]
+    is_part: bool = False
 
     def drawn(self, node: int) -> int:
         """The node that is drawn for this one."""
@@ -61,8 +64,8 @@ class Tree:
         return max(group.level for group in _groups(self.root))
 
 
-def build_tree(graph: Graph) -> Tree:
-    """The tree of a graph, with all iterations."""
+def build_tree(graph: Graph, part: str | None = None) -> Tree:
+    """The tree of a graph, or of the block at a path, with all iterations. Raises ValueError if there is no such."""
     joins = frozenset(_joins(graph))
     reads = _ladders(graph, joins)
     readers: list[list[int]] = [[] for _ in graph.nodes]
@@ -74,8 +77,21 @@ def build_tree(graph: Graph) -> Tree:
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
     frozen = tuple(tuple(indices) for indices in readers)
-    root = _with_strays(_group(graph.root, 0), len(graph.nodes))
-    return Tree(graph, root, reads, frozen, joins, {}, {})
+    root = _group(graph.root if part is None else _scope(graph, part), 0)
+    root = root if part else _with_strays(root, len(graph.nodes))
+    return Tree(graph, root, reads, frozen, joins, {}, {}, part is not None)
+
+
+def _scope(graph: Graph, path: str) -> Scope:
+    """The block, repeat or container at a path."""
+    scopes = {scope.path: scope for scope in graph.scopes() if scope.path}
+    if path in scopes:
+        return scopes[path]
+    near = nearest(path, scopes)
+    if any(node.path == path for node in graph.nodes):
+        raise ValueError(f"{path!r} is an operation; only a block, repeat or container can be drawn alone")
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ValueError(f"there is no block at the path {path!r}{hint}")
 
 
 def _groups(root: Group) -> Iterator[Group]:

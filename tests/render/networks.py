@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.graph.graph import Graph
+from cnngraph.render import Settings, draw
 
 INCEPTION = """
 cnngraph: 1
@@ -136,3 +138,13 @@ def graph_of(text: str) -> Graph:
     if compilation.graph is None or not compilation.ok:
         raise SpecError(compilation.diagnostics)
     return compilation.graph
+
+
+def dot_of(graph: Graph, **settings: Any) -> str:
+    """The graph as DOT."""
+    return draw(graph, "dot", Settings(page=None, **settings)).decode()
+
+
+def mermaid_of(graph: Graph, **settings: Any) -> str:
+    """The graph as Mermaid."""
+    return draw(graph, "mermaid", Settings(page=None, **settings)).decode()

@@ -17,6 +17,7 @@ from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.picture import Picture
+from cnngraph.render.settings import Settings
 from cnngraph.render.tree import build_tree
 from tests.library import CHOSEN
 
@@ -60,7 +61,7 @@ def into(picture: Picture, head: str) -> int:
 def test_a_tensor_read_several_times_is_counted(nodes: str, reads: int, depth: int | None) -> None:
     graph = graph_of(nodes)
     (last,) = (index for index, node in enumerate(graph.nodes) if node.path == "c")
-    picture = compose(graph, depth=depth)
+    picture = compose(graph, Settings(page=None, depth=depth))
     assert into(picture, f"node{last}") == len(graph.nodes[last].reads) == reads
     text, lines = dot(picture), mermaid(picture).splitlines()
     if reads <= 4:
@@ -83,7 +84,7 @@ def test_every_edge_of_bundled_networks_is_drawn(path: Path) -> None:
     graph = load(path)
     tree = build_tree(graph)
     try:
-        picture = compose(graph, depth=tree.height + 1, fold=False)
+        picture = compose(graph, Settings(page=None, depth=tree.height + 1, fold=False))
     except SpecError:
         pytest.skip("too large to draw unfolded")
     boxes = {box.key for box in picture.boxes()}

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cnngraph.render import FORMATS, render
+from cnngraph.render import FORMATS, Settings, render
 from tests.library import network
 from tests.render.networks import DENSE, INCEPTION, PARTS, graph_of
 
@@ -18,17 +18,17 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG\r\n\x1a\n"), (".pdf", b"%PDF-"), (".svg", b"<?xml")])
-def test_formats_drawn_by_graphviz(ending: str, start: bytes, tmp_path: Path) -> None:
+def test_formats_with_a_layout(ending: str, start: bytes, tmp_path: Path) -> None:
     file = tmp_path / f"net{ending}"
-    render(graph_of(DENSE), file, fold=True)
+    render(graph_of(DENSE), file, Settings(fold=True))
     assert file.read_bytes().startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_svg_is_well_formed_and_has_its_texts(tmp_path: Path) -> None:
     file = tmp_path / "net.SVG"
-    render(graph_of(PARTS), file, direction="LR")
-    texts = {(element.text or "").strip() for element in ElementTree.parse(file).iter(f"{SVG}text")}
+    render(graph_of(PARTS), file, Settings(direction="right"))
+    texts = {(element.text or "").strip() for element in ElementTree.parse(file).iter(f"{SVG}tspan")}
     assert {"depthwise conv 3×3, 12", "24×16×16", "logits", "training only"} <= texts
 
 
@@ -70,5 +70,5 @@ def test_no_format_imports_torch_or_prints(tmp_path: Path) -> None:
     spec = network("googlenet_mnist")
     ran = subprocess.run([sys.executable, "-c", code, str(spec), str(tmp_path)], capture_output=True, text=True)
     assert ran.stderr == ""
-    assert not {"torch", "torchvision", "matplotlib"}.intersection(json.loads(ran.stdout))
+    assert not {"torch", "torchvision", "matplotlib.pyplot"}.intersection(json.loads(ran.stdout))
     assert len(list(tmp_path.iterdir())) == len(FORMATS)

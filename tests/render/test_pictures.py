@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,13 @@ from cnngraph.diagnostics import Source
 from cnngraph.render.compose import compose
 from cnngraph.render.forks import with_forks
 from cnngraph.render.picture import Box, Look, Picture, Shape
+from cnngraph.render.settings import Settings
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
+
+
+def unlimited(**options: Any) -> Settings:
+    """Settings without a page."""
+    return Settings(page=None, **options)
 
 
 def rows(picture: Picture) -> list[list[str]]:
@@ -47,26 +54,26 @@ def test_a_chain_is_one_box_and_shapes_are_shown_once() -> None:
 
 def test_a_pre_activation_is_in_the_box_of_its_convolution() -> None:
     layer = ["batch norm", "relu", "conv 1×1, 48"], ["batch norm", "relu", "conv 3×3, 12"]
-    assert rows(compose(graph_of(DENSE), fold=True))[1:3] == [*layer]
+    assert rows(compose(graph_of(DENSE), unlimited(fold=True)))[1:3] == [*layer]
 
 
 def test_equal_iterations_are_folded_except_the_first() -> None:
     graph = graph_of(RESIDUAL)
     assert titles(compose(graph)) == ["layer1 basic ×4", "layer2 basic", "layer2.0", "basic ×3"]
-    unfolded = titles(compose(graph, fold=False))
+    unfolded = titles(compose(graph, unlimited(fold=False)))
     assert unfolded[:3] == ["layer1 basic", "layer1.0", "layer1.1"]
     assert len(unfolded) == 10
 
 
 def test_iterations_with_different_parameters_are_not_folded() -> None:
     text = RESIDUAL.replace("op: basic, out: 16}", "op: basic, out: 16 + $i}")
-    assert "×4" not in " ".join(titles(compose(graph_of(text), depth=9)))
+    assert "×4" not in " ".join(titles(compose(graph_of(text), unlimited(depth=9))))
 
 
 def test_an_iteration_read_from_outside_ends_a_fold() -> None:
     text = RESIDUAL + "  tap: {op: linear, from: tap_pool, out: 3}\n  tap_pool: {op: global_avg_pool, from: layer1.1}\n"
     text += "outputs: {logits: fc, tap: tap}\n"
-    picture = compose(graph_of(text), depth=9)
+    picture = compose(graph_of(text), unlimited(depth=9))
     assert titles(picture)[:3] == ["layer1 basic", "basic ×2", "basic ×2"]
 
 
@@ -79,7 +86,7 @@ def test_drop_rates_may_grow_within_a_fold() -> None:
 
 
 def test_parallel_iterations_are_folded() -> None:
-    picture = compose(graph_of(PARTS), depth=9)
+    picture = compose(graph_of(PARTS), unlimited(depth=9))
     (branches,) = (box for box in picture.boxes() if box.title.times == 4)
     assert branches.title.count == "×4 in parallel"
     assert [row.text for row in branches.rows] == ["conv 1×1, 8", "batch norm"]
@@ -99,26 +106,26 @@ def test_a_dense_block_is_a_ladder() -> None:
 
 
 def test_a_folded_dense_block_shows_the_output_of_its_last_iteration() -> None:
-    picture = compose(graph_of(DENSE), fold=True)
+    picture = compose(graph_of(DENSE), unlimited(fold=True))
     assert titles(picture)[0] == "block1 dense_layer ×6"
     (join,) = (box.key for box in picture.boxes() if box.shape is Shape.JOIN)
     assert [arrow.label for arrow in picture.arrows if arrow.tail == join] == ["96×32×32"]
 
 
 def test_with_depth_blocks_are_boxes_with_parameters_and_shape() -> None:
-    picture = compose(graph_of(RESIDUAL), depth=1)
+    picture = compose(graph_of(RESIDUAL), unlimited(depth=1))
     assert not list(picture.frames())
     closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed.keys() == {"layer1", "layer2"}
     assert closed["layer1"].title.block == "basic ×4"
     assert closed["layer1"].rows[0].text == "18.7 k params · 16×32×32"
-    two = [box for box in compose(graph_of(RESIDUAL), depth=2).boxes() if box.shape is Shape.SCOPE]
+    two = [box for box in compose(graph_of(RESIDUAL), unlimited(depth=2)).boxes() if box.shape is Shape.SCOPE]
     assert [box.title.count for box in two] == ["×4", "", "×3"]
     assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
 
 
 def test_a_closed_block_lists_all_its_shapes() -> None:
-    picture = compose(graph_of(SKIPS), depth=1)
+    picture = compose(graph_of(SKIPS), unlimited(depth=1))
     closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
     assert {
@@ -136,7 +143,7 @@ nodes:
   pyramid: {repeat: 5, op: conv, out: 2 + $i, kernel: 1, carry: none}
   sum: {op: concat, from: pyramid}
 """
-    (pyramid,) = (box for box in compose(graph_of(text), depth=1).boxes() if box.shape is Shape.SCOPE)
+    (pyramid,) = (box for box in compose(graph_of(text), unlimited(depth=1)).boxes() if box.shape is Shape.SCOPE)
     assert pyramid.rows[0].text == "40 params · 2×32×32, …, 6×32×32"
 
 
@@ -145,7 +152,7 @@ def test_a_transposed_convolution_shows_its_larger_output() -> None:
 
 
 def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:
-    skips = with_forks(compose(graph_of(SKIPS), depth=2))
+    skips = with_forks(compose(graph_of(SKIPS), unlimited(depth=2)))
     (down,) = (frame for frame in skips.frames() if frame.title.name == "down")
     inside = [member.rows[0].text for member in down.members if isinstance(member, Box) and member.shape is Shape.LABEL]
     assert inside == ["4×32×32", "8×16×16"]
@@ -153,7 +160,7 @@ def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:
 
 def test_depth_must_be_at_least_1() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        compose(graph_of(RESIDUAL), depth=0)
+        compose(graph_of(RESIDUAL), unlimited(depth=0))
 
 
 def test_training_only_and_unused_nodes_are_styled() -> None:

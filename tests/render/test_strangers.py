@@ -13,8 +13,8 @@ import pytest
 from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Scope
-from cnngraph.render import render, to_dot, to_mermaid
-from tests.render.networks import INCEPTION, graph_of
+from cnngraph.render import Settings, render
+from tests.render.networks import INCEPTION, dot_of, graph_of, mermaid_of
 
 NASTY = [
     '"]; evil [label="x"] \\',
@@ -54,7 +54,7 @@ def test_names_are_text_in_an_svg(name: str, tmp_path: Path) -> None:
     render(renamed(graph_of(INCEPTION), name), tmp_path / "net.svg")
     drawing = ElementTree.parse(tmp_path / "net.svg")
     tags = {re.sub("{.*}", "", element.tag) for element in drawing.iter()}
-    assert tags <= {"svg", "g", "title", "path", "polygon", "ellipse", "polyline", "text", "a"}
+    assert tags <= {"svg", "g", "title", "path", "polygon", "circle", "rect", "text", "tspan"}
     plain = ElementTree.tostring(drawing.getroot(), encoding="unicode")
     assert "evil" not in re.findall("<title>(.*?)</title>", plain)
     assert not re.search(r'\son\w+=|href="', plain)
@@ -64,13 +64,13 @@ def test_names_are_text_in_an_svg(name: str, tmp_path: Path) -> None:
 def test_names_are_text_in_dot_and_mermaid(name: str) -> None:
     graph = graph_of(INCEPTION)
     nasty = renamed(graph, name)
-    assert shape_of(to_dot(nasty)) == shape_of(to_dot(renamed(graph, "plain")))
-    diagram = to_mermaid(nasty)
+    assert shape_of(dot_of(nasty)) == shape_of(dot_of(renamed(graph, "plain")))
+    diagram = mermaid_of(nasty)
     for line in diagram.splitlines():
         assert line.count('"') in (0, 2), line
         quoted = "".join(re.findall('"(.*)"', line))
         assert not re.search(r"[`%{}\\]|<(?!/?b>|br/>)", quoted), line
-    assert len(diagram.splitlines()) == len(to_mermaid(renamed(graph, "plain")).splitlines())
+    assert len(diagram.splitlines()) == len(mermaid_of(renamed(graph, "plain")).splitlines())
 
 
 def shape_of(text: str) -> list[str]:
@@ -104,7 +104,7 @@ def test_a_large_network_is_drawn_closed_unless_a_depth_is_given(tmp_path: Path)
     wide = graph_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n")
     render(wide, tmp_path / "wide.svg")
     with pytest.raises(SpecError, match="smaller `--depth`"):
-        render(wide, tmp_path / "wide.svg", depth=2)
+        render(wide, tmp_path / "wide.svg", Settings(depth=2))
 
 
 def test_the_number_of_arrows_is_bounded() -> None:
@@ -113,4 +113,4 @@ def test_the_number_of_arrows_is_bounded() -> None:
     sums = "".join(f"  b{i}: {{op: add, from: [{reads}]}}\n" for i in range(70))
     end = f"  end: {{op: add, from: [{', '.join(f'b{i}' for i in range(70))}]}}\n"
     with pytest.raises(SpecError, match="3,000 arrows"):
-        to_dot(graph_of(HEAD + nodes + sums + end))
+        dot_of(graph_of(HEAD + nodes + sums + end))

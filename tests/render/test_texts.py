@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnngraph.render import to_dot, to_mermaid
-from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, dot_of, graph_of, mermaid_of
 
 DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "inception": (INCEPTION, {}),
@@ -18,7 +17,7 @@ DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "dense": (DENSE, {}),
     "dense_folded": (DENSE, {"fold": True}),
     "parts": (PARTS, {"fold": False}),
-    "parts_folded": (PARTS, {"depth": 9, "direction": "LR"}),
+    "parts_folded": (PARTS, {"depth": 9, "direction": "right"}),
     "skips": (SKIPS, {"fold": False}),
     "skips_2": (SKIPS, {"depth": 2}),
     "skips_1": (SKIPS, {"depth": 1}),
@@ -28,14 +27,14 @@ DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_dot(name: str, golden: Callable[[str, str], None]) -> None:
     text, options = DRAWINGS[name]
-    golden(f"render/{name}.dot", to_dot(graph_of(text), **options))
+    golden(f"render/{name}.dot", dot_of(graph_of(text), **options))
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_mermaid(name: str, golden: Callable[[str, str], None]) -> None:
     text, options = DRAWINGS[name]
-    golden(f"render/{name}.mmd", to_mermaid(graph_of(text), **options))
+    golden(f"render/{name}.mmd", mermaid_of(graph_of(text), **options))
 
 
 def test_drawings_are_deterministic() -> None:
-    assert to_dot(graph_of(PARTS)) == to_dot(graph_of(PARTS))
+    assert dot_of(graph_of(PARTS)) == dot_of(graph_of(PARTS))

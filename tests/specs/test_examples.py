@@ -131,6 +131,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "coatnet_0": {"units": [1, 2], "widths": [16, 32], "stages": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    # see test_swin.py
+    "swin_t": {"depths": [2, 1, 1, 1], "width": 16, "heads": [1, 2, 2, 2], "classes": 10},
+    "swin_v2_t": {"depths": [2, 1, 1, 1], "width": 32, "heads": [1, 2, 2, 2], "classes": 10, "drop_path": 0.0},
     # see tests/elaborate/test_changed_examples.py
     "seresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "resnet50_silu": {"units": [1, 1, 0, 0], "classes": 10},
@@ -139,7 +142,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 ELSEWHERE = {
     *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "coatnet_0", "ecaresnet50", "cbamresnet50"),
-    *("seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
+    *("swin_t", "swin_v2_t", "seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
 }
 SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs
 
@@ -180,7 +183,7 @@ def test_an_example_can_be_trained(name: str) -> None:
     model = cnngraph.build(name, input=(channels, 32, 32), **SMALL[name])
     images = torch.randn(8, channels, 32, 32)
     labels = (images[:, 0] > 0).long() if name == "unet" else torch.arange(8)
-    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    optimizer = torch.optim.Adam(model.parameters(), 0.002 if name == "swin_v2_t" else 0.01)
     losses = []
     for _ in range(20):
         optimizer.zero_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,10 +11,14 @@ from cnngraph.cli.command import command
 from cnngraph.cli.messages import say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 
+NONE = "none"
+
 
 @command(
-    ("cnngraph render net.yaml -o net.svg", "as SVG, with as many levels as are readable"),
-    ("cnngraph render net.yaml -o net.pdf --depth 1", "the top level only, as PDF"),
+    ("cnngraph render net.yaml -o net.svg", "as SVG, with as much detail as fits an A4 page"),
+    ("cnngraph render net.yaml -o net.pdf --page slide --title ResNet-50", "from left to right, for a slide"),
+    ("cnngraph render net.yaml -o net.svg --open layer2.0", "the top level, and one block open"),
+    ("cnngraph render net.yaml -o block.pdf --node layer2.0", "one block alone"),
     ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
 @spec_argument
@@ -26,24 +31,51 @@ from cnngraph.cli.options import Reading, number, reading_options, spec_argument
     help="Output file: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
 )
 @click.option(
+    "--page",
+    type=click.Choice(["a4", "slide", "column", NONE]),
+    default="a4",
+    show_default=True,
+    help="Fit the drawing to a page, a 16:9 slide or a column of a paper, with text of at least 6 pt (slide: 9 pt).",
+)
+@click.option("--direction", type=click.Choice(["down", "right"]), help="Direction of the flow; right for a slide.")
+@click.option(
     "--depth",
     type=number(1),
     metavar="N",
-    help="Draw N levels of nesting; each deeper block becomes one box, and equal iterations one box (×3).",
+    help="Draw N levels of nesting; each deeper block becomes one box. By default as many as fit the page.",
 )
+@click.option(
+    "--open",
+    "opened",
+    multiple=True,
+    metavar="PATTERN",
+    help="Draw the blocks at these paths open (layer2.0, *.attention), and others as boxes. Repeatable.",
+)
+@click.option("--node", metavar="PATH", help="Draw only the block at this path.")
+@click.option("--fold/--no-fold", default=None, help="Draw equal iterations of a repeat as one (×6), or each.")
+@click.option("--shapes/--no-shapes", default=True, help="Show the shapes of tensors.")
+@click.option("--legend", is_flag=True, help="Explain the colours and lines that occur.")
+@click.option("--title", metavar="TEXT", help="A title above the drawing.")
+@click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
+@click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
+@click.option("--font", metavar="NAME", help="Font family of an SVG; it should be as wide as Helvetica.")
 @reading_options
-def render(spec: str, output: Path, depth: int | None, reading: Reading) -> None:
+def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading: Reading, **options: Any) -> None:
     """Draw a network.
 
-    Blocks are frames, operations are boxes coloured by kind, and edges are labelled with shapes. Without --depth, as
-    many levels are drawn as are readable.
+    Blocks are frames, operations are boxes coloured by kind, and the shapes of tensors stand below the boxes. Equal
+    iterations are drawn once (×6). A long network is broken into columns, like text.
     """
     from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_network
-    from cnngraph.render import FORMATS
+    from cnngraph.render import FORMATS, Settings
     from cnngraph.render import render as draw
 
     check_output(output, FORMATS)
     graph = compile_network(spec, reading)
-    draw(graph, output, depth=depth)
+    settings = Settings(open=opened, page=None if page == NONE else page, **options)
+    try:
+        draw(graph, output, settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     say(f"wrote {output}")

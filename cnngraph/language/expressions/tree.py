@@ -82,6 +82,11 @@ class Node(Frozen):
         for child in self.parts:
             yield from child.walk()
 
+    def names(self) -> Iterator[Reference]:
+        """The references in it, except to the variable of a comprehension."""
+        for child in self.parts:
+            yield from child.names()
+
     def certain(self) -> Iterator[Node]:
         """This node and the descendants that every evaluation computes."""
         yield self
@@ -128,6 +133,9 @@ class Name(Node):
     """`$name`, with its trail."""
 
     reference: Reference = Reference("", 0, 0)
+
+    def names(self) -> Iterator[Reference]:
+        yield self.reference
 
     def value(self, lookup: Lookup) -> Value:
         reference = self.reference
@@ -194,7 +202,8 @@ class Comparison(Node):
         return True
 
 
-def _holds(node: Node, lookup: Lookup) -> bool:
+def holds(node: Node, lookup: Lookup) -> bool:
+    """Whether a condition is true. Raises ExpressionError if it is neither true nor false."""
     value = node.value(lookup)
     try:
         return truth(value, node.text)
@@ -209,7 +218,7 @@ class Either(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return any(_holds(part, lookup) for part in self.parts)
+        return any(holds(part, lookup) for part in self.parts)
 
 
 class Both(Node):
@@ -219,14 +228,14 @@ class Both(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return all(_holds(part, lookup) for part in self.parts)
+        return all(holds(part, lookup) for part in self.parts)
 
 
 class Not(Node):
     """`not $a`."""
 
     def value(self, lookup: Lookup) -> Value:
-        return not _holds(self.parts[0], lookup)
+        return not holds(self.parts[0], lookup)
 
 
 class Choice(Node):
@@ -237,21 +246,26 @@ class Choice(Node):
 
     def value(self, lookup: Lookup) -> Value:
         chosen, condition, other = self.parts
-        return chosen.value(lookup) if _holds(condition, lookup) else other.value(lookup)
+        return chosen.value(lookup) if holds(condition, lookup) else other.value(lookup)
 
 
 class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [part.value(lookup) for part in self.parts]
-        for node, value in zip(self.parts, values, strict=True):
-            if isinstance(value, ShapeValue):
-                raise shape_error(node, value)
+        values = [plain_value(part, lookup) for part in self.parts]
         try:
             return bounded_list(values)
         except Fault as fault:
             self.raise_at(fault)
+
+
+def plain_value(node: Node, lookup: Lookup) -> Value:
+    """The value of an element of a list, which is not a tensor."""
+    value = node.value(lookup)
+    if isinstance(value, ShapeValue):
+        raise shape_error(node, value)
+    return value
 
 
 class Call(Node):

@@ -1,0 +1,96 @@
+"""The text in a box, line by line, and the size that it needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cnngraph.frozen import frozen
+from cnngraph.render.fonts import text_width
+from cnngraph.render.picture import Box, Row, Shape, Title, sign
+
+TEXT, SMALL, TITLE = 9.0, 8.0, 8.5  # font sizes in points: rows, notes and shapes, titles
+LEADING = 1.3  # the height of a line in font sizes
+PAD_X, PAD_Y = 4.5, 2.5  # between the text and the border of a box
+BETWEEN = 1.5  # between the rows of a box
+CIRCLE = 13.0  # the diameter of the circle of a sum
+
+
+@frozen
+class Run:
+    """A part of a line with one style; `grey` text is secondary."""
+
+    text: str
+    size: float = TEXT
+    bold: bool = False
+    grey: bool = False
+
+    @property
+    def width(self) -> float:
+        """The width in points."""
+        return text_width(self.text, self.size, bold=self.bold)
+
+
+@frozen
+class Line:
+    """A line of text. `kind` is the kind of op whose colour is behind it, if any."""
+
+    runs: tuple[Run, ...]
+    kind: str = ""
+
+    @property
+    def width(self) -> float:
+        """The width in points."""
+        return sum(run.width for run in self.runs)
+
+    @property
+    def height(self) -> float:
+        """The height in points."""
+        return max(run.size for run in self.runs) * LEADING
+
+
+def lines(box: Box) -> tuple[Line, ...]:
+    """The text of a box: its title, then its rows."""
+    if box.shape in (Shape.INPUT, Shape.OUTPUT):
+        return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}"))),)
+    titled = [title_line(box.title)] if box.title else []
+    return (*titled, *(_row(row) for row in box.rows))
+
+
+def size(box: Box) -> tuple[float, float]:
+    """The width and height of a box."""
+    if sign(box):
+        return CIRCLE, CIRCLE
+    texts = lines(box)
+    rows = len(box.rows)
+    inset = BETWEEN if rows > 1 else 0
+    width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
+    height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
+    return width, height
+
+
+def title_line(title: Title, *, leads: bool = True) -> Line:
+    """A title on one line; the name of the block is bold if there is no other name."""
+    runs = [Run(title.name, TITLE, bold=True)] if title.name else []
+    if title.block:
+        bold = leads and not runs
+        runs.append(Run(title.block, TITLE, bold=bold, grey=not bold))
+    runs += [Run(title.count, TITLE, bold=True)] if title.count else []
+    runs += [Run(title.note, TITLE, grey=True)] if title.note else []
+    return Line(tuple(replace(run, text=f" {run.text}") if place else run for place, run in enumerate(runs)))
+
+
+def frame_lines(title: Title, is_down: bool = True, continues: bool = False) -> tuple[Line, ...]:
+    """The title of a frame: beside the arrow into it, the name has a line of its own; not in a continuation."""
+    if continues:
+        return (Line((Run(f"{title.name or title.block} …", TITLE, grey=True),)),) if title else ()
+    rest = replace(title, name="")
+    if is_down and title.name and rest:
+        return title_line(Title(title.name)), title_line(rest, leads=False)
+    return (title_line(title),) if title else ()
+
+
+def _row(row: Row) -> Line:
+    if row.kind == "scope":
+        return Line((Run(row.text, SMALL, grey=True),))
+    note = (Run(f" {row.note}", SMALL, grey=True),) if row.note else ()
+    return Line((Run(row.text), *note), row.kind)

@@ -1,0 +1,80 @@
+"""What is arranged on one level of a picture, and the strip that an arrangement builds up.
+
+Coordinates are abstract: x is across the flow, with 0 on the main path (the spine), and y is along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cnngraph.frozen import frozen
+from cnngraph.render.layout.drawing import Point
+
+OUTSIDE = -1  # the tail of an edge that enters the level, the head of one that leaves it
+
+
+@frozen
+class Node:
+    """A box or a frame on a level, by its extents on both sides of its spine and its length.
+
+    `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
+    `join` is the sign of a sum or product, in a circle with a `radius`; `weight` is the number of boxes, and `is_side`
+    whether none of them always runs. `lead` is the room before the box, for the names of its inputs.
+    """
+
+    left: float
+    right: float
+    length: float
+    entries: Mapping[str, float] | None = None
+    exits: Mapping[str, float] = field(default_factory=dict)
+    join: str = ""
+    weight: int = 1
+    is_side: bool = False
+    radius: float = 0.0
+    lead: float = 0.0
+
+
+@frozen
+class Edge:
+    """A tensor that one node of a level computes and another reads. `room` is what its end needs across the flow."""
+
+    tail: int
+    head: int
+    tensor: str
+    main: bool = True
+    room: float = 9.0
+
+
+@dataclass(slots=True)
+class Strip:
+    """Nodes with places and edges with points that they pass, from entry (0, 0) to exit (0, length)."""
+
+    left: float = 0.0
+    right: float = 0.0
+    length: float = 0.0
+    at: dict[int, Point] = field(default_factory=dict)
+    via: dict[int, list[Point]] = field(default_factory=dict)
+    cuts: list[float] = field(default_factory=list)  # the y at which only the spine is
+
+    def put(self, index: int, node: Node, x: float, y: float) -> None:
+        """Place a node with its spine at x and its upper end at y."""
+        self.at[index] = (x, y)
+        self.widen(x - node.left, x + node.right)
+        self.length = max(self.length, y + node.length)
+
+    def include(self, other: Strip, x: float, y: float) -> None:
+        """Place another strip with its entry at a point."""
+        self.at |= {index: (x + a, y + b) for index, (a, b) in other.at.items()}
+        for edge, points in other.via.items():
+            self.via.setdefault(edge, []).extend((x + a, y + b) for a, b in points)
+        self.widen(x - other.left, x + other.right)
+        self.length = max(self.length, y + other.length)
+
+    def pass_by(self, edge: int, *points: Point) -> None:
+        """Let an edge pass points."""
+        self.via.setdefault(edge, []).extend(points)
+
+    def widen(self, left: float, right: float) -> None:
+        """Make room from one x to another."""
+        self.left, self.right = max(self.left, -left), max(self.right, right)
