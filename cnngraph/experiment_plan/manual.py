@@ -34,7 +34,7 @@ recipes and settings, and 10,000 runs.
 At the end, `report.md` and `report.html` (a single self-contained page) list for each combination the mean and standard
 deviation of the accuracy over the seeds, parameters, multiply-accumulates and time, then the accuracies seed by seed
 with the paired differences to the first combination and their 95 % confidence intervals (Student's t over the seeds),
-and a plot of all curves. The page also has drawings of up to 12 networks, if the extra `draw` is installed. It fits the
+and a plot of all curves. The page also has drawings of up to 12 networks. It fits the
 screen of a phone, and has a dark mode.
 
 With `weights`, every run starts from these weights instead of random ones, and with `from` they are adapted to each
