@@ -7,15 +7,16 @@ from typing import ClassVar
 from cnngraph.fields import Optional, field
 from cnngraph.ops.kinds import OutputSize
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import need_map_or_signal, resized_map, side, size_of_second
+from cnngraph.ops.shapes import describe, need_map_or_signal, resized, side, size_of_second, spatial
 from cnngraph.tensor_type import TensorType
 
 
 class AdaptiveAvgPool(Op):
     """The mean over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`.
-    With two inputs, the first is pooled to the height and width of the second, whatever they are when the network runs.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`. A
+    signal C×L is pooled along L. With two inputs, both maps, the first is pooled to the height and width of the second,
+    whatever they are when the network runs.
     """
 
     name: ClassVar[str] = "adaptive_avg_pool"
@@ -31,19 +32,18 @@ class AdaptiveAvgPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({"output": 3}, ((4, 9),), (4, 3)),
         Example({"output": [None, 1]}, ((4, 9, 2),), (4, 9, 1)),
         Example({}, ((4, 9, 8), (2, 4, 5)), (4, 4, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs, self.output)
+        return resized(inputs[0], (inputs[0].channels, *_output(self, inputs)))
 
     def layer(self, *inputs: TensorType) -> Layer | None:
-        """torch.nn.AdaptiveAvgPool2d; None with two inputs."""
-        if self.output is None:
-            return None
-        return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
+        """torch.nn.AdaptiveAvgPool2d or AdaptiveAvgPool1d; None with two inputs."""
+        return _layer("AdaptiveAvgPool", self, inputs[0])
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """With two inputs, the function that the module calls."""
@@ -53,9 +53,10 @@ class AdaptiveAvgPool(Op):
 class AdaptiveMaxPool(Op):
     """The maximum over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`.
-    With two inputs, the first is pooled to the height and width of the second, whatever they are when the network runs,
-    as the large maps of a balanced feature pyramid (Pang et al. 2019): `{op: adaptive_max_pool, from: [fine, middle]}`.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`. A
+    signal C×L is pooled along L. With two inputs, both maps, the first is pooled to the height and width of the second,
+    whatever they are when the network runs, as the large maps of a balanced feature pyramid (Pang et al. 2019):
+    `{op: adaptive_max_pool, from: [fine, middle]}`.
     """
 
     name: ClassVar[str] = "adaptive_max_pool"
@@ -71,32 +72,44 @@ class AdaptiveMaxPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({"output": 3}, ((4, 9),), (4, 3)),
         Example({}, ((4, 9, 8), (2, 4, 5)), (4, 4, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs, self.output)
+        return resized(inputs[0], (inputs[0].channels, *_output(self, inputs)))
 
     def layer(self, *inputs: TensorType) -> Layer | None:
-        """torch.nn.AdaptiveMaxPool2d; None with two inputs."""
-        if self.output is None:
-            return None
-        return layer("AdaptiveMaxPool2d", self.output if None in self.output else side(self.output))
+        """torch.nn.AdaptiveMaxPool2d or AdaptiveMaxPool1d; None with two inputs."""
+        return _layer("AdaptiveMaxPool", self, inputs[0])
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """With two inputs, the function that the module calls."""
         return f"F.adaptive_max_pool2d({arguments[0]}, {arguments[1]}.shape[-2:])"
 
 
-def _adapt(op: str, inputs: tuple[TensorType, ...], output: tuple[int | None, int | None] | None) -> TensorType:
-    image = inputs[0]
-    like = size_of_second(op, inputs, "output" if output is not None else None)
-    if like is None and output is None:
-        message = f"`{op}` needs `output`, or a second input of the wanted size"
+def _output(op: AdaptiveAvgPool | AdaptiveMaxPool, inputs: tuple[TensorType, ...]) -> tuple[int, ...]:
+    tensor = inputs[0]
+    if len(inputs) == 1:
+        need_map_or_signal(op.name, tensor)
+    elif like := size_of_second(op.name, inputs, "output" if op.output is not None else None):
+        return like
+    if op.output is None:
+        message = f"`{op.name}` needs `output`, or a second input of the wanted size"
         raise OpError(message, code="E205", parameter="output")
-    height, width = like or (new or size for new, size in zip(output or (None, None), image.sizes[1:], strict=True))
-    return resized_map(image, height, width)
+    wanted: tuple[int | None, ...] = spatial(tensor, vars(op), "output")
+    if wanted == (None,):
+        message = f"`{op.name}` of {describe(tensor)} needs the length of its output"
+        raise OpError(message, code="E205", parameter="output")
+    return tuple(new or size for new, size in zip(wanted, tensor.sizes[1:], strict=True))
+
+
+def _layer(kind: str, op: AdaptiveAvgPool | AdaptiveMaxPool, tensor: TensorType) -> Layer | None:
+    if op.output is None:
+        return None
+    wanted = spatial(tensor, vars(op), "output")
+    return layer(f"{kind}{tensor.rank - 1}d", wanted if None in wanted else side(wanted))
 
 
 class GlobalAvgPool(Op):

@@ -48,6 +48,8 @@ class Concat(Op):
         Example({"dim": -1}, ((4, 5, 6),), (4, 5, 6)),
         Example({"dim": 1}, ((1, 1, 4), (9, 4)), (10, 4), axes=("???", "?C"), free=(0,)),
         Example({"dim": 1}, ((3, 4), (2, 4)), (5, 4), axes=("?C", "?C"), free=(0, 1)),
+        Example({}, ((), (4,)), (5,), axes=("", "C"), free=(0,)),
+        Example({}, ((3,), (4, 1, 1)), (7, 1, 1), axes=("C", "CHW"), free=(0,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -67,13 +69,17 @@ class Concat(Op):
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.cat."""
-        joined = self._joined(inputs, aligned_types(self.name, inputs))
+        aligned = aligned_types(self.name, inputs)
+        joined = self._joined(inputs, aligned)
         image = next((argument for argument, tensor in zip(arguments, inputs, strict=True) if tensor.batched), "")
-        kept = ", -1" * joined.rank
-        expanded = [
-            argument if tensor.batched or not image else f"{argument}.expand({image}.shape[0]{kept})"
-            for argument, tensor in zip(arguments, inputs, strict=True)
-        ]
+        expanded = []
+        for argument, tensor, type_ in zip(
+            aligned_arguments(self.name, arguments, inputs), inputs, aligned, strict=True
+        ):
+            kept = type_.sizes if tensor.rank < joined.rank else (-1,) * joined.rank  # expand() adds no axis of -1
+            sizes = ", ".join(map(str, (f"{image}.shape[0]", *kept) if image else kept))
+            is_whole = tensor.batched or not (image or tensor.rank < joined.rank)
+            expanded.append(argument if is_whole else f"{argument}.expand({sizes})")
         tensors = ", ".join(expanded) if len(expanded) > 1 else f"{expanded[0]},"
         return f"torch.cat(({tensors}), {torch_axis(self.name, joined, self.dim)})"
 

@@ -258,7 +258,7 @@ class Upsample(Op):
         return height, width
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.Upsample, or Resize of backend/modules/own_layers.py for what that cannot do."""
+        """torch.nn.Upsample, or a class of backend/modules/own_layers.py for what that cannot do."""
         optional = unless_default(
             size=(side(self.size) if self.size else None, None),
             scale_factor=(side(self.scale_factor) if self.scale_factor else None, None),
@@ -266,8 +266,9 @@ class Upsample(Op):
             align_corners=(self.align_corners or None, None),
             antialias=(self.antialias, False),
         )
-        is_own = len(inputs) == 2 or self.antialias or not inputs[0].batched
-        return layer("Resize" if is_own else "Upsample", **optional)
+        if not inputs[0].batched:
+            return layer("ResizeParameter", **optional)
+        return layer("Resize" if len(inputs) == 2 or self.antialias else "Upsample", **optional)
 
 
 OPS: tuple[type[Op], ...] = (ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, Upsample)

@@ -28,7 +28,8 @@ def arrows(tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> tuple
     for index, node in enumerate(graph.nodes):
         if index in box_of and not node.unused:
             look = Look.TRAINING if node.training_only else Look.PLAIN
-            names, is_concat = node.operation.input_names, node.op == "concat"
+            is_concat = node.op == "concat"
+            names = node.operation.input_names if len(node.reads) > 1 else ()
             for place, ref in enumerate(tree.reads[index]):
                 role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)

@@ -70,6 +70,27 @@ def test_an_input_that_the_spec_does_not_allow_is_refused(case: str) -> None:
             assert message in str(caught.value)
 
 
+PERCEPTRON = "input: [6]\nnodes: [{op: linear, out: 8}, %s, relu, {op: linear, out: 3}]"
+
+
+@pytest.mark.parametrize("between", ["sigmoid", "layer_norm", "{op: dropout, p: 0.5}"])
+def test_further_axes_are_accepted_where_they_change_nothing(between: str) -> None:
+    model = built(PERCEPTRON % between).eval()
+    x = torch.randn(2, 4, 5, 6)
+    torch.testing.assert_close(model(x), model(x.flatten(0, 2)).unflatten(0, (2, 4, 5)))
+    with pytest.raises(ValueError, match="built for inputs of N×6, got 2×6×5"):
+        model(torch.randn(2, 6, 5))
+
+
+@pytest.mark.parametrize(
+    "between", ["batch_norm", "{op: softmax, dim: 1}", "{op: flatten}", "{op: reshape, shape: [2, 4]}"]
+)
+def test_further_axes_are_refused_where_they_would_be_computed_with(between: str) -> None:
+    model = built(PERCEPTRON.replace(", relu, {op: linear, out: 3}", "") % between).eval()
+    with pytest.raises(ValueError, match="this network was built for inputs of N×6, got 2×8×6"):
+        model(torch.randn(2, 8, 6))
+
+
 def test_a_head_for_training_is_checked_in_training_mode() -> None:
     model = built("""
     nodes:

@@ -183,6 +183,13 @@ def test_arrows_into_a_gate_have_roles() -> None:
     assert {arrow.role for arrow in compose(graph_of(PARTS)).arrows} == {"", "transform", "carry"}
 
 
+def test_the_arrow_of_a_single_input_has_no_role() -> None:
+    text = "cnngraph: 1\ninput: [3, 9, 9]\nnodes: {a: {op: adaptive_avg_pool, output: 2}, b: {op: %s}}"
+    one, two = "pad, padding: 1", "pad, from: [a, in]"
+    assert {arrow.role for arrow in compose(graph_of(text % one)).arrows} == {""}
+    assert {arrow.role for arrow in compose(graph_of(text % two)).arrows} == {"", "map", "like"}
+
+
 def test_a_depthwise_convolution_is_labelled() -> None:
     assert ["depthwise conv 3×3, 12"] in rows(compose(graph_of(PARTS)))
 

@@ -23,7 +23,7 @@ class ChannelLayerNorm(nn.LayerNorm):
 
 
 class Resize(nn.Module):
-    """Resizes a map N×C×H×W, or a parameter C×H×W, to a size, by a factor, or to the size of another map."""
+    """Resizes a map N×C×H×W to a size, by a factor, or to the size of another map."""
 
     def __init__(
         self,
@@ -42,13 +42,18 @@ class Resize(nn.Module):
 
     def forward(self, x: torch.Tensor, like: torch.Tensor | None = None) -> torch.Tensor:
         size = self.size if like is None else [like.shape[-2], like.shape[-1]]
-        images = x if x.ndim == 4 else x[None]
         corners = self.align_corners or None
-        y = F.interpolate(images, size, self.scale_factor, self.mode, corners, antialias=self.antialias)
-        return y if x.ndim == 4 else y[0]
+        return F.interpolate(x, size, self.scale_factor, self.mode, corners, antialias=self.antialias)
 
     def extra_repr(self) -> str:
         return f"mode={self.mode}, align_corners={self.align_corners}, antialias={self.antialias}"
+
+
+class ResizeParameter(Resize):
+    """Resizes a parameter C×H×W to a size, by a factor, or to the size of a map."""
+
+    def forward(self, x: torch.Tensor, like: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x[None], like)[0]
 
 
 class PadLike(nn.Module):
