@@ -1,4 +1,4 @@
-"""Drawing graphs as SVG, PNG, PDF, DOT and Mermaid, from one layout-independent picture. Does not import PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, TikZ, DOT and Mermaid, from one layout-independent picture. Does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cnngraph.render.fit import fitted
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.settings import DEFAULT, PAGES, Settings
 from cnngraph.render.svg import svg
+from cnngraph.render.tikz import tikz
 
 __all__ = ["FORMATS", "PAGES", "THEMES", "Settings", "draw", "render"]
 
@@ -21,6 +22,7 @@ FORMATS = {
     ".svg": "svg",
     ".png": "png",
     ".pdf": "pdf",
+    ".tex": "tikz",
     ".dot": "dot",
     ".gv": "dot",
     ".mmd": "mermaid",
@@ -51,6 +53,8 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     scale = drawn.scale * settings.scale
     if format == "svg":
         return svg(drawn.drawing, scale, theme, settings.font).encode()
+    if format == "tikz":
+        return tikz(drawn.drawing, scale, theme).encode()
     require_extra("draw")
     with explained():
         from cnngraph.render import raster  # Matplotlib is slow to import
