@@ -10,6 +10,7 @@ from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.settings import PAGES, Page, Settings
+from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
 
@@ -35,6 +36,8 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     page = PAGES[settings.page] if settings.page else None
     best: Fitted | None = None
     for picture in pictures(graph, settings):
+        if settings.style == "volumes":
+            picture = with_volumes(picture, shapes=settings.shapes)
         layout = lay_out(picture, settings)
         if page is None:
             return Fitted(surrounded(layout.drawing(), settings.title, settings.legend), 1.0)

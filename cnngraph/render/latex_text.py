@@ -78,15 +78,14 @@ _MATHS = {
     "∈": r"\in",
     "µ": r"\mu",
 }
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final sigma tau upsilon phi "
-    "chi psi omega"
-).split()
-_MATHS |= {chr(ord("α") + place): f"\\{name}" for place, name in enumerate(_GREEK) if name not in ("omicron", "final")}
-_MATHS |= {letter: f"\\{unicodedata.name(letter).rpartition(' ')[2].title()}" for letter in "ΓΔΘΞΠΣΥΦΨΩ"} | {
-    "Λ": r"\Lambda",
-    "λ": r"\lambda",
-}  # Unicode says lamda
+_MATHS |= {
+    letter: f"\\{unicodedata.name(letter).rpartition(' ')[2].replace('LAMDA', 'LAMBDA').lower()}"
+    for letter in "αβγδεζηθικλμνξπρστυφχψω"
+}
+_MATHS |= {
+    letter: f"\\{unicodedata.name(letter).rpartition(' ')[2].replace('LAMDA', 'LAMBDA').title()}"
+    for letter in "ΓΔΘΛΞΠΣΥΦΨΩ"
+}
 _ACCENTS = {
     "\u0300": "`",
     "\u0301": "'",

@@ -7,6 +7,7 @@ from typing import Literal
 from cnngraph.frozen import frozen
 
 Direction = Literal["down", "right"]
+Style = Literal["boxes", "volumes"]
 
 
 @frozen
@@ -49,11 +50,14 @@ class Settings:
     title: str | None = None
     scale: float = 1.0
     theme: str = "light"
+    style: Style = "boxes"
     font: str | None = None
 
     @property
     def flow(self) -> Direction:
         """The direction of the flow."""
+        if self.style == "volumes":
+            return "right"
         return self.direction or (PAGES[self.page].direction if self.page else "down")
 
 

@@ -19,8 +19,8 @@ BIG_POINT = 72 / 72.27  # TeX's point in those of a drawing
 TYPE = 10  # the size at which texts are typeset before they are scaled: every font has it
 
 # A document is running if \@nodocument, the error for text in a preamble, is \relax.
-HEAD = r"""% {name}, drawn by cnngraph. This file compiles alone. To include it in a document: \usepackage{{tikz}} in the
-% preamble, then \input{{FILE}}. To give it the width of the text: \resizebox{{\textwidth}}{{!}}{{\input{{FILE}}}}
+HEAD = r"""% {name}, drawn by cnngraph. This file compiles alone. To include it in a document: \usepackage{{tikz}} in
+% the preamble, then \input{{FILE}}. To give it the width of the text: \resizebox{{\textwidth}}{{!}}{{\input{{FILE}}}}
 \expandafter\ifx\csname @nodocument\endcsname\relax
   \ifdefined\tikzpicture\else\errmessage{{A drawing by cnngraph needs \string\usepackage{{tikz}} in the preamble}}\fi
   \let\cnnend\relax
@@ -34,7 +34,7 @@ HEAD = r"""% {name}, drawn by cnngraph. This file compiles alone. To include it 
 # A text, #1 at a point, #2 by its middle or its start, #3 not wider than this, #4 of runs: in this size and colour.
 MACROS = r"""\def\cnntext#1#2#3#4{\node[anchor=#2,inner sep=0pt,outer sep=0pt] at (#1) {\sbox0{#4}%
   \ifdim\wd0>#3bp\resizebox{#3bp}{\height}{\copy0}\else\copy0\fi};}
-\def\cnnrun#1#2#3{\scalebox{#1}{\fontsize{10}{12}\selectfont\color{#2}#3}}
+\def\cnnrun#1#2#3{\scalebox{#1}{\fontsize{10}{12}\selectfont\color{#2}\relax #3}}
 \def\cnnbold#1#2#3{\cnnrun{#1}{#2}{\bfseries #3}}
 """
 # A character that not every font has: number and character.
@@ -104,7 +104,9 @@ class _Writer:
             case Curve():
                 return f"\\draw[{self.colour(part.stroke)}{_dashed(part.dashed)}] {self.path(part.points)};"
             case Polygon():
-                return f"\\fill[{self.colour(part.fill)}] {' -- '.join(map(self.point, part.points))} -- cycle;"
+                paint = [f"fill={self.colour(part.fill)}"] if part.fill else []
+                paint += [f"draw={self.colour(part.stroke)}"] if part.stroke else []
+                return f"\\path[{','.join(paint)}] {' -- '.join(map(self.point, part.points))} -- cycle;"
             case Text():
                 return self.line(part)
 

@@ -37,6 +37,13 @@ NONE = "none"
     show_default=True,
     help="Fit the drawing to a page, a 16:9 slide or a column of a paper, with text of at least 6 pt (slide: 9 pt).",
 )
+@click.option(
+    "--style",
+    type=click.Choice(["boxes", "volumes"]),
+    default="boxes",
+    show_default=True,
+    help="Draw operations as boxes, or feature maps as volumes in perspective, from left to right.",
+)
 @click.option("--direction", type=click.Choice(["down", "right"]), help="Direction of the flow; right for a slide.")
 @click.option(
     "--depth",
