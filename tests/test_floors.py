@@ -89,7 +89,10 @@ def test_there_are_no_import_cycles() -> None:
 
 MAX_FILE, MAX_FUNCTION = 400, 60  # lines
 LONG_FILES: dict[str, str] = {}
-LONG_FUNCTIONS = {"api/training.py: train": "twenty arguments, each with its line, and their documentation"}
+LONG_FUNCTIONS = {
+    "api/drawing.py: render": "as many arguments as `render` has options, each with its line, and their documentation",
+    "api/training.py: train": "twenty arguments, each with its line, and their documentation",
+}
 
 
 def test_files_and_functions_are_short() -> None:

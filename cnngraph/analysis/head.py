@@ -1,10 +1,9 @@
-"""The head of a classifier: its global pooling and the linear layers after it."""
+"""The end of a classifier: its scores, its last feature map, and the linear layers after a global pooling."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
@@ -14,7 +13,6 @@ from cnngraph.ops.pool import AvgPool
 from cnngraph.ops.reduce import Mean
 
 NO_CHANGE = {"flatten", "reshape", "identity", "dropout", "dropout2d", "alpha_dropout"}  # keep all values in eval mode
-EXAMPLE = "resnet18"  # a bundled network that has such a head
 ENDS = {"softmax", "log_softmax"}  # ops that may follow the scores
 
 
@@ -26,15 +24,21 @@ class Head(NamedTuple):
     layers: tuple[str, ...]
 
 
-def find_head(graph: Graph) -> Head:
-    """The head of a network that ends with global average pooling and linear layers. Raises SpecError (E654) otherwise.
-
-    Everything between the pooling and the output is linear, so the result does not depend on when the pooling happens.
-    """
+def class_scores(graph: Graph) -> Ref:
+    """The scores of the classes: the first output, before a softmax."""
     ref = next(iter(graph.outputs.values()))
     while ref.node >= 0 and graph.nodes[ref.node].op in ENDS:
         (ref,) = graph.nodes[ref.node].reads
-    scores, layers = ref, list[str]()
+    return ref
+
+
+def find_head(graph: Graph) -> Head | None:
+    """The head of a network that ends with global average pooling and linear layers; None for any other network.
+
+    Everything between the pooling and the output is linear, so the result does not depend on when the pooling happens.
+    """
+    ref = scores = class_scores(graph)
+    layers: list[str] = []
     while ref.node >= 0:
         node = graph.nodes[ref.node]
         if _pools_everything(graph, node):
@@ -42,9 +46,44 @@ def find_head(graph: Graph) -> Head:
         if _is_linear(node):
             layers.append(node.shares or node.path)
         elif node.op not in NO_CHANGE or len(node.reads) != 1:
-            raise _refusal(graph, node)
+            return None
         ref = node.reads[0]
-    raise _refusal(graph, None)
+    return None
+
+
+def last_map(graph: Graph) -> Ref | None:
+    """The last feature map through which the whole image reaches the scores, before any pooling that follows it.
+
+    If there are several such maps side by side and none after them, it is the last one to run; None if there is no map
+    with more than one position.
+    """
+    frontier, found = {class_scores(graph)}, None  # the scores are a function of the tensors in the frontier
+    while frontier:
+        ref = max(frontier)
+        if ref.node < 0:
+            break
+        if is_spatial(graph, ref):
+            found = found or ref
+            if len(frontier) == 1:
+                return _before_pooling(graph, ref)
+        frontier.remove(ref)
+        frontier.update(graph.nodes[ref.node].reads)
+    return found and _before_pooling(graph, found)
+
+
+def is_spatial(graph: Graph, ref: Ref) -> bool:
+    """Whether a tensor is the output of a node, and a map C×H×W with more than one position."""
+    tensor = graph.type_of(ref)
+    return ref.node >= 0 and tensor.batched and tensor.is_map and tensor.sizes[1:] != (1, 1)
+
+
+def _before_pooling(graph: Graph, ref: Ref) -> Ref:
+    """The map before the poolings, and what changes nothing, that end with this map: it has more positions."""
+    node = graph.nodes[ref.node]
+    while (node.op in NO_CHANGE or node.operation.kind == "pool") and is_spatial(graph, node.reads[0]):
+        ref = node.reads[0]
+        node = graph.nodes[ref.node]
+    return ref
 
 
 def _pools_everything(graph: Graph, node: Node) -> bool:
@@ -76,12 +115,3 @@ def _is_linear(node: Node) -> bool:
         case Conv(kernel=(1, 1), stride=(1, 1), padding=padding):
             return padding in ((0, 0), "half")
     return False
-
-
-def _refusal(graph: Graph, node: Node | None) -> SpecError:
-    message = f"`{graph.name}` does not end with global average pooling and linear layers"
-    note = "it has no global pooling"
-    if node:
-        note = f"`{node.path}` (`{node.op}`) is neither a linear layer nor global average pooling"
-    help = f"use a network that ends with `global_avg_pool` and linear layers, for example {EXAMPLE}"
-    return SpecError.of("E654", message, node.span if node else None, notes=(note,), help=help)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from cnngraph.cli.iterations import folded
 
 LARGE = 0.5  # a block with more than this fraction of the keys is split
 
@@ -37,3 +39,13 @@ def _large(keys: list[str]) -> set[str]:
             return split
         split.add(path + name)
         path += f"{name}."
+
+
+def by_iterations(rows: Mapping[str, Mapping[str, int]]) -> list[tuple[str, dict[str, int]]]:
+    """Rows of numbers by block, in which equal iterations of a repeat are one row with their sums."""
+    values = list(rows.values())
+    lines = folded([(name, " ".join(f"{key} {number}" for key, number in row.items())) for name, row in rows.items()])
+    return [
+        (line.path, {key: sum(values[member][key] for member in line.members) for key in values[line.members[0]]})
+        for line in lines
+    ]

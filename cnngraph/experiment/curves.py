@@ -18,13 +18,10 @@ MAX_COLOURS = 10  # for more variants, a continuous colour map is used
 
 def curves_svg(variants: Sequence[Variant]) -> str:
     """The plot as SVG; an empty string without a finished run."""
-    import matplotlib
-
     finished = [variant for variant in variants if variant.runs]
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "cnngraph"}):  # the same SVG each time
-        if finished:
-            save_figure(curves_figure(finished), text, format="svg", metadata={"Date": None})
+    if finished:
+        save_figure(curves_figure(finished), text, format="svg")
     return text.getvalue()
 
 

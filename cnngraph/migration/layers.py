@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from cnngraph.frozen import frozen
-from cnngraph.migration.modules import Module
+from cnngraph.migration.modules import NORMS, Module
 from cnngraph.migration.plan import Centre, InputChannels, Resize, Step, Take, sizes
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.shapes import resolve_padding
 
 CONVS = frozenset({"conv", "conv_transpose", "linear"})
-PER_CHANNEL = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm", "prelu"})
+PER_CHANNEL = NORMS | {"prelu"}
 MAX_SCALE = 100  # a layer is made at most this many times wider by repeating channels
 
 Index = tuple[int, ...] | None
@@ -64,6 +64,11 @@ def adapt(old: Module, new: Module, inputs: Inputs, rows: Index = None) -> Adapt
     result = Adaptation(possible=old.shapes == new.shapes)
     result.exact = result.possible and inputs.origin is None
     return result
+
+
+def is_possible(old: Module, new: Module) -> bool:
+    """Whether the weights of a module can be adapted to another one, whatever it reads."""
+    return old.family == new.family and adapt(old, new, Inputs(known=False)).possible
 
 
 def _conv(old: Module, new: Module, inputs: Inputs, rows: Index) -> Adaptation:
@@ -192,7 +197,10 @@ def _per_channel(old: Module, new: Module, inputs: Inputs) -> Adaptation:
         result.add((name,), Take(0, origin))
     if theirs != ours:
         result.notes.append(f"{'widened' if ours > theirs else 'narrowed'} {theirs:,} → {ours:,}")
-    if new.op == "layer_norm":  # mean and variance stay the same if every channel is repeated as often as the others
+    if new.op in (
+        "layer_norm",
+        "rms_norm",
+    ):  # mean and variance stay the same if every channel is repeated as often as the others
         result.exact &= len(set(origin)) == theirs and len(set(Counter(origin).values())) == 1
     elif new.op == "group_norm":
         result.exact = False

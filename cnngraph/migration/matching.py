@@ -3,7 +3,8 @@
 Modules of the same path, op and shapes correspond. The others are matched by refinement of colours (Weisfeiler & Leman
 1968): a colour begins as op, settings and shapes, and those of all neighbours are added in each round; modules that
 already correspond have colours of their own. Two modules whose colour no other module of either network has correspond.
-Nothing else is guessed: of equal candidates none is taken.
+What is left is matched once more by its place alone, with the kind of module as the first colour: a layer that was
+renamed and resized at once. Nothing else is guessed: of equal candidates none is taken.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from itertools import islice
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
+from cnngraph.migration.layers import is_possible
 from cnngraph.migration.modules import Module, modules_of, settings
 
-NORMS = frozenset({"batch_norm"})
+BATCH_NORMS = frozenset({"batch_norm"})
 ROUNDS = 3
 MAX_WORK = 4_000_000  # modules that are given a colour
 MAX_PAIRS = 1_000_000
@@ -39,7 +41,7 @@ def match(old_graph: Graph, new_graph: Graph) -> Matches:
     """Match the modules of two networks."""
     old, new = modules_of(old_graph), modules_of(new_graph)
     same = {path for path in new if path in old and _is_same(old[path], new[path])}
-    same_name = {path for path in new if path in old and old[path].op == new[path].op}
+    same_name = {path for path in new if path in old and old[path].family == new[path].family}
     changed = _changed_containers(old, new)
     numbered = {path for path in same_name if _parent_of_number(path) in changed}  # the numbers may have moved on
     found = {path: path for path in new if path in same - numbered}
@@ -49,18 +51,19 @@ def match(old_graph: Graph, new_graph: Graph) -> Matches:
         shifted = _shifted(old, new, changed)
         _refine(old, new, found, only=shifted)
         if len(_norms(old)) != len(_norms(new)):  # added or removed everywhere: layers are matched without them
-            _refine(modules_of(old_graph, NORMS), modules_of(new_graph, NORMS), found, only=shifted)
+            _refine(modules_of(old_graph, BATCH_NORMS), modules_of(new_graph, BATCH_NORMS), found, only=shifted)
             _refine(old, new, found, exclude=same_name)
     for paths in (same, same_name):
         taken = set(found.values())
         found |= {path: path for path in new if path in paths and path not in found and path not in taken}
     if max(len(old), len(new)) <= MAX_MODULES:
+        _refine(old, new, found, by_place=True)
         ambiguous = _ambiguous(old, new, found)
     return Matches(found, ambiguous)
 
 
 def _norms(modules: Modules) -> list[str]:
-    return [path for path, module in modules.items() if module.op in NORMS]
+    return [path for path, module in modules.items() if module.family == "norm"]
 
 
 def _is_same(old: Module, new: Module) -> bool:
@@ -73,9 +76,10 @@ def _refine(
     found: dict[str, str],
     exclude: frozenset[str] | set[str] = frozenset(),
     only: set[tuple[str, str]] | None = None,
+    by_place: bool = False,
 ) -> None:
-    """Add the modules whose colours are unique, until there are no more."""
-    sides = (_Side.of(old, exclude), _Side.of(new, exclude))
+    """Add the modules whose colours are unique, until there are no more; with `by_place` regardless of their sizes."""
+    sides = (_Side.of(old, exclude, by_place), _Side.of(new, exclude, by_place))
     work = 0
     while work < MAX_WORK:
         work += len(old) + len(new)
@@ -84,6 +88,8 @@ def _refine(
         pairs = _unique_pairs(*sides)
         if only is not None:
             pairs = {path: old_path for path, old_path in pairs.items() if (old_path, path) in only}
+        if by_place:
+            pairs = {path: old_path for path, old_path in pairs.items() if is_possible(old[old_path], new[path])}
         if not pairs:
             return
         found.update(pairs)
@@ -97,13 +103,15 @@ class _Side:
     first: dict[str, int]
     free: set[str]
     anchors: dict[str, int]
+    by_place: bool
 
     @classmethod
-    def of(cls, modules: Modules, exclude: frozenset[str] | set[str]) -> _Side:
+    def of(cls, modules: Modules, exclude: frozenset[str] | set[str], by_place: bool) -> _Side:
         first = {
-            path: hash((settings(module.operation), tuple(module.shapes.items()))) for path, module in modules.items()
+            path: hash(module.family if by_place else (settings(module.operation), tuple(module.shapes.items())))
+            for path, module in modules.items()
         }
-        return cls(modules, first, set(modules) - exclude, {})
+        return cls(modules, first, set(modules) - exclude, {}, by_place)
 
     def start(self) -> dict[str, int]:
         """The first colours; a module that is matched has one of its own."""
@@ -138,7 +146,7 @@ def _unique_pairs(old: _Side, new: _Side) -> dict[str, str]:
         colours = (old.next(colours[0]), new.next(colours[1]))
         if pairs := _same_colour(old, new, *colours):
             return pairs
-    for side in ("before", "after"):
+    for side in () if old.by_place else ("before", "after"):
         if pairs := _same_colour(old, new, old.beside(starts[0], side), new.beside(starts[1], side)):
             return pairs
     return {}

@@ -13,6 +13,7 @@ from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Op
 
 MAX_NEIGHBOURS = 64
+NORMS = frozenset({"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"})
 INITIAL = {"init"}  # fields that only say how a weight starts
 
 
@@ -35,6 +36,12 @@ class Module:
     def op(self) -> str:
         """The name of the op."""
         return self.operation.name
+
+    @property
+    def family(self) -> str:
+        """What its weights mean: those of a norm are a scale and a bias per channel, whatever the norm is."""
+        has_scale = self.op in NORMS and len(self.shapes.get("weight", ())) == 1
+        return "norm" if has_scale else self.op
 
 
 def modules_of(graph: Graph, through: frozenset[str] = frozenset()) -> dict[str, Module]:

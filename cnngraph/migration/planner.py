@@ -15,18 +15,7 @@ from cnngraph.migration.inserted import STATISTICS, USUAL, Roles, initial_value,
 from cnngraph.migration.layers import Adaptation, Inputs, adapt
 from cnngraph.migration.matching import Matches, match
 from cnngraph.migration.modules import Module, changes_of, modules_of, owner
-from cnngraph.migration.plan import (
-    Claim,
-    Dropped,
-    Fill,
-    FoldNorm,
-    Kind,
-    Multiply,
-    Plan,
-    Step,
-    Take,
-    TensorPlan,
-)
+from cnngraph.migration.plan import Claim, Dropped, Fill, FoldNorm, Kind, Multiply, Plan, Step, Take, TensorPlan
 from cnngraph.migration.values import Const, Known, OldValues, Value, plain_result, same_except
 from cnngraph.ops.norm import BatchNorm
 from cnngraph.ops.op import Op
@@ -270,12 +259,17 @@ class _Planner:
             key, source = module.key(name), old.key(name)
             kind: Kind = "adapted" if steps else "copied" if key == source else "renamed"
             note = "; ".join(notes) or (f"was {source}" if kind == "renamed" else "")
+            if old.op != module.op:
+                note = "; ".join([*filter(None, [note]), f"of {old.op}"])
             yield TensorPlan(key, shape, kind, source, old.shapes.get(name, shape), tuple(steps), note=note)
 
     def absent(self, module: Module, name: str) -> TensorPlan:
         """A tensor that the corresponding old module does not have."""
         value = {"weight": 1.0, **STATISTICS}.get(name, 0.0)
-        note = f"{value:g}; the old module has none"
+        old = self.theirs[self.matches.old[module.path]]
+        name_of_old = "the old module" if old.op == module.op else old.op
+        is_estimated = name in STATISTICS
+        note = f"{'estimated anew in training' if is_estimated else f'{value:g}'}; {name_of_old} has none"
         return TensorPlan(module.key(name), module.shapes[name], "fresh", initial=Fill(value), note=note)
 
     def fresh(self, module: Module, name: str, adaptation: Adaptation | None) -> TensorPlan:
@@ -326,9 +320,11 @@ class _Planner:
                 note = "the new network has no such module"
                 if path in self.ours and self.ours[path].op != self.theirs[path].op:
                     note = f"it is {self.ours[path].op} now"
-                if path in by_old or key in by_old:
-                    adaptation = self.adaptations.get(by_old.get(path) or by_old.get(key, ""))
-                    note = "the new module has none"
+                old_path = path if path in by_old else key
+                if old_path in by_old:
+                    new = self.ours[by_old[old_path]]
+                    adaptation = self.adaptations.get(new.path)
+                    note = f"{'the new module' if new.op == self.theirs[old_path].op else new.op} has none"
                     if adaptation and not adaptation.possible:
                         note = "; ".join(adaptation.notes) or "its shape does not fit"
                 yield Dropped(key, shape, note)

@@ -1,4 +1,4 @@
-"""Drawing graphs: SVG, PNG, PDF, TikZ, DOT and Mermaid, from one layout-independent picture. Does not import PyTorch."""
+"""Drawing graphs: SVG, PNG, PDF, TikZ, DOT and Mermaid, from a layout-independent picture. Does not import PyTorch."""
 
 from __future__ import annotations
 

@@ -195,8 +195,8 @@ class _Drawing:
         key, look = f"node{stack[0]}", _common([_look(node) for node in nodes])
         tip, types = "\n".join(_node_tip(node) for node in nodes), nodes[-1].types
         if stack[0] in self.tree.joins:
-            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look, types), stack)
-        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look, types), stack)
+            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look, types=types), stack)
+        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look, types=types), stack)
 
     def _box(self, box: Box, nodes: Sequence[int]) -> Box:
         self.count += 1
@@ -205,7 +205,8 @@ class _Drawing:
             message = f"the drawing would have more than {self.detail.most:,} boxes, too many to lay out"
             raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
         self.box_of.update(dict.fromkeys(nodes, box.key))
-        return box
+        copies = self.tree.copies
+        return replace(box, nodes=tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,)))))
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
         """One row per operation; an identity is left out unless it is the only one."""

@@ -73,7 +73,8 @@ def _both(one: Box, two: Box) -> Box | None:
     if not _fit(slabs):
         return None
     volume = replace(first, slabs=slabs)
-    return replace(one, rows=one.rows + two.rows, tip=f"{one.tip}\n{two.tip}", types=two.types, volume=volume)
+    rows, nodes = one.rows + two.rows, one.nodes + two.nodes
+    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types, volume=volume)
 
 
 def _slabs(slabs: tuple[Slab, ...], box: Box) -> tuple[Slab, ...]:

@@ -228,11 +228,11 @@ class _Marks:
         if tail := self.volumes.get(arrow.tail):
             assert tail.box.volume
             x, (start, y) = front_of(tail.box.volume, tail.at).right + tail.box.volume.depth, curve[0]
-            curve = (*_segment((x, y), (start, y)), *curve[1:]) if start - x > 0.1 else curve
+            curve = ((x, y), (curve[1][0] + x - start, curve[1][1]), *curve[2:])
         if head := self.volumes.get(arrow.head):
             assert head.box.volume
             x, (end, y) = front_of(head.box.volume, head.at).x, curve[-1]
-            curve = (*curve, *_segment((end, y), (x, y))[1:]) if x - end > 0.1 else curve
+            curve = (*curve[:-2], (curve[-2][0] + x - end, curve[-2][1]), (x, y))
         return curve
 
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:

@@ -95,6 +95,7 @@ class Volume:
 class Box:
     """One box. `key` is unique and safe in every format; `tip` is the tooltip.
 
+    `nodes` are the indices of all nodes of the graph that it represents, including those hidden by folding.
     `types` are the tensors that it computes, and `volume` is what is drawn instead of the box, if anything.
     """
 
@@ -104,6 +105,7 @@ class Box:
     rows: tuple[Row, ...] = ()
     tip: str = ""
     look: Look = Look.PLAIN
+    nodes: tuple[int, ...] = ()
     types: tuple[TensorType, ...] = ()
     volume: Volume | None = None
 

@@ -12,17 +12,18 @@ Style = Literal["boxes", "volumes"]
 
 @frozen
 class Page:
-    """The area of text on a page, and the least size of text on it, in points."""
+    """The area of text on a page and the least size of text, in points. `most` is how far drawings are enlarged."""
 
     width: float
     height: float
     least: float = 6.0
     direction: Direction = "down"
+    most: float = 1.0
 
 
 PAGES = {
     "a4": Page(482, 700),  # 170 × 247 mm
-    "slide": Page(880, 460, 9.0, "right"),  # of 960 × 540
+    "slide": Page(880, 460, 9.0, "right", 1.6),  # of 960 × 540
     "column": Page(237, 640),  # one of two columns of a conference paper
 }
 

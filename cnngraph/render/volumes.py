@@ -24,6 +24,7 @@ POOL = 4.0  # … of a pooling, whose colour is important, not its channels
 BAR = 5.0  # … of a vector, whose height is from its features
 THICK, THICKEST = 0.8, 30.0  # … of one channel, and of the most
 TALL_VECTOR = 4096  # features of a vector as high as the largest map
+KEEPERS = FOLLOWERS | {"pool"}
 MAX_REPEATED = 4  # iterations that are drawn as so many slices
 
 
@@ -51,7 +52,9 @@ class _Volumes:
     def _member(self, member: Box | Frame) -> Box | Frame:
         if isinstance(member, Frame):
             return replace(member, members=tuple(map(self._member, member.members)))
-        if not member.types or sign(member) or member.shape is Shape.OUTPUT or member.look is Look.UNUSED:
+        if member.shape is Shape.OUTPUT:
+            return replace(member, rows=(replace(member.rows[0], text=""),))
+        if not member.types or sign(member) or member.look is Look.UNUSED:
             return member
         return replace(member, volume=self._volume(member, member.types[0]))
 
@@ -60,15 +63,23 @@ class _Volumes:
         size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
         slices, title = list(_slices(box, type_)), box.title
         times = 1 if title.parallel or title.times > MAX_REPEATED else title.times
+        label = str(_channels(type_)) if self.shapes and not self._keeps_channels(box) else ""
         name = title.name or title.block if box.shape is Shape.SCOPE or self._is_named(box) else ""
         count = title.count if times == 1 else ""
         return Volume(
-            slabs=(Slab(tuple(slices * times), str(_channels(type_)) if self.shapes else ""),),
+            slabs=(Slab(tuple(slices * times), label),),
             height=height,
             depth=depth,
             size=size if self.shapes and before != {size} else "",
             name=" ".join(filter(None, (name, count))),
         )
+
+    def _keeps_channels(self, box: Box) -> bool:
+        """Whether a box consists of operations which never change the channels, such as pooling."""
+        if any(row.kind not in KEEPERS for row in box.rows):
+            return False
+        before = [self.types[tail] for tail in self.tails.get(box.key, ())]
+        return {_channels(type_) for type_ in before} == {_channels(box.types[0])} and bool(_sides(box.types[0]))
 
     def _is_named(self, box: Box) -> bool:
         return box.shape is Shape.INPUT and self.names_inputs

@@ -113,6 +113,10 @@ class Classifier:
     @torch.inference_mode()
     def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
         """The outputs of `model` for prepared images; `model` is this network or another one with its weights."""
+        return self.run_with_gradient(model, images)
+
+    def run_with_gradient(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
+        """As `run`, but autograd records the outputs."""
         batch = torch.stack(list(images)).to(self.device, memory_format=torch.channels_last)
         with autocast(self.precision, self.device):
             return model(batch)

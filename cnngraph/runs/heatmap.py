@@ -1,59 +1,151 @@
-"""A heat map of class scores, drawn over the image."""
+"""The picture of a localisation: the image, the image with the map over it, and the map with its colour scale."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cnngraph.runs.classifier import Box
 from cnngraph.runs.localization import Localization, upsampled
 from cnngraph.train.data.decoding import load_upright
-from cnngraph.train.record.plots import INK, plot_text
+from cnngraph.train.record.plots import INK, LINE, plot_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIDE = 4.2  # inches of the longer side of an image
-MAX_PIXELS = 1600  # of the longer side of a drawn image; larger images are reduced
-BOX_COLOUR = "#22d3ee"
+COLOURS = "plasma"  # perceptually uniform: equal steps of the score look equally large
+BELOW = "#cbd5e1"  # of scores below 0 in the map
+SIDE = 3.4  # inches of the longer side of an image
+NARROWEST = 1.9  # inches of a panel, for its title
+PIXELS = 680  # of the longer side of an image as drawn
+SMALL = 100  # pixels: the image is enlarged without smoothing
+STRONGEST = 0.5  # fraction of the maximum; the region above it is outlined
+GREY = 0.18, 0.62  # lightness of black, and what white adds to it: neither hides the colours
+OPAQUE = 0.8  # of the colour of the maximum
 
 
 def heatmap_figure(found: Localization) -> Figure:
-    """The image, and next to it the image with the heat map and the bounding box of the class."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    """The image, the map over the image in grey with the outline of its strongest region and the box, and the map."""
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
     assert found.scores is not None
-    image = load_upright(found.file, "RGB")
-    image.thumbnail((MAX_PIXELS, MAX_PIXELS))
     width, height = found.size
     factor = SIDE / max(width, height)
-    inches = 2 * max(2.2, width * factor) + 1.1, max(1.6, height * factor) + 0.6
+    inches = 3 * max(NARROWEST, width * factor) + 1.2, max(1.4, height * factor) + 0.75
     figure = Figure(figsize=inches, dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes in (left, right):
-        axes.imshow(image, extent=(0, width, height, 0), interpolation="nearest" if width < 100 else "antialiased")
-        axes.set_xticks([])
-        axes.set_yticks([])
-    left.set_title(plot_text(found.file.name), loc="left", fontsize=8, color=INK)
-    right.set_title(plot_text(f"{found.name}, {100 * found.probability:.1f} %"), loc="left", fontsize=8, color=INK)
-    visible = found.visible_box
-    scores = upsampled(
-        found.scores, max(1, round(visible.bottom - visible.top)), max(1, round(visible.right - visible.left))
+    panels = figure.subplots(1, 3)
+    image = drawn_image(found)
+    titles = (
+        found.file.name,
+        f"{found.name}, {100 * found.probability:.1f} %",
+        f"{found.method} at {found.layer}, {found.scores.shape[0]}×{found.scores.shape[1]}",
     )
-    largest = float(scores.abs().max()) or 1.0
-    heat = ScalarMappable(Normalize(-largest, largest), "coolwarm")
-    opaque = 0.1 + 0.65 * scores.abs() / largest  # positions with a score near 0 show the image unchanged
-    extent = visible.left, visible.right, visible.bottom, visible.top
-    right.imshow(heat.to_rgba(scores.numpy()), extent=extent, alpha=opaque.numpy())
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
+        axes.set_title(plot_text(title), loc="left", fontsize=8, color=INK)
+        for spine in axes.spines.values():
+            spine.set_color(LINE)
+    extent = (0, width, height, 0)
+    panels[0].imshow(image, extent=extent)
+    panels[1].imshow(overlay(image, found), extent=extent)
+    _outline(panels[1], found)
+    _draw_map(figure, panels[2], found)
+    return figure
+
+
+def drawn_image(found: Localization) -> Any:
+    """The image as an array H×W×3 of floats from 0 to 1; a small one is enlarged, so that the map over it is smooth."""
+    image = load_upright(found.file, "RGB")
+    factor = PIXELS / max(image.size)
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    method = Image.Resampling.NEAREST if max(image.size) < SMALL else Image.Resampling.LANCZOS
+    return np.asarray(image.resize(size, method), dtype=np.float32) / 255
+
+
+def overlay(image: Any, found: Localization) -> Any:
+    """The map over the image, H×W×3: the image is grey, so none of its colours can hide those of the map.
+
+    The higher the score, the more opaque its colour. Scores of 0 and below, and what the network does not see, show the
+    image.
+    """
+    from matplotlib import colormaps
+
+    assert found.scores is not None
+    darkest, range = GREY
+    grey = (darkest + range * image @ np.array([0.2126, 0.7152, 0.0722], dtype=np.float32))[..., None]
+    high, wide = image.shape[:2]
+    x, y = wide / found.size[0], high / found.size[1]
+    visible = found.visible_box
+    left, right, top, bottom = map(round, (visible.left * x, visible.right * x, visible.top * y, visible.bottom * y))
+    strength = np.zeros((high, wide, 1), dtype=np.float32)
+    if right > left and bottom > top:
+        strength[top:bottom, left:right, 0] = upsampled(relative(found.scores), bottom - top, right - left).numpy()
+    colour = colormaps[COLOURS](strength[..., 0])[..., :3]
+    opacity = OPAQUE * strength**0.7
+    return (1 - opacity) * grey + opacity * colour
+
+
+def relative(scores: Tensor) -> Tensor:
+    """The scores as fractions of the maximum, from 0 to 1; what is below 0, or not a number, is 0."""
+    positive = torch.nan_to_num(scores, nan=0.0, posinf=0.0).clamp(min=0)
+    return positive / (float(positive.max()) or 1.0)
+
+
+def _outline(axes: Any, found: Localization) -> None:
+    """Outline the strongest region, white on black and so visible on any image, and draw the box."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    assert found.scores is not None
+    halo = [withStroke(linewidth=3.4, foreground="black")]
     if found.box:
         corner, size = found.box[:2], (found.box.right - found.box.left, found.box.bottom - found.box.top)
-        right.add_patch(Rectangle(corner, *size, fill=False, edgecolor=BOX_COLOUR, linewidth=1.8))
-    right.set_xlim(0, width)
-    right.set_ylim(height, 0)
-    bar = figure.colorbar(heat, ax=right, fraction=0.05, pad=0.02)
-    bar.set_label("class score", color=INK, fontsize=7)
-    bar.ax.tick_params(colors=INK, labelsize=6, length=0)
-    for spine in (*left.spines.values(), *right.spines.values(), bar.outline):
-        spine.set_visible(False)
-    return figure
+        line: dict[str, Any] = {"edgecolor": "white", "linewidth": 1, "linestyle": "--", "path_effects": halo}
+        axes.add_patch(Rectangle(corner, *size, fill=False, clip_on=False, **line))
+        x, y, strength = _bordered(found.scores, found.visible_box)
+        lines = axes.contour(x, y, strength, levels=[STRONGEST], colors="white", linewidths=1.6)
+        lines.set_path_effects(halo)
+
+
+def _bordered(scores: Tensor, visible: Box) -> tuple[Any, Any, Any]:
+    """The coordinates of the positions of the map, enlarged, and their strengths, with a border of 0.
+
+    So the outline of a region at the edge of the image is closed.
+    """
+    high, wide = (PIXELS // 4, PIXELS // 4)
+    strength = np.pad(upsampled(relative(scores), high, wide).numpy(), 1)
+    inset = 0.006 * max(visible.right - visible.left, visible.bottom - visible.top)  # half of the line's width
+    x = np.linspace(visible.left + inset, visible.right - inset, wide)
+    y = np.linspace(visible.top + inset, visible.bottom - inset, high)
+    return np.pad(x, 1, mode="edge"), np.pad(y, 1, mode="edge"), strength
+
+
+def _draw_map(figure: Figure, axes: Any, found: Localization) -> None:
+    """Draw the map in its own resolution, with a colour scale that marks the levels of the outline and the box."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    assert found.scores is not None
+    scores = torch.nan_to_num(found.scores, nan=-1.0)
+    largest = float(scores.max())
+    colours = colormaps[COLOURS].with_extremes(under=BELOW)
+    scale = ScalarMappable(Normalize(0, largest if largest > 0 else 1.0), colours)
+    visible = found.visible_box
+    extent = visible.left, visible.right, visible.bottom, visible.top
+    axes.imshow(scores.numpy(), cmap=colours, norm=scale.norm, extent=extent, interpolation="nearest")
+    below = bool((scores < 0).any())
+    place = axes.inset_axes((1.03, 0, 0.05, 1))  # as high as the map
+    bar = figure.colorbar(scale, cax=place, extend="min" if below else "neither")
+    marks = {0.0: "", found.threshold: " box", STRONGEST: " outline", 1.0: ""} if largest > 0 else {0.0: ""}
+    bar.set_ticks(
+        [largest * mark if largest > 0 else 0 for mark in marks],
+        labels=[f"{largest * mark if largest > 0 else 0:.2g}{name}" for mark, name in marks.items()],
+    )
+    bar.set_label("score" + (" (grey: below 0)" if below else ""), color=INK, fontsize=7)
+    bar.ax.tick_params(colors=INK, labelsize=6, length=2)
+    bar.outline.set_visible(False)

@@ -1,8 +1,4 @@
-"""Localisation by class activation maps, without extra training (Zhou et al. 2016, Yu et al. 2017).
-
-If all layers after the global average pooling are linear, they can be applied to each position of the last feature map
-instead: the score of a class is the mean of the resulting map of scores.
-"""
+"""Localisation of a class in images, without extra training (Zhou et al. 2016, Yu et al. 2017)."""
 
 from __future__ import annotations
 
@@ -11,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from cnngraph.analysis.head import Head, find_head
-from cnngraph.backend import lower
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.frozen import frozen
-from cnngraph.passes.tap import tapped
+from cnngraph.runs.class_maps import choose_class_maps
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.image_files import read_images
 from cnngraph.train.data.decoding import load_upright
@@ -31,8 +25,10 @@ EMPTY_BOX = Box(0, 0, 0, 0)
 class Localization:
     """Where a class appears in an image file, or the `problem` if the file cannot be read.
 
-    `scores` is the H×W map of class scores, whose mean is `score`; it covers `visible_box` of the image. `box` is the
-    bounding box of the class, or None if no score is above 0; `size` is the image's width and height.
+    `scores` is an H×W map that covers `visible_box` of the image, computed by `method` (CAM or Grad-CAM) from the
+    feature map at `layer`. With CAM, its mean is `score`, the score of the class. `box` is the bounding box of the
+    positions that score at least `threshold` times the maximum, or None if no score is above 0; `size` is the image's
+    width and height.
     """
 
     file: Path
@@ -40,6 +36,9 @@ class Localization:
     score: float = 0.0
     probability: float = 0.0
     scores: Tensor | None = None
+    method: str = ""
+    layer: str = ""
+    threshold: float = THRESHOLD
     visible_box: Box = EMPTY_BOX
     box: Box | None = None
     size: tuple[int, int] = (0, 0)
@@ -56,24 +55,30 @@ class Localization:
             "class": self.name,
             "score": self.score,
             "probability": self.probability,
+            "method": self.method,
+            "layer": self.layer,
             "box": self.box and [round(side) for side in self.box],
-            "map": [[round(score, 4) for score in row] for row in self.scores.tolist()],
+            "map": [[float(f"{score:.6g}") for score in row] for row in self.scores.tolist()],
         }
 
 
 class Localizer:
     """Finds a class in images: the class called `name`, or the most probable class of each image.
 
-    Raises SpecError: E654 for a network without global average pooling and linear layers, E651 for an unknown class.
+    `layer` is the path of the feature map for Grad-CAM; by default it is chosen, and CAM is used where it applies.
+    Raises SpecError: E654 for a network without feature maps, E652 for an unsuitable layer, E651 for an unknown class.
     """
 
-    def __init__(self, classifier: Classifier, name: str | None = None, threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        name: str | None = None,
+        threshold: float = THRESHOLD,
+        layer: str | None = None,
+    ) -> None:
         self.classifier, self.threshold = classifier, threshold
         self.label = _label(classifier.classes, name)
-        self.head = find_head(classifier.graph)
-        inner = lower(tapped(classifier.graph, {"map": self.head.map, "scores": self.head.scores}))
-        inner.load_state_dict(classifier.model.state_dict())
-        self.model = inner.to(classifier.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.maps = choose_class_maps(classifier, layer)
 
     def localize(self, files: Iterable[Path]) -> Iterator[Localization]:
         """Find the class in each file."""
@@ -83,13 +88,9 @@ class Localizer:
             else:
                 yield self.localize_prepared(image.source, image.tensor)
 
-    @torch.inference_mode()
     def localize_prepared(self, file: Path, tensor: Tensor) -> Localization:
         """Find the class in one image; `tensor` is the network's input for the file."""
-        features, logits = self.classifier.run(self.model, [tensor])
-        logits = logits.flatten().float()
-        label = int(logits.argmax()) if self.label is None else self.label
-        scores = class_score_maps(self.head, self.model, features.float())[0, label].cpu()
+        logits, label, scores = self.maps.compute(tensor, self.label)
         size = load_upright(file, "RGB").size
         visible_box = self.classifier.reader.visible_box(*size)
         return Localization(
@@ -98,21 +99,13 @@ class Localizer:
             score=float(logits[label]),
             probability=float(logits.softmax(0)[label]),
             scores=scores,
+            method=self.maps.method,
+            layer=self.maps.layer,
+            threshold=self.threshold,
             visible_box=visible_box,
             box=bounding_box(scores, self.threshold, visible_box),
             size=size,
         )
-
-
-def class_score_maps(head: Head, model: nn.Module, features: Tensor) -> Tensor:
-    """The class scores at each position of a feature map, N×classes×H×W: linear layers act as 1×1 convolutions."""
-    for path in head.layers:
-        layer = model.get_submodule(path)
-        if isinstance(layer, nn.Linear):
-            features = F.conv2d(features, layer.weight[:, :, None, None], layer.bias)
-        else:
-            features = layer(features)
-    return features
 
 
 def bounding_box(scores: Tensor, threshold: float, visible: Box) -> Box | None:

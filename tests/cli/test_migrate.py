@@ -121,7 +121,7 @@ STEM = "  conv: {op: conv, out: 8, kernel: 5, stride: 2}"
         (
             ("bn: batch_norm", "bn: {op: group_norm, num_groups: 4}"),
             [
-                "fresh    bn: initialised as usual: group_norm instead of batch_norm",
+                "dropped  bn (running_mean, running_var, num_batches_tracked): group_norm has none",
                 "because bn is group_norm instead of",
             ],
         ),

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
-import cnngraph
-from cnngraph import SpecError
-from cnngraph.analysis.head import find_head
 from cnngraph.runs.classifier import Box, classifier_from_run
-from cnngraph.runs.localization import Localizer, bounding_box, class_score_maps
+from cnngraph.runs.localization import Localizer, bounding_box
 from cnngraph.runs.trained_run import TrainedRun
 from tests.cli.conftest import Cli
-from tests.library import network
 
 
 @pytest.fixture
@@ -28,49 +23,6 @@ def digit(tmp_path: Path) -> Path:
     image.paste(255, (16, 4, 24, 24))
     image.save(tmp_path / "bar.png")
     return tmp_path / "bar.png"
-
-
-HEADS = [
-    "nodes: [{op: conv, out: 6, kernel: 3}, relu, global_avg_pool, {op: dropout, p: 0.5}, {op: linear, out: 5}]",
-    "nodes: [{op: conv, out: 6, kernel: 3}, {op: avg_pool, kernel: [10, 8]}, {op: conv, out: 5, kernel: 1}, flatten]",
-    "nodes: [{op: conv, out: 6, kernel: 3}, {op: adaptive_avg_pool, output: 1}, flatten, {op: linear, out: 7}, "
-    "{op: linear, out: 5, bias: false}, softmax]",
-    "nodes: [{op: conv, out: 5, kernel: 3}, relu, {op: mean, dim: [height, width]}]",
-]
-
-
-@pytest.mark.parametrize("nodes", HEADS)
-def test_the_mean_of_the_map_is_the_score(tmp_path: Path, nodes: str) -> None:
-    (tmp_path / "net.yaml").write_text(f"cnngraph: 1\ninput: [3, 12, 10]\n{nodes}\n")
-    graph = cnngraph.load(tmp_path / "net.yaml")
-    head = find_head(graph)
-    from cnngraph.passes.tap import tapped
-
-    model: nn.Module = cnngraph.build(tapped(graph, {"map": head.map, "scores": head.scores})).eval()
-    with torch.inference_mode():
-        features, scores = model(torch.randn(4, 3, 12, 10))
-        places = class_score_maps(head, model, features)
-    assert places.shape == (4, 5, 10, 8)
-    torch.testing.assert_close(places.mean((2, 3)), scores)
-
-
-@pytest.mark.parametrize(
-    "name", ["resnet18", "googlenet", "densenet121", "squeezenet1_1", "drn_c_26", "resnet_cifar_222"]
-)
-def test_networks_that_can_localize(name: str) -> None:
-    assert find_head(cnngraph.load(network(name)))
-
-
-@pytest.mark.parametrize(
-    ("name", "note"), [("alexnet", "relu"), ("googlenet_mnist", "concat"), ("mobilenet_v3_small", "hardswish")]
-)
-def test_networks_that_cannot_localize(name: str, note: str) -> None:
-    message = f"`{name}` does not end with global average pooling and linear layers"
-    with pytest.raises(SpecError, match=message) as caught:
-        find_head(cnngraph.load(network(name)))
-    (error,) = caught.value.diagnostics
-    assert error.code == "E654"
-    assert f"` (`{note}`) is neither" in error.notes[0]
 
 
 def test_a_box() -> None:
@@ -111,9 +63,24 @@ def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Pat
     assert "error" in third
     mean: Any = torch.tensor(first["map"]).mean()
     assert float(mean) == pytest.approx(first["score"], abs=1e-3)
+    assert {place["method"] for place in (first, second)} == {"CAM"}
     text = cli(*arguments).out.splitlines()
     assert text[0].split() == ["image", "class", "probability", "score", "box", "picture"]
     assert ", ".join(map(str, first["box"])) in text[1]
+    assert text[-1] == "map: CAM at relu2, 24×7×7"
+
+
+def test_a_layer_is_chosen(cli: Cli, finished: Path, digit: Path, tmp_path: Path) -> None:
+    arguments = ("localize", finished, digit, "-o", tmp_path / "maps", "--layer", "conv1")
+    assert cli(*arguments).out.splitlines()[-1] == "map: Grad-CAM at conv1, 12×14×14"
+    (place,) = json.loads(cli(*arguments, "--format", "json").out)
+    assert (place["method"], place["layer"]) == ("Grad-CAM", "conv1")
+    assert (len(place["map"]), len(place["map"][0]), min(map(min, place["map"])) >= 0) == (14, 14, True)
+    ran = cli(*arguments[:-1], "fc")
+    assert ran.err.splitlines() == [
+        "error[E652]: the output of `fc` is 10, not a feature map with more than one position",
+        "  help: use `--layer relu2`, or a map before it",
+    ]
 
 
 def test_an_unknown_class(cli: Cli, finished: Path, digit: Path) -> None:

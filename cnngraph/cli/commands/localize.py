@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnngraph.cli.command import command
+from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.messages import complain, json_rows, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option, number
 from cnngraph.cli.trained import (
@@ -21,6 +22,7 @@ from cnngraph.cli.trained import (
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
+    from cnngraph.runs.class_maps import ClassMaps
     from cnngraph.runs.localization import Localization
 
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     ("cnngraph localize runs/net-1 cat.jpg", "locate the most probable class"),
     ("cnngraph localize runs/net-1 street.jpg --class bicycle", "locate this class"),
     ("cnngraph localize resnet18 photos/ --weights torchvision -o maps", "a folder, with published weights"),
+    ("cnngraph localize vgg16 cat.jpg --weights torchvision --layer features.22", "Grad-CAM at an earlier layer"),
     ("cnngraph localize runs/net-1 cat.jpg --threshold 0.5 --format json", "a tighter box, as JSON"),
 )
 @trained_argument
@@ -39,6 +42,12 @@ if TYPE_CHECKING:
     default=0.2,
     metavar="FRACTION",
     help="The box contains the positions that score at least this fraction of the maximum.",
+)
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="Use Grad-CAM at the output of this node or block, as in cnngraph show. Default: the last feature map.",
+    shell_complete=complete_nodes,
 )
 @click.option(
     "-o",
@@ -55,17 +64,21 @@ def localize(
     images: tuple[Path, ...],
     name: str | None,
     threshold: float,
+    layer: str | None,
     output: Path,
     format: Format,
     classifier_of: OpenClassifier,
 ) -> None:
     """Draw where in images a network sees a class.
 
-    The network must pool its last map globally before the classifier: resnet18, googlenet, densenet121 and
-    squeezenet1_1 do, alexnet and vgg16 do not. Applied at every position instead of after the pooling, the classifier
-    yields a map of scores (Zhou et al. 2016), whose mean is the score of the class; no training is needed. The map is
-    drawn over the image, with the smallest box around all positions above the threshold (Yu et al. 2017). The box is
-    printed in pixels of the image: left, top, right, bottom.
+    For a network that ends with global average pooling and linear layers, such as resnet18, the classifier is applied
+    at every position of the last feature map, instead of after the pooling: the mean of this map of scores is the score
+    of the class (CAM, Zhou et al. 2016). For any other network, such as vgg16, the channels of the last feature map are
+    weighted by the gradient of the score and summed (Grad-CAM, Selvaraju et al. 2017). No training is needed.
+
+    A picture shows the image, the map over the image in grey, and the map with a colour scale. Positions of at least
+    half the maximum are outlined. The box, dashed, is the smallest one around all positions above the threshold (Yu et
+    al. 2017), and is printed in pixels of the image: left, top, right, bottom.
     """
     classifier = classifier_of(trained)
 
@@ -76,7 +89,7 @@ def localize(
     from cnngraph.train.record.run_file_formats import write_figure
 
     ignored = Ignored()
-    localizer = Localizer(classifier, name, threshold)
+    localizer = Localizer(classifier, name, threshold, layer)
     files = list(find_image_files(images, ignored))
     if ignored.counts:
         complain(f"ignored {ignored}", "note")
@@ -90,12 +103,13 @@ def localize(
     if format == "json":
         print(json_rows(place.to_dict() | ({} if place.problem else {"picture": str(path)}) for place, path in found))
     elif any(not place.problem for place, _ in found):
-        _print(found)
+        _print(found, localizer.maps)
     exit_on_problems([place.problem for place, _ in found], images)
 
 
-def _print(found: list[tuple[Localization, Path]]) -> None:
+def _print(found: list[tuple[Localization, Path]], maps: ClassMaps) -> None:
     from cnngraph.cli.layout import Column, in_columns
+    from cnngraph.numbers import show_sizes
 
     columns = (
         Column("image", cut="middle"),
@@ -106,7 +120,8 @@ def _print(found: list[tuple[Localization, Path]]) -> None:
         Column("picture", cut="middle"),
     )
     rows = (_cells(place, path) for place, path in found if not place.problem)
-    print_styled(in_columns(columns, rows, terminal_width()))
+    method: list[Styled] = [[], [("map: ", "dim"), (f"{maps.method} at {maps.layer}, {show_sizes(maps.shape)}", "")]]
+    print_styled([*in_columns(columns, rows, terminal_width()), *method])
 
 
 def _cells(place: Localization, picture: Path) -> list[Styled]:

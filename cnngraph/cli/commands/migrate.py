@@ -10,7 +10,8 @@ import click
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
-from cnngraph.cli.key_blocks import KeyBlocks
+from cnngraph.cli.iterations import folded
+from cnngraph.cli.key_blocks import KeyBlocks, by_iterations
 from cnngraph.cli.messages import count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.migrating import MigrationChoices, migration_options
 from cnngraph.cli.options import Format, Reading, format_option, number, reading_options
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 ENDING = ".safetensors"
 MAX_ROWS = 60
 MAX_CHANGES = 60
+MANY_ALIKE = 4  # modules that are treated alike are one line from this number on,
+MAX_PATHS = 4  # with so many of their paths
 COUNTER = ".num_batches_tracked"
 STYLES = {"copied": "", "renamed": "cyan", "adapted": "yellow", "fresh": "yellow", "dropped": "yellow"}
 
@@ -129,9 +132,10 @@ def _table(planned: Plan) -> list[Styled]:
         row[kind] += 1
     columns = [Column("block", cut="middle"), Column("weights", right=True)]
     columns += [Column(kind, right=True) for kind in STYLES]
-    lines = in_columns(columns, [_cells(*row) for row in [*rows.items()][:MAX_ROWS]], terminal_width())
-    if len(rows) > MAX_ROWS:
-        lines.append([(f"… {count(len(rows) - MAX_ROWS, 'more block')}", "dim")])
+    shown = by_iterations(rows)
+    lines = in_columns(columns, [_cells(*row) for row in shown[:MAX_ROWS]], terminal_width())
+    if len(shown) > MAX_ROWS:
+        lines.append([(f"… {count(len(shown) - MAX_ROWS, 'more block')}", "dim")])
     return lines
 
 
@@ -157,15 +161,33 @@ def _changes(planned: Plan, old: Graph, new: Graph) -> Iterator[Styled]:
         groups.setdefault(("dropped", _module(item.key, modules), ""), []).append(item.key)
     notes = {tensor.key: tensor.note for tensor in planned.tensors}
     dropped = {item.key: item.note for item in planned.dropped}
-    for (kind, path, note), keys in [*groups.items()][:MAX_CHANGES]:
+    lines = []
+    for (kind, path, note), keys in groups.items():
         found = dict.fromkeys((dropped if kind == "dropped" else notes)[key] for key in keys)
         shown = note or "; ".join([text for text in found if text][:2])
         names = _names(path, keys, old if kind == "dropped" else new)
-        yield [(f"{kind:<8}", STYLES[kind]), (f" {path}{names}", ""), (f": {shown}" if shown else "", "dim")]
-    if len(groups) > MAX_CHANGES:
-        yield [(f"… {count(len(groups) - MAX_CHANGES, 'more change')}; --format json lists every weight", "dim")]
-    if groups:
+        lines.append((path, f"{kind}{names}\n{shown}"))
+    alike: dict[str, list[str]] = {}
+    for line in folded(lines):
+        alike.setdefault(line.text, []).append(line.path)
+    changes = [change for text, paths in alike.items() for change in _joined(text, paths)]
+    for paths_of_change, text in changes[:MAX_CHANGES]:
+        what, _, shown = text.partition("\n")
+        kind, _, names = what.partition(" ")
+        name = f" {paths_of_change} {names}".rstrip()
+        yield [(f"{kind:<8}", STYLES[kind]), (name, ""), (f": {shown}" if shown else "", "dim")]
+    if len(changes) > MAX_CHANGES:
+        yield [(f"… {count(len(changes) - MAX_CHANGES, 'more change')}; --format json lists every weight", "dim")]
+    if changes:
         yield []
+
+
+def _joined(text: str, paths: list[str]) -> list[tuple[str, str]]:
+    """Modules that are treated alike: a line for each, or one for all if there are many."""
+    if len(paths) < MANY_ALIKE:
+        return [(path, text) for path in paths]
+    more = len(paths) - MAX_PATHS
+    return [(", ".join(paths[:MAX_PATHS]) + (f" and {more} more" if more > 0 else ""), text)]
 
 
 def _renamed(key: str, source: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.key_blocks import KeyBlocks
+from cnngraph.cli.key_blocks import KeyBlocks, by_iterations
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
 from cnngraph.cli.published import InitialWeights, choices_options
@@ -171,7 +171,7 @@ def _print_text(
     """Print the table, the keys that do not fit, suggested renames, and the verdict."""
     from cnngraph.cli.layout import Column, in_columns
 
-    rows = by_block(report, graph.state)
+    rows = _folded(by_block(report, graph.state))
     cells = [_cells(block) for block in rows[:MAX_ROWS]]
     columns = [Column("block", cut="middle"), *(Column(title, right=True) for title in COUNTS)]
     lines = in_columns(columns, cells, terminal_width())
@@ -184,6 +184,15 @@ def _print_text(
     if better:
         lines += [[line] for line in _suggested(*better, spec)]
     print_styled([*lines, *_verdict(opened, report, graph)])
+
+
+def _folded(blocks: Iterable[Block]) -> list[Block]:
+    """The rows of the table: iterations of a repeat that fit alike are one."""
+    rows = {
+        block.name: {name: getattr(block, name) for name in ("fit", "missing", "misshapen", "unexpected")}
+        for block in blocks
+    }
+    return [Block(name, **counts) for name, counts in by_iterations(rows)]
 
 
 def _cells(block: Block) -> list[Styled]:

@@ -144,7 +144,8 @@ RUNS = Group(
             "node whose output cannot be shown",
             """
             `features` shows what a node computes for an image. The network has no node of this path that runs, or it
-            gives neither maps nor a vector.
+            gives neither maps nor a vector. `localize --layer` needs a feature map with more than one position, on
+            which the scores of the classes depend.
 
             `cnngraph show` prints all paths.
             """,
@@ -167,11 +168,10 @@ RUNS = Group(
             "E654",
             "network that cannot localize",
             """
-            `localize` computes class activation maps (Zhou et al. 2016): the classifier is applied at every position of
-            the last maps. That works only for networks that end with a global average pooling and linear layers. After
-            `flatten` the classifier has different weights for each position.
+            `localize` draws where a feature map of the network sees a class, so it needs a map with more than one
+            position. A network that begins with `flatten` has none.
 
-            Train a network that ends with `global_avg_pool`.
+            Train a network with convolutions.
             """,
             wrong=photos(
                 ANIMALS,
@@ -180,7 +180,7 @@ RUNS = Group(
                 network="""
                 cnngraph: 1
                 input: [1, 8, 8]
-                nodes: [{op: conv, out: 4, kernel: 3}, relu, flatten, {op: linear, out: 2}]
+                nodes: [flatten, {op: linear, out: 4}, relu, {op: linear, out: 2}]
                 train: {data: folder, epochs: 1, batch_size: 4, optimizer: {name: adam, lr: 0.002}, validation: 0.25}
                 """,
             ),

@@ -52,7 +52,7 @@ class Line:
 def lines(box: Box) -> tuple[Line, ...]:
     """The text of a box: its title, then its rows."""
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
-        return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}"))),)
+        return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}".rstrip()))),)
     titled = [title_line(box.title)] if box.title else []
     return (*titled, *(_row(row) for row in box.rows))
 

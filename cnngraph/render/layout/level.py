@@ -274,7 +274,7 @@ class _Router:
         ends = {}
         for place, index in enumerate(ordered):
             offset = max(-node.left + 4, min(node.right - 4, (place - centre) * step))
-            ends[index] = ((x + offset, y), False)
+            ends[index] = ((x + offset, y + node.lead), False)
         return ends
 
     def _join_ends(self, node: Node, x: float, y: float, source: Mapping[int, float]) -> dict[int, tuple[Point, bool]]:

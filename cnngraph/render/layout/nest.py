@@ -12,7 +12,7 @@ from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.level import Arrangement, arrange
+from cnngraph.render.layout.level import PORTS, Arrangement, arrange
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, sign
 from cnngraph.render.settings import Settings
@@ -22,6 +22,7 @@ ENDS = 5.5  # … and along it
 TITLE_GAP = 4.0  # between a title and the arrow beside it
 BORDER = 6.0  # around the drawing
 NOTE = SMALL * 1.2  # the height of the shape below a box
+ROLE = 11.0  # the height of the name of an input, and of the line below it
 ROOT = ""
 
 
@@ -59,6 +60,7 @@ class Layout:
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
         self.labels = _labels(picture.arrows, shapes)
+        self.roles = _roles_of(picture.arrows)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.laid: dict[str, _Laid] = {}
         for key in reversed(list(self.levels)):
@@ -97,7 +99,8 @@ class Layout:
         is_shared = head == OUTSIDE or isinstance(level.members[head], Frame)
         if is_shared and (tail, head, tensor) in level.known:
             return key, level.known[tail, head, tensor]
-        room = text_width(arrow.role, SMALL) + 10 if arrow.role and self.is_down else 9.0
+        widths = [_role_width(role) if self.is_down else ROLE for role in self.roles.get(arrow.head, ())]
+        room = max(widths, default=PORTS)
         level.edges.append(Edge(tail, head, tensor, arrow.main, room))
         level.known[tail, head, tensor] = len(level.edges) - 1
         return key, len(level.edges) - 1
@@ -111,7 +114,7 @@ class Layout:
     def _node(self, member: Box | Frame) -> Node:
         if isinstance(member, Frame):
             return self.laid[member.key].node
-        width, height = boxes.size(member)
+        width, height = self.size(member)
         labels = self.labels.get(member.key, {})
         below = max((self._length(text) for text in labels.values() if text), default=0.0)
         across, along = (width, height) if self.is_down else (height, width)
@@ -119,7 +122,21 @@ class Layout:
         half = max(across / 2, *(abs(x) + self.width(labels[tensor]) / 2 for tensor, x in exits.items()), 0)
         join = sign(member)
         is_side = member.look is not Look.PLAIN
-        return Node(half, half, along + below, None, exits, join, 1, is_side, width / 2)
+        lead = self.lead(member)
+        return Node(half, half, lead + along + below, None, exits, join, 1, is_side, width / 2, lead)
+
+    def size(self, box: Box) -> tuple[float, float]:
+        """The width and height of a box, wide enough for the names of its inputs."""
+        width, height = boxes.size(box)
+        roles = self.roles.get(box.key, ())
+        if self.is_down:
+            return max(width, len(roles) * max(map(_role_width, roles), default=0.0)), height
+        return width, max(height, len(roles) * ROLE)
+
+    def lead(self, box: Box) -> float:
+        """The room for the names of inputs along the flow."""
+        roles = () if self.is_down else self.roles.get(box.key, ())
+        return max(map(_role_width, roles), default=0.0)
 
     def exits(self, labels: dict[str, str]) -> dict[str, float]:
         """The ports of a box: one for each tensor that leaves it, with room for their shapes."""
@@ -217,9 +234,9 @@ class _Placing:
                     self._box(member, at)
 
     def _box(self, box: Box, at: Point) -> None:
-        width, height = boxes.size(box)
+        width, height = self.layout.size(box)
         across, along = (width, height) if self.is_down else (height, width)
-        place = Rectangle(at[0] - across / 2, at[1], across, along)
+        place = Rectangle(at[0] - across / 2, at[1] + self.layout.lead(box), across, along)
         self.boxes.append(PlacedBox(box, place))
         labels = self.layout.labels.get(box.key, {})
         for tensor, x in self.layout.exits(labels).items():
@@ -244,7 +261,11 @@ class _Placing:
             if text := arrow.arrow.role:
                 x, y = arrow.curve[-1]
                 half = text_width(text, SMALL) / 2
-                yield Note(text, x + 3 + half, y - 8, 2 * half) if self.is_down else Note(text, x - 6, y - 8 - half)
+                yield (
+                    Note(text, x + 3 + half, y - 8, 2 * half)
+                    if self.is_down
+                    else Note(text, x - ROLE / 2, y - 7 - half)
+                )
 
 
 def _turned(drawing: Drawing) -> Drawing:
@@ -267,10 +288,29 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     ]
 
 
+def _role_width(role: str) -> float:
+    """What an arrow needs across the flow, if the name of its input is beside it."""
+    return text_width(role, SMALL) + 10
+
+
+def _roles_of(arrows: Sequence[Arrow]) -> dict[str, list[str]]:
+    """The names of the inputs that are shown beside the arrows into each box."""
+    found: dict[str, list[str]] = {}
+    for arrow in arrows:
+        if arrow.role:
+            found.setdefault(arrow.head, []).append(arrow.role)
+    return found
+
+
 def _labels(arrows: Sequence[Arrow], shapes: bool) -> dict[str, dict[str, str]]:
     """The tensors that leave each box, in order, with the shapes to show, or empty texts."""
     found: dict[str, dict[str, str]] = {}
     for arrow in arrows:
         tensors = found.setdefault(arrow.tail, {})
         tensors[arrow.source] = tensors.get(arrow.source) or (arrow.label if shapes else "")
-    return found
+    return {tail: dict(sorted(tensors.items(), key=_position)) for tail, tensors in found.items()}
+
+
+def _position(item: tuple[str, str]) -> tuple[int, ...]:
+    """The node and the output of a tensor."""
+    return tuple(map(int, item[0].split(".")))

@@ -142,10 +142,12 @@ class _Parallel:
         spine = self._spine()
         self._place(spine)
         strip = Strip(self.left, self.right)
+        ways = len(self.branches) + len(self.bare)
         longest = max((branch.strip.length for branch in self.branches), default=0.0)
         across = max((branch.reach for branch in self.branches), default=0.0)
         across = max(across, *self.lanes.values(), 0.0)
-        gap = GAP + min(MAX_SPREAD, SPREAD * across)
+        spread = GAP + min(MAX_SPREAD, SPREAD * across)
+        gap = 0.0 if self._ports(ways, enter=True) else spread
         end = gap + longest
         for branch in self.branches:
             single = len(branch.entering) == len(branch.leaving) == 1
@@ -157,8 +159,17 @@ class _Parallel:
                 strip.pass_by(branch.leaving[0], (branch.x, end))
         for edge, x in self.lanes.items():
             strip.pass_by(edge, (x, gap), (x, end))
-        strip.length = end + (GAP if self.node and self.node.join else gap)
+        if not self._ports(ways, enter=False):
+            end += GAP if self.node and self.node.join else spread
+        strip.length = end
         return strip
+
+    def _ports(self, ways: int, *, enter: bool) -> bool:
+        """Whether each way comes from its own port of the level, or leads to one: then none has to turn."""
+        sides = [branch.entering if enter else branch.leaving for branch in self.branches]
+        outer = [self.edges[edge] for edge in (*self.bare, *(edge for side in sides for edge in side))]
+        ends = [edge.tail if enter else edge.head for edge in outer]
+        return len(outer) == ways == len({edge.tensor for edge in outer}) > 1 and set(ends) == {OUTSIDE}
 
     def _spine(self) -> Branch | int | None:
         """The branch or bare edge that stays on the spine, or None if all branches are of equal rank."""

@@ -20,7 +20,7 @@ class Node:
 
     `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
     `join` is the sign of a sum or product, in a circle with a `radius`; `weight` is the number of boxes, and `is_side`
-    whether none of them always runs.
+    whether none of them always runs. `lead` is the room before the box, for the names of its inputs.
     """
 
     left: float
@@ -32,6 +32,7 @@ class Node:
     weight: int = 1
     is_side: bool = False
     radius: float = 0.0
+    lead: float = 0.0
 
 
 @frozen

@@ -21,6 +21,7 @@ FALLBACK_FONTS = (  # fonts of Linux, macOS and Windows with glyphs that matplot
     "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai",
     "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola",
 )  # fmt: skip
+NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 INK, GRID, LINE, PALE = "#334155", "#e2e8f0", "#cbd5e1", "#ffffff"
 TRAIN, EVALUATION, TEST = "#9aa5b1", "#2563eb", "#d97706"
 MAX_NAMED, MAX_COUNTED = 60, 20  # most classes for which names, and counts, are legible
@@ -28,8 +29,11 @@ LONGEST = 24  # characters of a class's name
 
 
 def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
-    """Save a figure; glyphs that no installed font has are drawn as boxes, without a warning."""
-    from matplotlib import rcParams
+    """Save a figure, always as the same bytes; glyphs that no installed font has are drawn as boxes, without a warning.
+
+    `format` is one of the options.
+    """
+    from matplotlib import rc_context, rcParams
     from matplotlib.font_manager import fontManager
     from matplotlib.text import Text
 
@@ -37,9 +41,10 @@ def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
     families = [*rcParams["font.family"], *(font for font in FALLBACK_FONTS if font in installed)]
     for text in figure.findobj(Text):
         text.set_fontfamily(families)
-    with warnings.catch_warnings():
+    metadata = NO_DATE.get(options["format"])
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "cnngraph"}):  # for the IDs in an SVG
         warnings.simplefilter("ignore", UserWarning)
-        figure.savefig(file, **options)
+        figure.savefig(file, metadata=metadata, **options)
 
 
 def integer_ticks(axes: Any) -> None:

@@ -1,0 +1,214 @@
+"""Layouts: nothing overlaps, arrows reach their boxes, and every network fits its page with text that can be read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib import _afm, get_data_path
+
+from cnngraph import load
+from cnngraph.diagnostics import SpecError
+from cnngraph.graph.graph import Graph
+from cnngraph.render import PAGES, Settings
+from cnngraph.render.compose import compose
+from cnngraph.render.dot import dot
+from cnngraph.render.fit import fitted
+from cnngraph.render.fonts import text_width
+from cnngraph.render.layout.drawing import Drawing
+from cnngraph.render.layout.nest import lay_out
+from cnngraph.render.mermaid import mermaid
+from cnngraph.render.picture import Frame, Picture, Shape
+from cnngraph.render.svg import svg
+from cnngraph.render.tree import build_tree
+from tests.library import networks
+from tests.render.geometry import crossings, faults
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
+
+SMALL = {"inception": INCEPTION, "residual": RESIDUAL, "dense": DENSE, "parts": PARTS, "skips": SKIPS}
+CROSSINGS = {"parts": 3, "skips": 1}  # arrows to outputs beside the main one cross others
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def laid(text: str, **options: Any) -> Drawing:
+    """The drawing of a small network."""
+    return fitted(graph_of(text), Settings(**options)).drawing
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+@pytest.mark.parametrize("fold", [True, False])
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks_have_no_faults(name: str, fold: bool, direction: str) -> None:
+    for page in (None, *PAGES):
+        drawing = laid(SMALL[name], fold=fold, direction=direction, page=page)
+        assert list(faults(drawing)) == []
+        assert crossings(drawing) <= CROSSINGS.get(name, 0)
+
+
+@pytest.mark.parametrize("path", networks())
+def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
+    graph = load(path)
+    for name, page in PAGES.items():
+        drawn = fitted(graph, Settings(page=name))
+        size = drawn.drawing.width * drawn.scale, drawn.drawing.height * drawn.scale
+        assert size[0] <= page.width + 0.1
+        assert size[1] <= page.height + 0.1
+        assert list(faults(drawn.drawing)) == []
+        if name == "a4":
+            assert drawn.least_text >= page.least - 0.01
+    assert list(faults(fitted(graph, Settings(page=None)).drawing)) == []
+
+
+@pytest.mark.parametrize("path", networks())
+def test_every_node_and_edge_is_drawn_or_folded(path: Path) -> None:
+    """Reads back the files of a network at every depth, and compares them with the graph."""
+    graph = load(path)
+    height = build_tree(graph).height
+    for fold, depth in [(True, level) for level in range(1, height + 2)] + [(False, height + 1)]:
+        try:
+            picture = compose(graph, Settings(page=None, depth=depth, fold=fold))
+        except SpecError:
+            assert not fold
+            continue
+        expected = Counter((arrow.tail, arrow.head) for arrow in picture.arrows)
+        assert_complete(graph, picture, expected)
+        keys = {box.key for box in picture.boxes()}
+        for boxes, edges in (from_svg(picture), from_dot(picture), from_mermaid(picture)):
+            assert boxes == keys
+            assert edges == expected
+
+
+def assert_complete(graph: Graph, picture: Picture, drawn: Counter[tuple[str, str]]) -> None:
+    """Every node is in one box, and every edge between two boxes is an arrow, or both ends are in one fold."""
+    box_of = {node: box.key for box in picture.boxes() for node in box.nodes}
+    assert sum(len(box.nodes) for box in picture.boxes()) == len(box_of)
+    assert set(range(len(graph.nodes))) - set(box_of) == set()
+    folds = folds_of(picture)
+    for index, refs in enumerate(build_tree(graph).reads):
+        head = box_of[index]
+        for ref in refs:
+            tail = f"input{-1 - ref.node}" if ref.node < 0 else box_of[ref.node]
+            is_folded = bool(folds.get(tail, set()) & folds.get(head, set()))
+            assert tail == head or is_folded or drawn[tail, head], (graph.nodes[index].path, tail, head)
+
+
+def folds_of(picture: Picture) -> dict[str, set[str]]:
+    """For each box, the frames around it and the box itself that stand for several iterations."""
+    found: dict[str, set[str]] = {}
+    waiting: list[tuple[Any, frozenset[str]]] = [(member, frozenset()) for member in picture.members]
+    while waiting:
+        member, around = waiting.pop()
+        folds = around | ({member.key} if member.title.times > 1 else frozenset())
+        if isinstance(member, Frame):
+            waiting += [(inner, folds) for inner in member.members]
+        else:
+            found[member.key] = set(folds)
+    return found
+
+
+def from_svg(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
+    drawing = lay_out(picture, Settings()).drawing()
+    root = ElementTree.fromstring(svg(drawing).encode())
+    groups = [(group.get("class", ""), group.get("id", "")) for group in root.iter(f"{SVG}g")]
+    arrows = [name.split("-") for kind, name in groups if kind == "arrow"]
+    boxes = {name for kind, name in groups if kind.startswith("box")}
+    return boxes, Counter((tail, head) for _, tail, head in arrows)
+
+
+def from_mermaid(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
+    text = mermaid(picture)
+    edges = re.findall(r"^ +(\w+) -\.?->(?:\|.*\|)? (\w+)$", text, re.MULTILINE)
+    return set(re.findall(r"^ +(\w+)[(].*:::\w+$", text, re.MULTILINE)), Counter(edges)
+
+
+def from_dot(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
+    """The boxes and arrows of a DOT file, in which labels and forks are nodes, too."""
+    text = dot(picture)
+    nodes = set(re.findall(r"^ +(\w+) \[", text, re.MULTILINE)) - {"graph", "node", "edge"}
+    after: dict[str, list[str]] = {}
+    for tail, head in re.findall(r"^ +(\w+) -> (\w+)", text, re.MULTILINE):
+        after.setdefault(tail, []).append(head)
+    boxes = {node for node in nodes if not node.startswith((Shape.LABEL, Shape.FORK))}
+    edges: Counter[tuple[str, str]] = Counter()
+    for box in boxes:
+        waiting = list(after.get(box, ()))
+        while waiting:
+            head = waiting.pop()
+            if head in boxes:
+                edges[box, head] += 1
+            else:
+                waiting += after.get(head, ())
+    return boxes, edges
+
+
+def test_the_main_path_is_one_straight_line() -> None:
+    drawing = laid(RESIDUAL, fold=True, page=None)
+    main = [box for box in drawing.boxes if box.box.title.name != "downsample"]
+    assert len({round(box.at.middle[0], 1) for box in main}) == 1
+
+
+def test_equal_blocks_are_laid_out_equally() -> None:
+    drawing = laid(RESIDUAL, fold=False, page=None)
+    places: dict[int, set[tuple[float, float, float]]] = {}
+    at = {box.box.key: box.at for box in drawing.boxes}
+    for frame in drawing.frames:
+        inner = [at[member.key] for member in frame.frame.members if member.key in at]
+        if len(inner) == len(frame.frame.members) == 4:  # an identity unit
+            for position, box in enumerate(inner):
+                offset = round(box.x - frame.at.x, 3), round(box.y - frame.at.y, 3), round(box.width, 3)
+                places.setdefault(position, set()).add(offset)
+    assert len(places) == 4
+    assert all(len(found) <= 2 for found in places.values())  # 16 and 32 channels have texts of different width
+
+
+def test_a_long_network_is_broken_into_columns_that_continue() -> None:
+    one, several = laid(RESIDUAL, fold=False, page=None), laid(RESIDUAL, fold=False, page="a4")
+    assert several.height < one.height / 2
+    assert any(frame.continues for frame in several.frames)
+    assert len(several.boxes) == len(one.boxes)
+    assert len(several.arrows) == len(one.arrows)
+
+
+def test_one_block_alone_has_its_inputs_and_outputs() -> None:
+    drawing = laid(RESIDUAL, node="layer2.0", page=None)
+    titles = {box.box.key: box.box.title.name for box in drawing.boxes}
+    assert titles["input0"] == "layer1.3.act"
+    assert titles["output0"] == "out"
+    assert {row.text for box in drawing.boxes for row in box.box.rows} >= {"conv 1×1, 32, /2", "add"}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("layer9", "no block at the path 'layer9'; did you mean 'layer"), ("stem.0", "is an operation")],
+)
+def test_a_node_that_is_no_block(path: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        laid(RESIDUAL, node=path)
+
+
+def test_open_draws_the_named_blocks_open_and_others_closed() -> None:
+    drawing = laid(RESIDUAL, open=("layer2.0",))
+    assert [frame.frame.title.name for frame in drawing.frames] == ["layer2", "layer2.0"]
+    assert {box.box.title.name for box in drawing.boxes if box.box.shape is Shape.SCOPE} == {"layer1", ""}
+
+
+def test_title_legend_and_shapes() -> None:
+    plain, full = laid(PARTS, shapes=False), laid(PARTS, title="A title", legend=True)
+    assert not [note for note in plain.notes if "×" in note.text]
+    assert [note for note in full.notes if "×" in note.text]
+    assert full.title == "A title"
+    assert {"convolution", "only in training mode", "never runs", "difference"} <= {key.text for key in full.legend}
+    assert list(faults(full)) == []
+
+
+def test_texts_have_the_widths_of_helvetica() -> None:
+    for name, bold in (("Helvetica", False), ("Helvetica-Bold", True)):
+        with open(Path(get_data_path(), f"fonts/pdfcorefonts/{name}.afm"), "rb") as file:
+            font = _afm.AFM(file)
+        for code in range(ord(" "), ord("~") + 1):
+            if chr(code) not in "'`":  # Adobe's encoding has curly quotes there
+                assert text_width(chr(code), 1000, bold=bold) == font.get_width_char(code)
