@@ -82,7 +82,7 @@ class CheckResult(Readable):
 
 @frozen
 class Drawing:
-    """A drawing of a network. Notebooks show SVG, PNG and Mermaid; `str()` gives the text of SVG, DOT and Mermaid."""
+    """A drawing of a network. Notebooks show SVG, PNG and Mermaid; `str()` gives the text of text formats."""
 
     format: str
     data: bytes = field(repr=False)

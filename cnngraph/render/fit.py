@@ -41,14 +41,14 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     page = PAGES[settings.page] if settings.page else None
     if page is None:
         layout = lay_out(next(_pictures(graph, settings)), settings)
-        return Fitted(surrounded(layout.drawing(), settings.title, settings.legend), 1.0)
+        return Fitted(surrounded(layout.drawing(), settings.title, settings.has_legend), 1.0)
     candidates = list(_distinct(_pictures(graph, settings)))
     small = [picture for picture in candidates if _area(picture) <= MOST_INK * _room(page)] or candidates[-1:]
     best: Fitted | None = None
     for picture in small:
         enlarged = SMALL / page.least
         drawing = lay_out(picture, settings).drawing((page.width * enlarged, page.height * enlarged))
-        drawing = surrounded(drawing, settings.title, settings.legend)
+        drawing = surrounded(drawing, settings.title, settings.has_legend)
         scale = _scale(drawing, page)
         if best is None or scale > best.scale:
             best = Fitted(drawing, scale)

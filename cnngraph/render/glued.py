@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import SMALL
-from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab
+from cnngraph.render.layout.boxes import SMALL, labels_of
+from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume
 from cnngraph.render.shared_boxes import FOLLOWERS
 
 THIN = 2.0  # the thickness of a follower that continues a volume
-APART = 2.0  # between two labels
+APART = 3.0  # between two labels
 
 
 def glued(picture: Picture) -> Picture:
@@ -69,10 +69,9 @@ def _both(one: Box, two: Box) -> Box | None:
         return None
     if not one.shape is two.shape is Shape.OPS:
         return None
-    slabs = _slabs(first.slabs, two)
-    if not _fit(slabs):
+    volume = replace(first, slabs=_slabs(first.slabs, two))
+    if not _fit(volume):
         return None
-    volume = replace(first, slabs=slabs)
     rows, nodes = one.rows + two.rows, one.nodes + two.nodes
     return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types, volume=volume)
 
@@ -89,10 +88,7 @@ def _slabs(slabs: tuple[Slab, ...], box: Box) -> tuple[Slab, ...]:
     return (*slabs, replace(slab, slices=slices))
 
 
-def _fit(slabs: Sequence[Slab]) -> bool:
+def _fit(volume: Volume) -> bool:
     """Whether the labels of neighbours do not touch."""
-    widths = [text_width(slab.label, SMALL) for slab in slabs]
-    return all(
-        one.thickness + two.thickness >= left + right + 2 * APART
-        for (one, two), (left, right) in zip(pairwise(slabs), pairwise(widths), strict=True)
-    )
+    labels = [(middle, text_width(slab.label, SMALL)) for middle, slab in labels_of(volume) if slab.label]
+    return all(x + width / 2 + APART <= y - other / 2 for (x, width), (y, other) in pairwise(labels))

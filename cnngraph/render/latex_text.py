@@ -127,7 +127,8 @@ def _character(character: str) -> str:
 
 def _accented(character: str) -> str:
     """A letter with accents as the letter and commands, if LaTeX has these in every encoding."""
-    letter, *marks = unicodedata.normalize("NFD", character)
+    parts = unicodedata.normalize("NFD", character)
+    letter, marks = parts[0], parts[1:]
     if not marks or not letter.isascii() or not _ACCENTS.keys() >= set(marks):
         return ""
     result = {"i": r"\i", "j": r"\j"}.get(letter, letter)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cnngraph.frozen import frozen
 from cnngraph.render.colours import Theme, shaded
@@ -99,6 +100,11 @@ class _Marks:
     def __init__(self, drawing: Drawing, theme: Theme) -> None:
         self.drawing, self.theme = drawing, theme
         self.volumes = {placed.box.key: placed for placed in drawing.boxes if placed.box.volume}
+        self.starts: dict[str, list[float]] = {}
+        self.ends: dict[str, list[float]] = {}
+        for placed in drawing.arrows if self.volumes else ():
+            self.starts.setdefault(placed.arrow.tail, []).append(placed.curve[0][1])
+            self.ends.setdefault(placed.arrow.head, []).append(placed.curve[-1][1])
 
     def groups(self) -> Iterator[Group]:
         for frame in self.drawing.frames:
@@ -223,20 +229,21 @@ class _Marks:
         return self._text(note.x, note.y, Line((Run(note.text, SMALL, grey=True),)))
 
     def _to_volumes(self, placed: PlacedArrow) -> tuple[Point, ...]:
-        """The curve of an arrow, extended over the margins of the volumes at its ends, which labels can make wide."""
+        """The curve of an arrow, with its ends at the volumes themselves instead of the places with their labels."""
         curve, arrow = placed.curve, placed.arrow
-        if tail := self.volumes.get(arrow.tail):
-            assert tail.box.volume
-            x, (start, y) = front_of(tail.box.volume, tail.at).right + tail.box.volume.depth, curve[0]
-            curve = ((x, y), (curve[1][0] + x - start, curve[1][1]), *curve[2:])
-        if head := self.volumes.get(arrow.head):
-            assert head.box.volume
-            x, (end, y) = front_of(head.box.volume, head.at).x, curve[-1]
-            curve = (*curve[:-2], (curve[-2][0] + x - end, curve[-2][1]), (x, y))
+        if (tail := self.volumes.get(arrow.tail)) and (volume := tail.box.volume):
+            front = front_of(volume, tail.at)
+            side = front.y - volume.depth, front.bottom - volume.depth
+            y = _within(side, curve[0][1], tail.at.middle[1], self.starts[arrow.tail])
+            curve = ((front.right + volume.depth, y), (curve[1][0], y), *curve[2:])
+        if (head := self.volumes.get(arrow.head)) and (volume := head.box.volume):
+            front = front_of(volume, head.at)
+            y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
+            curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
         return curve
 
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
-        curve = self._to_volumes(placed)
+        curve = self._to_volumes(replace(placed, curve=_without_stops(placed.curve)))
         stroke = self.theme.pale if placed.arrow.look is Look.UNUSED else self.theme.line
         (x, y), before = curve[-1], next((point for point in reversed(curve[:-1]) if point != curve[-1]), curve[0])
         length = math.hypot(x - before[0], y - before[1]) or 1.0
@@ -252,6 +259,23 @@ def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
     """A parallelogram by one side and the direction of the others."""
     (x, y), (a, b), (dx, dy) = start, end, along
     return start, end, (a + dx, b + dy), (x + dx, y + dy)
+
+
+def _within(side: Point, y: float, middle: float, ends: Sequence[float]) -> float:
+    """A y among those at which arrows end, moved towards the middle such that all are on the side of a volume."""
+    up, down = middle - min(ends), max(ends) - middle
+    fits = min((middle - side[0]) / up if up > 0 else 1, (side[1] - middle) / down if down > 0 else 1)
+    return y if fits >= 1 else middle + (y - middle) * fits * 0.85
+
+
+def _without_stops(curve: Sequence[Point]) -> tuple[Point, ...]:
+    """The curve without segments of no length, at which an arrowhead would point back."""
+    points = [curve[0]]
+    for place in range(1, len(curve), 3):
+        segment = curve[place : place + 3]
+        if any(point != points[-1] for point in segment):
+            points += segment
+    return tuple(points)
 
 
 def _segment(start: Point, end: Point) -> tuple[Point, ...]:

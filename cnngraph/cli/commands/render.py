@@ -19,6 +19,7 @@ NONE = "none"
     ("cnngraph render net.yaml -o net.pdf --page slide --title ResNet-50", "from left to right, for a slide"),
     ("cnngraph render net.yaml -o net.svg --open layer2.0", "the top level, and one block open"),
     ("cnngraph render net.yaml -o block.pdf --node layer2.0", "one block alone"),
+    ("cnngraph render net.yaml -o net.tex --style volumes", "feature maps in perspective, for a paper in LaTeX"),
     ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
 @spec_argument
@@ -28,7 +29,7 @@ NONE = "none"
     type=Path,
     required=True,
     metavar="FILE",
-    help="Output file: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
+    help="Output file: .svg, .png, .pdf, .tex for LaTeX (TikZ), .dot, or .mmd for Mermaid.",
 )
 @click.option(
     "--page",
@@ -61,7 +62,9 @@ NONE = "none"
 @click.option("--node", metavar="PATH", help="Draw only the block at this path.")
 @click.option("--fold/--no-fold", default=None, help="Draw equal iterations of a repeat as one (×6), or each.")
 @click.option("--shapes/--no-shapes", default=True, help="Show the shapes of tensors.")
-@click.option("--legend", is_flag=True, help="Explain the colours and lines that occur.")
+@click.option(
+    "--legend/--no-legend", default=None, help="Explain the colours and lines that occur. By default for volumes only."
+)
 @click.option("--title", metavar="TEXT", help="A title above the drawing.")
 @click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
 @click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
@@ -71,7 +74,8 @@ def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading:
     """Draw a network.
 
     Blocks are frames, operations are boxes coloured by kind, and the shapes of tensors stand below the boxes. Equal
-    iterations are drawn once (×6). A long network is broken into columns, like text.
+    iterations are drawn once (×6). A long network is broken into columns, like text. A .tex file compiles alone, and a
+    paper can \\input it.
     """
     from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_network
