@@ -41,7 +41,8 @@ class _Volumes:
         self.tails: dict[str, list[str]] = {}
         for arrow in picture.arrows:
             self.tails.setdefault(arrow.head, []).append(arrow.tail)
-        self.largest = max((side for type_ in self.types.values() for side in _sides(type_)), default=1)
+        maps = (type_ for type_ in self.types.values() if type_.batched)
+        self.largest = max((side for type_ in maps for side in _sides(type_)), default=1)
         self.names_inputs = sum(box.shape is Shape.INPUT for box in picture.boxes()) > 1
 
     def picture(self) -> Picture:
@@ -86,7 +87,7 @@ class _Volumes:
 
     def _extent(self, type_: TensorType) -> tuple[float, float]:
         """The height and depth of a tensor."""
-        sides = [max(LEAST, TALLEST * sqrt(side / self.largest)) for side in _sides(type_)]
+        sides = [max(LEAST, TALLEST * sqrt(min(1.0, side / self.largest))) for side in _sides(type_)]
         if not sides:
             return max(LEAST, TALLEST * sqrt(min(1.0, type_.count / TALL_VECTOR))), FLATTEST
         return sides[0], min(sides[0], sides[1] * OBLIQUE) if len(sides) > 1 else FLATTEST

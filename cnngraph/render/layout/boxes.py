@@ -50,7 +50,9 @@ class Line:
 
 
 def lines(box: Box) -> tuple[Line, ...]:
-    """The text of a box: its title, then its rows."""
+    """The text of a box: its title, then its rows; a volume has labels instead."""
+    if box.volume:
+        return ()
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
         return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}".rstrip()))),)
     titled = [title_line(box.title)] if box.title else []
