@@ -56,7 +56,7 @@ def skeleton(text: str) -> str:
 
 
 def test_every_character_is_text() -> None:
-    for code in range(sys.maxunicode + 1):
+    for code in (*range(0x3000), *range(0x3000, sys.maxunicode + 1, 97)):
         assert SAFE.fullmatch(latex(chr(code))), hex(code)
 
 
