@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from cnngraph.api.compiling import load
 from cnngraph.catalogue import library_page, library_text
 from cnngraph.errors_page import errors_page
 from cnngraph.experiment_plan.manual import experiment_manual
@@ -14,15 +16,27 @@ from cnngraph.language.keys import keys_manual
 from cnngraph.lint.manual import lint_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
+from cnngraph.render import Settings, draw
 from cnngraph.schema import spec_schema
 from cnngraph.schemas.manual import documents_manual
 
+IMAGES = {  # the drawings of the documentation, which names the command of each
+    "googlenet_mnist": ("googlenet_mnist", Settings(page="slide")),
+    "resnet18": ("resnet18", Settings()),
+    "googlenet": ("googlenet", Settings(legend=True)),
+    "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
+}
 ROOT = Path(__file__).parent.parent
 
 
 def schema_text() -> str:
     """The content of cnngraph/schema.json."""
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def image(network: str, settings: Settings) -> str:
+    """A drawing of a bundled network, as SVG."""
+    return draw(load(network), "svg", settings).decode()
 
 
 FILES: dict[str, Callable[[], str]] = {
@@ -36,6 +50,7 @@ FILES: dict[str, Callable[[], str]] = {
     "cnngraph/schema.json": schema_text,
     "cnngraph/library.json": library_text,
     "specs/README.md": library_page,
+    **{f"docs/images/{name}.svg": partial(image, *drawn) for name, drawn in IMAGES.items()},
 }
 
 

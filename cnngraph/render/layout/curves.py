@@ -8,12 +8,15 @@ from itertools import pairwise
 from cnngraph.render.layout.drawing import Point
 
 NEAR = 0.5  # points: what is nearer to a line than this is on it
+HEAD = 6.0  # the straight end of a curve, for the arrowhead
 CORNER = 6.0  # the radius of a rounded corner
 
 
 def through(points: Sequence[Point]) -> tuple[Point, ...]:
     """A curve that passes the points, in the direction of the flow (y) at each."""
     kept = _without_idle(points)
+    if len(kept) > 1 and abs(kept[-1][0] - kept[-2][0]) > NEAR and kept[-1][1] - kept[-2][1] > 2 * HEAD:
+        kept.insert(-1, (kept[-1][0], kept[-1][1] - HEAD))
     curve = [kept[0]]
     for start, end in pairwise(kept):
         curve += _segment(start, end)
@@ -47,6 +50,10 @@ def _without_idle(points: Sequence[Point]) -> list[Point]:
         if abs(point[0] - kept[-1][0]) > NEAR or abs(point[0] - after[0]) > NEAR:
             kept.append(point)
     return [*kept, points[-1]] if len(points) > 1 else kept
+
+
+def _distance(one: Point, two: Point) -> float:
+    return abs(one[0] - two[0]) + abs(one[1] - two[1])
 
 
 def _segment(start: Point, end: Point) -> list[Point]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cnngraph.render.layout.curves import around, into_side, through
 from cnngraph.render.layout.drawing import Point
 from cnngraph.render.layout.series import BESIDE, GAP, LANE, branches, series
-from cnngraph.render.layout.strip import OUTSIDE, Cut, Edge, Node, Strip
+from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 PORTS = 9.0  # between the ports of a box
 
@@ -25,7 +25,7 @@ class Arrangement:
     curves: dict[int, tuple[Point, ...]]
     entries: dict[str, float]
     exits: dict[str, float]
-    cuts: list[Cut]
+    cuts: list[float]
     ends: dict[int, float] = field(default_factory=dict)  # the x at which edges enter their heads
 
 
@@ -89,7 +89,7 @@ class _Level:
         if y < 0:
             lower = Strip()
             lower.include(strip, 0, -y)
-            lower.cuts = [Cut(cut.start - y, cut.stop - y, cut.edge) for cut in strip.cuts]
+            lower.cuts = [cut - y for cut in strip.cuts]
             strip, y = lower, 0.0
         x = self._free(strip, y - GAP, y + sub.length + GAP) + BESIDE + sub.left
         strip.include(sub, x, y)
@@ -100,7 +100,7 @@ class _Level:
         first = min((strip.at[self.edges[edge].tail][1] for edge in entering if self._placed(edge, strip)), default=y)
         last = max((strip.at[self.edges[edge].head][1] for edge in leaving if self._headed(edge, strip)), default=y)
         span = min(y, first), max(y + sub.length, last)
-        strip.cuts = [cut for cut in strip.cuts if cut.stop <= span[0] or cut.start >= span[1]]
+        strip.cuts = [cut for cut in strip.cuts if not span[0] < cut < span[1]]
         return strip
 
     def _placed(self, edge: int, strip: Strip) -> bool:

@@ -219,7 +219,7 @@ class _Placing:
             self.origin[key] = origin
             level, laid = self.layout.levels[key], self.layout.laid[key]
             for cut in laid.arrangement.cuts:
-                self.candidates.append(Break(origin[1] + (cut.start + cut.stop) / 2 - 2, origin[0], depth))
+                self.candidates.append(Break(origin[1] + cut, origin[0], depth))
             for position, member in enumerate(level.members):
                 x, y = laid.arrangement.at[position]
                 at = origin[0] + x, origin[1] + y

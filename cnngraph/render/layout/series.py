@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from cnngraph.render.layout.ranks import ranked
-from cnngraph.render.layout.strip import OUTSIDE, Cut, Edge, Node, Strip
+from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 GAP = 13.0  # along the flow, between two boxes
 SPREAD, MAX_SPREAD = 0.08, 16.0  # more of it where branches spread, by how far
 BESIDE = 10.0  # across the flow, between two branches
 LANE = 9.0  # between a branch and an edge that passes it
+STEM = 0.2  # where edges that spread are still one line
 MAX_DEPTH = 60  # of branches in branches; deeper ones are arranged in ranks
 
 
@@ -46,8 +47,8 @@ class _Series:
             is_inner = start > 0 and stop < ends
             part = self._between(members[start : stop - 1], between[position], is_inner, depth)
             strip.include(part, 0, y)
-            if is_inner and len(between[position]) == 1 and stop == start + 1:
-                strip.cuts.append(Cut(y, y + part.length, between[position][0]))
+            if is_inner and len({self.edges[edge].tensor for edge in between[position]}) == 1:
+                strip.cuts.append(y + (part.length / 2 - 2 if stop == start + 1 else STEM))
             y += part.length
             if stop < ends:
                 node = self.nodes[members[stop - 1]]

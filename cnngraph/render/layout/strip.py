@@ -46,15 +46,6 @@ class Edge:
     room: float = 9.0
 
 
-@frozen
-class Cut:
-    """A piece of the spine between two y, with nothing beside it: a column can end here."""
-
-    start: float
-    stop: float
-    edge: int
-
-
 @dataclass(slots=True)
 class Strip:
     """Nodes with places and edges with points that they pass, from entry (0, 0) to exit (0, length)."""
@@ -64,7 +55,7 @@ class Strip:
     length: float = 0.0
     at: dict[int, Point] = field(default_factory=dict)
     via: dict[int, list[Point]] = field(default_factory=dict)
-    cuts: list[Cut] = field(default_factory=list)
+    cuts: list[float] = field(default_factory=list)  # the y at which only the spine is
 
     def put(self, index: int, node: Node, x: float, y: float) -> None:
         """Place a node with its spine at x and its upper end at y."""
