@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.boxes import PAD_X, frame_lines
 from cnngraph.render.layout.curves import around
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 
@@ -259,9 +260,23 @@ def breaks_of(drawing: Drawing, candidates: Sequence[Break]) -> list[Break]:
     for place in sorted(candidates, key=lambda place: place.y):
         if any(box.at.y < place.y < box.at.bottom for box in drawing.boxes):
             continue
+        if not all(_has_room(frame, place.y) for frame in drawing.frames if frame.at.y < place.y < frame.at.bottom):
+            continue
         if all(_passes(curve, place) for low, high, curve in curves if low < place.y < high):
             found.append(place)
     return found
+
+
+def _has_room(frame: PlacedFrame, y: float) -> bool:
+    """Whether both parts of a frame that flows to the right are wide enough for their titles."""
+    if frame.is_down:
+        return True
+    title = frame.frame.title
+    first, rest = (
+        max((line.width for line in frame_lines(title, False, continues)), default=0.0) + 2 * PAD_X
+        for continues in (False, True)
+    )
+    return y - frame.at.y >= first and frame.at.bottom - y >= rest
 
 
 def _passes(curve: Sequence[Point], place: Break) -> bool:
