@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.nodes import Node
     from cnngraph.packages import PackageError
+    from cnngraph.runs.wrong_predictions import WrongPrediction
 
 __all__ = [
     "CheckResult",
@@ -74,6 +75,7 @@ __all__ = [
     "StepsDone",
     "TrainResult",
     "VariantResult",
+    "WrongPrediction",
     "__version__",
     "backbone",
     "build",
@@ -125,6 +127,7 @@ _HOMES = {
     "cnngraph.graph.graph": ("Graph",),
     "cnngraph.graph.nodes": ("Node",),
     "cnngraph.packages": ("PackageError",),
+    "cnngraph.runs.wrong_predictions": ("WrongPrediction",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

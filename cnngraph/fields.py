@@ -78,11 +78,14 @@ _FIELDS: dict[type[Any], dict[str, Field]] = {}
 
 
 def fields_of(cls: type[Any]) -> dict[str, Field]:
-    """The declared fields of a dataclass by name, in order. Cached: do not modify."""
+    """The declared fields of a dataclass by name, in order. Cached: do not modify.
+
+    A name that Python reserves has an underscore in the dataclass: `from_` is the field `from`.
+    """
     if cls not in _FIELDS:
         _FIELDS[cls] = {
-            item.name: Field(
-                item.name,
+            item.name.removesuffix("_"): Field(
+                item.name.removesuffix("_"),
                 item.metadata["kind"],
                 item.metadata["doc"],
                 item.default,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from cnngraph import run_files
 from cnngraph.diagnostics import Question, Span, SpecError, Suggestion, did_you_mean
 from cnngraph.frozen import frozen
 
@@ -96,7 +97,7 @@ def block_files() -> dict[str, Path]:
 def find_file(text: str) -> Path:
     """The file of that path, or the bundled block file of that name.
 
-    Raises SpecError (E101) if it does not exist, but a bundled network has that name.
+    Raises SpecError (E101) if it does not exist, but a bundled network has that name, and for the folder of a run.
     """
     path = Path(text)
     if not os.path.lexists(path):
@@ -107,6 +108,8 @@ def find_file(text: str) -> Path:
     if not os.path.lexists(path) and path.stem in network_files():
         help = Question(f"`{path.stem}`, the bundled network")
         raise SpecError.of("E101", f"cannot read {text}: file not found", help=help)
+    if (spec := path / run_files.SPEC).is_file():
+        raise SpecError.of("E101", f"cannot read {text}: it is the folder of a run", help=f"its spec is {spec}")
     return path
 
 
@@ -114,6 +117,8 @@ def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):
             return Suggestion(f"./{name}{ending}")
+    if os.path.isfile(spec := folder / name / run_files.SPEC):
+        return f"`{name}` is the folder of a run; its spec is {spec}"
     return f"`{name}` is a folder; pass its files: `{name}/*.yaml`" if os.path.isdir(folder / name) else None
 
 

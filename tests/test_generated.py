@@ -43,8 +43,8 @@ def test_stale_files_are_listed_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    for name in ("docs", "cnngraph", "specs"):
-        (tmp_path / name).mkdir()
+    for name in ("docs/images", "cnngraph", "specs"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "docs" / "ops.md").write_text("old")
     assert generate.main(["--check"]) == 1
     assert capsys.readouterr().out == "".join(f"{name} is stale\n" for name in generate.FILES)

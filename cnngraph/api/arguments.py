@@ -10,6 +10,7 @@ from typing import TypeAlias
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Table, Value, value_of
 from cnngraph.language.load import Override
+from cnngraph.migration import INPUT_CHANNELS
 from cnngraph.recipe.changed import in_recipe
 
 Params: TypeAlias = Mapping[str, object]
@@ -59,6 +60,18 @@ def plugin_names(plugins: Plugins) -> tuple[str, ...]:
 def patterns(value: str | Iterable[str]) -> tuple[str, ...]:
     """Patterns of paths, which may be a single string."""
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def checked_channels(value: str | None) -> str:
+    """How input channels are adapted, empty for the default. Raises ValueError."""
+    if value is not None and value not in INPUT_CHANNELS:
+        raise ValueError(f"input_channels must be 'sum', 'mean' or 'cycle', got {value!r}")
+    return value or ""
+
+
+def spelled(name: str) -> str:
+    """The name of an option as a Python argument, in backticks."""
+    return "`from_`" if name == "from" else f"`{name}`"
 
 
 def _value(name: str, value: object) -> Value:

@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cnngraph.api.arguments import Plugins, patterns
+from cnngraph.api.arguments import InputShape, Params, Plugins, checked_channels, patterns
 from cnngraph.api.compiling import graph_of
 from cnngraph.api.results import Readable
 from cnngraph.elaborate.bases import base_names
@@ -68,15 +68,19 @@ def migrate(
     input_channels: Literal["sum", "mean", "cycle"] | None = None,
     classes: Sequence[int] | None = None,
     fresh: str | Iterable[str] = (),
+    params: Params | None = None,
+    old_params: Params | None = None,
+    input: InputShape | None = None,
     seed: int = 0,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
 ) -> MigrationResult:
     """Carry the weights of a network over to a changed one.
 
-    `old` and `new` are specs, by name or path, or graphs of `load`; `weights` are those of the old network: a file, or
-    `"torchvision"`. Every weight is copied, renamed, adapted or fresh; see docs/guide/migration.md. Inserted modules
-    start such that the network computes the same as before, where that is possible; this is measured on random inputs.
+    `old` and `new` are specs, by name or path, or graphs of `load`; `params` and `input` override those of the new
+    spec, `old_params` those of the old one. `weights` are those of the old network: a file, or `"torchvision"`. Every
+    weight is copied, renamed, adapted or fresh; see docs/guide/migration.md. Inserted modules start such that the
+    network computes the same as before, where that is possible; this is measured on random inputs.
 
     `input_channels` says how the first layer is adapted to another number of channels: each new one gets an equal part
     of the `"sum"` of the old weights, their `"mean"`, or the old weights in a `"cycle"`. `classes` are the old outputs
@@ -85,13 +89,15 @@ def migrate(
 
     Raises SpecError: errors of the specs, E704 to E706 for the weights, E707 for an impossible migration.
     """
-    if input_channels not in (None, "sum", "mean", "cycle"):
-        raise ValueError(f"input_channels must be 'sum', 'mean' or 'cycle', got {input_channels!r}")
-    graphs = [graph_of(spec, None, () if isinstance(spec, Graph) else plugins, max_nodes, None) for spec in (old, new)]
+    channels = checked_channels(input_channels)
+    graphs = [
+        graph_of(spec, shape, () if isinstance(spec, Graph) else plugins, max_nodes, changes)
+        for spec, shape, changes in ((old, None, old_params), (new, input, params))
+    ]
 
     from cnngraph import backend
 
-    options = Options(input_channels or "", None if classes is None else tuple(map(int, classes)), patterns(fresh))
+    options = Options(channels, None if classes is None else tuple(map(int, classes)), patterns(fresh))
     opened = backend.open_weights(weights, base_names(graphs[0]))
     done = backend.migrate(opened, graphs[0], graphs[1], options, seed)
     differences = {item.claim.output: item.difference for item in done.differences if not item.problem}

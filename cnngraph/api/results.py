@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.frozen import frozen
 from cnngraph.packages import explained
+from cnngraph.runs.wrong_predictions import WrongPrediction
 
 if TYPE_CHECKING:
     from torch import nn
@@ -197,7 +198,8 @@ class EvaluationResult(Readable):
     """The metrics of a trained network on a split.
 
     `confusion` has a row for each true class and a column for each predicted one. `top5` is None for five classes or
-    fewer. `warnings` report how the images differ from those that the run recorded.
+    fewer. `warnings` report how the images differ from those that the run recorded. `wrong` are the most confident
+    wrong predictions, as many as were asked for.
     """
 
     run: Path
@@ -213,6 +215,20 @@ class EvaluationResult(Readable):
     confusion: tuple[tuple[int, ...], ...] = field(repr=False)
     seconds: float
     warnings: tuple[Diagnostic, ...] = ()
+    wrong: tuple[WrongPrediction, ...] = field(default=(), repr=False)
+
+    @explained()
+    def save_wrong(self, path: str | Path) -> Path:
+        """Write `wrong` as a contact sheet (.png, .svg, .pdf), .csv or .json. Raises ValueError for another ending."""
+        file = Path(path)
+        endings = (*PICTURE_ENDINGS, ".csv", ".json")
+        if file.suffix.lower() not in endings:
+            raise ValueError(f"{file} must end in {', '.join(endings)}")
+        from cnngraph.runs.contact_sheet import write_wrong_predictions
+
+        title = f"{self.network}, {self.weights} weights, {self.split} images: most confident wrong predictions"
+        write_wrong_predictions(file, self.wrong, title)
+        return file
 
     @explained()
     def draw(self, path: str | Path) -> Path:

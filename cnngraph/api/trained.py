@@ -29,6 +29,7 @@ def evaluate(
     weights: str | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
+    wrong: int = 0,
     progress: ProgressCallback = ignore_progress,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
@@ -37,12 +38,15 @@ def evaluate(
 
     `run` is a run's folder, or the result of `train`; `split` is `test`, `validation`, `train` or `all`. `weights` are
     the run's `best` (the default, if there are validation images), `last` or `epoch-0010`. `data_dir` is another folder
-    with images of the same classes; by default the run's own images are used, split as it recorded them. `progress` is
-    called with messages, for example about a download.
+    with images of the same classes; by default the run's own images are used, split as it recorded them. The
+    result has the `wrong` most confident wrong predictions, with their images. `progress` is called with messages, for
+    example about a download.
 
     Raises SpecError if the folder holds no run, the run is damaged, or weights or images are missing; PackageError, an
     ImportError, if a package is missing.
     """
+    if wrong < 0:
+        raise ValueError(f"wrong must be at least 0, got {wrong}")
     from cnngraph.runs.evaluation import evaluate_run
 
     def note(text: str) -> None:
@@ -55,6 +59,7 @@ def evaluate(
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
         note=note,
+        wrong=wrong,
     )
     report = evaluation.report
     return EvaluationResult(
@@ -71,6 +76,7 @@ def evaluate(
         confusion=report.confusion,
         seconds=evaluation.seconds,
         warnings=(*evaluation.run.warnings, *evaluation.warnings),
+        wrong=evaluation.wrong or (),
     )
 
 

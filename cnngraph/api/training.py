@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cnngraph.api.arguments import (
     InputShape,
     Params,
     Plugins,
     RecipeArgument,
+    checked_channels,
     input_value,
     overrides,
+    patterns,
     plugin_names,
     recipe_changes,
     recipe_value,
+    spelled,
 )
 from cnngraph.api.compiling import graph_of
 from cnngraph.api.jobs import TrainingJob, new_job, resumed_job, same_network
@@ -25,12 +28,12 @@ from cnngraph.document import Table, Value
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
+from cnngraph.initial_weights import InitialWeights
 from cnngraph.language.load import Override
-from cnngraph.migration import Options
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cnngraph.backend import WeightsFile
     from cnngraph.train.loop.handlers import Handler
@@ -48,6 +51,11 @@ def train(
     input: InputShape | None = None,
     weights: str | Path | None = None,
     from_: str | Path | Graph | None = None,
+    partial: bool = False,
+    fresh: str | Iterable[str] = (),
+    leave: str | Iterable[str] = (),
+    input_channels: Literal["sum", "mean", "cycle"] | None = None,
+    classes: Sequence[int] | None = None,
     data_dir: str | Path | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -67,8 +75,10 @@ def train(
     for one of them.
 
     `weights` are initial weights, as in `load_weights`; by default those that `weights` in the spec names for its
-    networks, and with "none" random ones. The run measures them before the first step. With `from_` they are those of
-    another network, a spec or a graph of `load`, and are adapted to this one as by `migrate`.
+    networks, and with "none" random ones. The run measures them before the first step. `partial` loads what fits,
+    `fresh` are patterns of weights of the network to initialise, and `leave` are patterns of weights of the file to
+    ignore. With `from_` the weights are those of another network, a spec or a graph of `load`, and are adapted to this
+    one as by `migrate`, to which `fresh`, `input_channels` and `classes` are passed.
 
     `data_dir` is the folder of image sets, or of your own images. `out` is the run's folder, by default
     `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is the folder of a run to resume with its
@@ -94,10 +104,19 @@ def train(
         plugins=plugin_names(plugins),
         max_nodes=max_nodes,
     )
-    if from_ is not None and weights is None:
-        raise TypeError("`from_` names the network of `weights`: pass both")
-    if resume is not None and (recipe is not None or out is not None or weights is not None):
-        raise TypeError("a resumed run keeps its recipe, folder and weights: do not pass `recipe`, `out` or `weights`")
+    chosen = InitialWeights(
+        None if weights is None else str(weights),
+        from_,
+        partial,
+        patterns(fresh),
+        patterns(leave),
+        checked_channels(input_channels),
+        None if classes is None else tuple(map(int, classes)),
+    )
+    if problem := chosen.contradiction(spelled, resumed=resume is not None):
+        raise TypeError(problem)
+    if resume is not None and (recipe is not None or out is not None):
+        raise TypeError("a resumed run keeps its recipe and folder: leave out `recipe` and `out`")
     folder = resume if resume is not None else out
     job = arguments.new_job() if resume is None else arguments.resumed_job(Path(resume))
     require_extra("train")  # all of it now, although some is needed only at the end of a run
@@ -106,7 +125,7 @@ def train(
         folder=None if folder is None else Path(folder),
         resume=resume is not None,
         data_dir=None if data_dir is None else Path(data_dir),
-        weights=arguments.initial_weights(weights, from_, job.graph) if resume is None else None,
+        weights=arguments.initial_weights(chosen, job.graph) if resume is None else None,
         device=device,
         handlers=tuple(handlers),
         log=(log,) if isinstance(log, str) else tuple(log),
@@ -142,19 +161,13 @@ class _TrainArguments:
             same_network(job, self._compilation(self.spec), self.spec, run)
         return job
 
-    def initial_weights(
-        self, weights: str | Path | None, old: str | Path | Graph | None, graph: Graph
-    ) -> WeightsFile | None:
-        """Initial weights for a network; those of an `old` one are migrated. Raises SpecError."""
-        if old is None or weights is None:
-            from cnngraph.backend import initial_weights
+    def initial_weights(self, chosen: InitialWeights, graph: Graph) -> WeightsFile | None:
+        """Initial weights for a network; those of another one are migrated. Raises SpecError."""
+        from cnngraph.backend import initial_weights
 
-            return initial_weights(None if weights is None else str(weights), graph)
-        old_graph = graph_of(old, None, () if isinstance(old, Graph) else self.plugins, self.max_nodes, None)
-
-        from cnngraph.backend import MigratedWeights
-
-        return MigratedWeights.open(weights, old_graph, graph, Options())
+        if (old := chosen.old) is not None:
+            old = graph_of(old, None, () if isinstance(old, Graph) else self.plugins, self.max_nodes, None)
+        return initial_weights(chosen, graph, old)
 
     def _compilation(self, spec: str) -> Compilation:
         return compile_spec(spec, self.params, self.input, max_nodes=self.max_nodes, plugins=self.plugins)

@@ -5,7 +5,7 @@ from cnngraph.backend.source.print import model_source
 from cnngraph.backend.weights.files import Choices, WeightsFile
 from cnngraph.backend.weights.load import convert_weights, load_weights, save_weights
 from cnngraph.backend.weights.migrate import MigratedWeights, Migration, migrate
-from cnngraph.backend.weights.networks import initial_weights
+from cnngraph.backend.weights.networks import check_initial, initial_weights
 from cnngraph.backend.weights.published import open_weights, published_weights
 from cnngraph.backend.weights.report import Fresh, Misshapen, WeightsReport, check_weights, refuse_misfit
 
@@ -17,6 +17,7 @@ __all__ = [
     "Misshapen",
     "WeightsFile",
     "WeightsReport",
+    "check_initial",
     "check_weights",
     "convert_weights",
     "initial_weights",

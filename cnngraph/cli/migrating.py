@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,13 +15,12 @@ from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
-    from cnngraph.migration import Options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 MAX_CLASSES = 1_000_000
 
-input_channels_option = click.option(
+_input_channels_option = click.option(
     "--input-channels",
     type=click.Choice(["sum", "mean", "cycle"]),
     help="How the first layer is adapted to another number of input channels: each new channel gets an equal part of "
@@ -50,19 +49,14 @@ class MigrationChoices:
     classes: tuple[int, ...] | None = None
     old_sets: tuple[str, ...] = ()
 
-    def options(self, fresh: Sequence[str]) -> Options:
-        """The options of a plan."""
-        from cnngraph.migration import Options
 
-        return Options(self.input_channels, self.classes, tuple(fresh))
+def old_graph(spec: str, old_sets: Iterable[str], reading: Reading) -> Graph:
+    """The old network: `--set` and `--input` belong to the new one. Raises Exit if it has errors."""
+    from cnngraph.cli.overrides import override
+    from cnngraph.cli.reading import compile_network
 
-    def old_graph(self, spec: str, reading: Reading) -> Graph:
-        """The old network: `--set` and `--input` belong to the new one. Raises Exit if it has errors."""
-        from cnngraph.cli.overrides import override
-        from cnngraph.cli.reading import compile_network
-
-        params = tuple(override(text) for text in self.old_sets)
-        return compile_network(spec, replace(reading, params=params, train=(), input=None))
+    params = tuple(override(text) for text in old_sets)
+    return compile_network(spec, replace(reading, params=params, train=(), input=None))
 
 
 def migration_options(command: Function) -> Function:
@@ -74,7 +68,7 @@ def migration_options(command: Function) -> Function:
         return command(migration=chosen, **values)
 
     function: Any = call
-    for option in (_old_set_option, _classes_option, input_channels_option):  # click lists the last one first
+    for option in (_old_set_option, _classes_option, _input_channels_option):  # click lists the last one first
         function = option(function)
     return function  # type: ignore[no-any-return]
 

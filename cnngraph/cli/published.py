@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cnngraph.cli.complete import complete_networks, complete_weights
-from cnngraph.cli.migrating import MigrationChoices, input_channels_option
+from cnngraph.cli.migrating import MigrationChoices, migration_options, old_graph
 from cnngraph.cli.options import Reading
 from cnngraph.frozen import frozen
+from cnngraph.initial_weights import InitialWeights
 
 if TYPE_CHECKING:
-    from cnngraph.backend import Choices, WeightsFile
+    from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -52,51 +53,34 @@ _from_option = click.option(
 
 
 @frozen
-class InitialWeights:
-    """The values of the options: where weights are, and what may not fit."""
+class WeightsOptions:
+    """The values of the options; `old_sets` set params of the network that the weights belong to."""
 
-    source: str | None = None
-    partial: bool = False
-    fresh: tuple[str, ...] = ()
-    leave: tuple[str, ...] = ()
-    old: str | None = None
-    input_channels: str = ""
+    chosen: InitialWeights
+    old_sets: tuple[str, ...] = ()
 
-    def open(self, graph: Graph, reading: Reading | None = None) -> WeightsFile | None:
-        """The opened weights, None for random ones; those of `old`, a spec, are migrated. Raises SpecError."""
-        if self.source is None and not graph.weights:
-            return None
-        return self.opened(graph) if self.old is None else self.migrated(self.old, graph, reading or Reading())
+    @property
+    def is_given(self) -> bool:
+        """Whether weights were chosen."""
+        return self.chosen.source is not None
 
-    def migrated(self, old: str, graph: Graph, reading: Reading) -> WeightsFile:
-        """The weights of another network, adapted to this one."""
-        assert self.source is not None
-        choices = MigrationChoices(self.input_channels)
-        old_graph = choices.old_graph(old, reading)
+    def open(self, graph: Graph, reading: Reading) -> WeightsFile | None:
+        """The opened weights, None for random ones; those of another network are migrated. Raises SpecError."""
+        old = None if self.chosen.old is None else old_graph(str(self.chosen.old), self.old_sets, reading)
 
-        from cnngraph.backend import MigratedWeights
-
-        return MigratedWeights.open(self.source, old_graph, graph, choices.options(self.fresh))
-
-    def opened(self, graph: Graph) -> WeightsFile | None:
-        """The opened weights of a source, or those that the spec names."""
         from cnngraph.backend import initial_weights
 
-        return initial_weights(self.source, graph, self.choices())
-
-    def choices(self) -> Choices:
-        """What may not fit."""
-        from cnngraph.backend import Choices
-
-        return Choices(self.partial, self.fresh, self.leave)
+        return initial_weights(self.chosen, graph, old)
 
 
 def choices_options(command: Function) -> Function:
-    """Add --partial, --fresh and --leave to a command, which receives them as `choices`, without a source."""
+    """Add --partial, --fresh and --leave to a command, which receives them as `choices`: `backend.Choices`."""
 
     @functools.wraps(command)
     def call(*, partial: bool, fresh: tuple[str, ...], leave: tuple[str, ...], **values: Any) -> Any:
-        return command(choices=InitialWeights(None, partial, fresh, leave), **values)
+        from cnngraph.backend import Choices
+
+        return command(choices=Choices(partial, fresh, leave), **values)
 
     function: Any = call
     for option in (_leave_option, _fresh_option, _partial_option):  # click lists the last one first
@@ -115,36 +99,26 @@ def weights_options(command: Function) -> Function:
         fresh: tuple[str, ...],
         leave: tuple[str, ...],
         old: str | None,
-        input_channels: str | None,
+        migration: MigrationChoices,
         **values: Any,
     ) -> Any:
-        chosen = InitialWeights(weights, partial, fresh, leave, old, input_channels or "")
-        _check_combination(chosen)
-        return command(weights=chosen, **values)
+        chosen = InitialWeights(weights, old, partial, fresh, leave, migration.input_channels, migration.classes)
+        resumed = values.get("resume") is not None
+        has_old_params = bool(migration.old_sets)
+        problem = chosen.contradiction(_spell, resumed=resumed, old_params="old_set", has_old_params=has_old_params)
+        if problem:
+            raise click.UsageError(problem)
+        return command(weights=WeightsOptions(chosen, migration.old_sets), **values)
 
-    function: Any = call
-    options = (_leave_option, _fresh_option, _partial_option, input_channels_option, _from_option, _weights_option)
+    function: Any = migration_options(call)
+    options = (_leave_option, _fresh_option, _partial_option, _from_option, _weights_option)
     for option in options:  # click lists the last one first
         function = option(function)
     return function  # type: ignore[no-any-return]
 
 
-def _check_combination(weights: InitialWeights) -> None:
-    """Raise click.BadParameter for options that need another one, or exclude each other."""
-    needs_weights = {
-        "--partial": weights.partial,
-        "--fresh": weights.fresh,
-        "--leave": weights.leave,
-        "--from": weights.old,
-    }
-    for option, value in needs_weights.items():
-        if value and weights.source is None:
-            raise click.BadParameter("it needs --weights", param_hint=option)
-    if weights.input_channels and weights.old is None:
-        raise click.BadParameter("it needs --from", param_hint="--input-channels")
-    if weights.old is not None and (weights.partial or weights.leave):
-        option = "--partial" if weights.partial else "--leave"
-        raise click.BadParameter("with --from, every weight that fits is used", param_hint=option)
+def _spell(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def expectations(opened: WeightsFile, graph: Graph) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
+from cnngraph.experiment.initial_weights import weights_of
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.frozen import frozen
@@ -39,7 +40,10 @@ def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | No
         first = trials[0]
         try:
             folder = RunFolder.planned(empty, first.graph.name) if empty else folders[0]
-            request = Request(first.graph, first.recipe, first.spec_text, device=device, cores=free_cores())
+            weights = weights_of(first) if empty else None
+            request = Request(
+                first.graph, first.recipe, first.spec_text, device=device, cores=free_cores(), weights=weights
+            )
             run = dry_run(request, data, folder)
         except SpecError as error:
             diagnostics.extend(_new(error, diagnostics))

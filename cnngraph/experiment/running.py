@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
+from cnngraph.experiment.initial_weights import unusable_weights, weights_of
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan, Trial
 from cnngraph.frozen import frozen
@@ -118,7 +119,7 @@ def run_experiment(
     NaN, or a run does not fit into memory, the experiment continues with the next run.
     Raises SpecError if a folder holds another run (E662), and for any other error of a run.
     """
-    if errors := mismatched_runs(plan, root):
+    if errors := [*mismatched_runs(plan, root), *unusable_weights(plan, root)]:
         raise SpecError(errors)
     reporter = reporter or PrintingReporter()
     failed: dict[str, SpecError] = {}
@@ -162,6 +163,7 @@ def _train(
         resume=folder.started,
         device=device,
         cores=cores() if cores else None,
+        weights=None if folder.started else weights_of(trial),
     )
     return run_training(request, reporter).interrupted
 

@@ -34,6 +34,27 @@ recipes and settings, and 10,000 runs.
 At the end, `report.md` and `report.html` (a single self-contained page) list for each combination the mean and standard
 deviation of the accuracy over the seeds, parameters, multiply-accumulates and time, with a plot of all curves.
 
+With `weights`, every run starts from these weights instead of random ones, and with `from` they are adapted to each
+network as by `cnngraph migrate` ([guide](guide/migration.md)). The keys have the names and meanings of the options of
+`cnngraph train`; those of a network in `specs` override them for this network, and `weights: none` makes it start from
+random weights. Files are relative to the experiment's folder. This fine-tunes three variants of a trained network, and
+trains one from scratch:
+
+```yaml
+weights: runs/plain-1/best.safetensors
+from: plain.yaml
+specs:
+  - plain.yaml
+  - with_gates.yaml
+  - wider.yaml
+  - {spec: wider.yaml, weights: none, label: from scratch}
+recipes: [mine.yaml]
+```
+
+All weights are checked before the first run, and a network that could keep none of them is an error. A run that was
+started from other weights than the file says is an error as well; a run that was interrupted resumes from its own
+checkpoint.
+
 `cnngraph experiment SPEC SPEC... --recipe RECIPE --seeds 3` does the same without a file.
 
 `cnngraph check FILE` compiles every combination and checks whether networks and recipes fit, without PyTorch; an error

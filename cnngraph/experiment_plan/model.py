@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, Text, field, show_value
+from cnngraph.fields import Bool, Choice, Either, FieldError, Int, Json, Kind, ListOf, Optional, Text, field, show_value
 from cnngraph.frozen import Frozen
+from cnngraph.migration import INPUT_CHANNELS
 from cnngraph.recipe.kinds import Record
+
+PATTERNS = Either((Text(), ListOf(Text())))
 
 
 class ValuesByName(Kind):
@@ -37,6 +40,17 @@ class NetworkEntry(Frozen):
         Optional(ValuesByName()), "values of the spec's params, as with `--set`", None
     )
     label: str | None = field(Optional(Text()), "its name in the report; by default the spec and its params", None)
+    weights: str | None = field(
+        Optional(Text()), "its own initial weights; the experiment's keys for weights do not apply to it then", None
+    )
+    from_: str | None = field(Optional(Text()), "as for the experiment, for this network", None)
+    partial: bool = field(Bool(), "as for the experiment, for this network", False)
+    fresh: str | tuple[str, ...] = field(PATTERNS, "as for the experiment, for this network", ())
+    leave: str | tuple[str, ...] = field(PATTERNS, "as for the experiment, for this network", ())
+    input_channels: str | None = field(
+        Optional(Choice(INPUT_CHANNELS)), "as for the experiment, for this network", None
+    )
+    classes: tuple[int, ...] | None = field(Optional(ListOf(Int(0))), "as for the experiment, for this network", None)
 
 
 class Experiment(Frozen):
@@ -59,6 +73,25 @@ class Experiment(Frozen):
         Optional(ValuesByName(lists=True)),
         "values of params, or of recipe keys (`train.…`), to try in all combinations",
         None,
+    )
+    weights: str | None = field(
+        Optional(Text()),
+        "initial weights of all networks: a file, `torchvision`, or `none`; as `--weights` of `cnngraph train`",
+        None,
+    )
+    from_: str | None = field(
+        Optional(Text()),
+        "the network that the weights belong to, to adapt them, as with `--from`: a name or a file",
+        None,
+    )
+    partial: bool = field(Bool(), "load the weights that fit, and initialise the others", False)
+    fresh: str | tuple[str, ...] = field(PATTERNS, "patterns of weights of the network to initialise", ())
+    leave: str | tuple[str, ...] = field(PATTERNS, "patterns of weights of the file to ignore", ())
+    input_channels: str | None = field(
+        Optional(Choice(INPUT_CHANNELS)), "with `from`: how the first layer is adapted to other input channels", None
+    )
+    classes: tuple[int, ...] | None = field(
+        Optional(ListOf(Int(0))), "with `from`: the outputs of the old classifier to keep", None
     )
     name: str = dataclasses.field(default="experiment", kw_only=True, compare=False)
 

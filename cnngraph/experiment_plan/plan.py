@@ -15,10 +15,12 @@ from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError, has_erro
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment_plan.model import Experiment, NetworkEntry
 from cnngraph.experiment_plan.reading import LoadedExperiment
+from cnngraph.experiment_plan.weights import WeightsOfNetworks
 from cnngraph.fields import fields_of, show_value
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.plain_spec import one_file
+from cnngraph.initial_weights import InitialWeights
 from cnngraph.language.load import Override
 from cnngraph.language.model import Spec
 from cnngraph.library import find_network, is_name
@@ -47,6 +49,7 @@ class Trial:
     graph: Graph
     recipe: Recipe
     spec: Spec
+    weights: InitialWeights = InitialWeights()
 
     @property
     def spec_text(self) -> str:
@@ -177,6 +180,7 @@ class _Variant:
     graph: Graph
     recipe: Recipe
     spec: Spec
+    weights: InitialWeights
 
 
 @dataclass
@@ -190,13 +194,19 @@ class _Planner:
     combinations: dict[Diagnostic, list[str]] = field(default_factory=dict)  # to which each applies; empty: to all
     count: int = 0  # of the combinations
     compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)
+    weights: WeightsOfNetworks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weights = WeightsOfNetworks(self.loaded)
 
     def trials(self) -> Iterator[Trial]:
         """The runs: every variant with every seed."""
         variants = list(self._variants())
         for seed, variant in product(self.loaded.experiment.all_seeds, variants):
             recipe = replace(variant.recipe, seed=seed)
-            yield Trial(variant.name, seed, f"{variant.folder}-seed{seed}", variant.graph, recipe, variant.spec)
+            yield Trial(
+                variant.name, seed, f"{variant.folder}-seed{seed}", variant.graph, recipe, variant.spec, variant.weights
+            )
 
     def add(self, diagnostics: Iterable[Diagnostic], combination: str | None = None) -> None:
         """Add diagnostics that are not there yet. Raises SpecError if there are too many."""
@@ -271,14 +281,16 @@ class _Planner:
             replace(change, name=change.name.removeprefix(TRAIN)) for change in setting if change.name.startswith(TRAIN)
         ]
         recipe = read_changed(table, changes, name)
-        span = self._item(number).span
+        span = self.weights.item(number).span
         self.add(warnings_of(misfits(recipe, graph, span)), title)
         if self.images:
             facts = self.images(recipe, next(iter(graph.inputs.values())))
             self.add(warnings_of(misfits(recipe, graph, span, images=facts)), title)
         lint = Lint(recipe, selection=self.selection, verify=False)
         self.add(lint.run(compilation).diagnostics, title)
-        return _Variant(title, self._folder(number, name, setting), graph, recipe, spec)
+        chosen = self.weights.of(number)
+        self.add(self.weights.problems(number, chosen, graph), title)
+        return _Variant(title, self._folder(number, name, setting), graph, recipe, spec, chosen)
 
     def _name(self, number: int, recipe: str | None, setting: tuple[Override, ...]) -> str:
         """A combination's name in the report: the network, and what differs between combinations."""
@@ -303,7 +315,7 @@ class _Planner:
         return compilation
 
     def _compiled(self, number: int, changes: tuple[Override, ...]) -> Compilation:
-        table = self._item(number)
+        table = self.weights.item(number)
         entry, params = table.get("spec"), table.get("params")
         assert entry
         name = self.loaded.experiment.specs[number].spec
@@ -320,13 +332,6 @@ class _Planner:
             message = f"{name} is a library of blocks, not a network"
             raise SpecError.of("E107", message, entry.value.span)
         return compilation
-
-    def _item(self, number: int) -> Table:
-        specs = self.loaded.table.get("specs")
-        assert specs
-        item = _items(specs.value)[number]
-        assert isinstance(item, Table)
-        return item
 
 
 def _items(value: Value) -> tuple[Value, ...]:

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.frozen import frozen
 from cnngraph.ops.init import InitCall
 
@@ -48,6 +49,28 @@ def path_regex(pattern: str, groups: bool = False) -> str:
 def matches_path(pattern: str, path: str) -> bool:
     """Whether a path matches a pattern; a pattern without stars matches only itself."""
     return _linear_pattern(pattern).fullmatch(path) is not None if "*" in pattern else pattern == path
+
+
+def matching_keys(patterns: Iterable[str], keys: Iterable[str], option: str, where: str) -> dict[str, None]:
+    """The keys of weights that match the patterns of an option, or are in a module that matches, in order.
+
+    Raises SpecError (E706) for a pattern that matches none.
+    """
+    matched: set[str] = set()
+    all_keys = list(keys)
+    for pattern in patterns:
+        found = {key for key in all_keys if any(matches_path(pattern, path) for path in _outer(key))}
+        if not found:
+            help = did_you_mean(pattern, dict.fromkeys(path for key in all_keys for path in _outer(key)))
+            raise SpecError.of("E706", f"`--{option} {pattern}` matches no weight of {where}", help=help)
+        matched |= found
+    return {key: None for key in all_keys if key in matched}
+
+
+def _outer(key: str) -> Iterator[str]:
+    """`a`, `a.b` and `a.b.weight` of `a.b.weight`."""
+    parts = key.split(".")
+    return (".".join(parts[:stop]) for stop in range(1, len(parts) + 1))
 
 
 @lru_cache(maxsize=2048)  # more than there are rules in a spec

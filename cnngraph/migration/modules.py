@@ -33,6 +33,11 @@ class Module:
         return f"{self.path}.{name}" if name else self.path
 
     @property
+    def keys(self) -> list[str]:
+        """The keys of all its tensors."""
+        return [self.key(name) for name in self.shapes]
+
+    @property
     def op(self) -> str:
         """The name of the op."""
         return self.operation.name

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Literal, TypeAlias
 
+from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 from cnngraph.numbers import show_sizes
@@ -156,6 +157,11 @@ class Plan:
         return {**{kind: found[kind] for kind in KINDS}, "dropped": len(self.dropped)}
 
     @property
+    def kept(self) -> int:
+        """The number of weights that come from the old network; counters of batches do not count."""
+        return sum(tensor.kind != "fresh" and bool(tensor.shape) for tensor in self.tensors)
+
+    @property
     def compared(self) -> tuple[Claim, ...]:
         """The claims that can be measured."""
         return tuple(claim for claim in self.claims if claim.new is not None)
@@ -182,6 +188,12 @@ class Plan:
                 for claim in self.claims
             ],
         }
+
+
+def nothing_kept(plan: Plan, span: Span | None = None) -> Diagnostic:
+    """The error for a plan that keeps no weights although they were asked for."""
+    help = "name the network that the weights belong to; `cnngraph migrate` prints why nothing fits"
+    return Diagnostic("E707", f"`{plan.new}` keeps none of the weights of `{plan.old}`", span, help=help)
 
 
 def _tensor_dict(tensor: TensorPlan) -> dict[str, object]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
-from cnngraph.graph.path_patterns import matches_path
+from cnngraph.graph.path_patterns import matching_keys
+from cnngraph.migration.claims import ADAPTED_FIELDS, Claims
 from cnngraph.migration.heads import last_modules
 from cnngraph.migration.inserted import STATISTICS, USUAL, Roles, initial_value, roles_of
 from cnngraph.migration.layers import Adaptation, Inputs, adapt
 from cnngraph.migration.matching import Matches, match
-from cnngraph.migration.modules import Module, changes_of, modules_of, owner
-from cnngraph.migration.plan import Claim, Dropped, Fill, FoldNorm, Kind, Multiply, Plan, Step, Take, TensorPlan
+from cnngraph.migration.modules import Module, modules_of, owner
+from cnngraph.migration.plan import Dropped, Fill, FoldNorm, Kind, Multiply, Plan, Step, Take, TensorPlan
 from cnngraph.migration.values import Const, Known, OldValues, Value, plain_result, same_except
 from cnngraph.ops.norm import BatchNorm
-from cnngraph.ops.op import Op
 
 INPUT_CHANNELS = ("sum", "mean", "cycle")
-ADAPTED_FIELDS = {"conv": ("out", "kernel", "padding", "bias", "groups"), "linear": ("out", "bias")}
 COUNTER = "num_batches_tracked"
+CHOSEN = f"{USUAL}, as chosen by --fresh"
 
 
 @frozen
@@ -52,20 +52,20 @@ class _Planner:
     matches: Matches = field(init=False)
     roles: Roles = field(init=False)
     old_values: OldValues = field(init=False)
-    old_operations: dict[str, Op] = field(init=False)  # by path
     values: dict[Ref, Value] = field(default_factory=dict)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     folded: dict[str, FoldNorm] = field(default_factory=dict)  # by new path
     bias_from: dict[str, str] = field(default_factory=dict)  # new batch norms, and the old layers whose bias they take
     heads: set[str] = field(default_factory=set)
+    chosen: Collection[str] = ()  # keys of fresh weights
 
     def __post_init__(self) -> None:
         self.theirs, self.ours = modules_of(self.old), modules_of(self.new)
         found = match(self.old, self.new)
-        chosen = {path for path in self.ours if self.is_fresh(path)}
+        self.chosen = matching_keys(self.options.fresh, self.new.state, "fresh", "the network").keys()
+        chosen = {path for path, module in self.ours.items() if all(map(self.is_fresh, module.keys))}
         self.matches = replace(found, old={path: old for path, old in found.old.items() if path not in chosen})
         self.old_values = OldValues(self.old)
-        self.old_operations = {node.path: node.operation for node in self.old.nodes}
         self.heads = self.changed_heads()
         inserted = set(self.ours) - set(self.matches.old) - chosen - set(found.ambiguous)
         self.roles = roles_of(self.new, self.ours, inserted)
@@ -82,13 +82,26 @@ class _Planner:
         tensors = tuple(tensor for path in self.ours for tensor in self.tensors(self.ours[path]))
         in_order = {tensor.key: tensor for tensor in tensors}
         tensors = tuple(in_order[key] for key in self.new.state if key in in_order)
-        return Plan(self.old.name, self.new.name, tensors, tuple(self.dropped(tensors)), tuple(self.claims()))
+        return Plan(self.old.name, self.new.name, tensors, tuple(self.dropped(tensors)), tuple(self.claims().all()))
 
-    def is_fresh(self, path: str) -> bool:
-        """Whether a person asked for fresh weights of a module."""
-        parts = path.split(".")
-        outer = [".".join(parts[:stop]) for stop in range(1, len(parts) + 1)]
-        return any(matches_path(pattern, name) for pattern in self.options.fresh for name in outer)
+    def claims(self) -> Claims:
+        """What is preserved of each output in eval mode."""
+        return Claims(
+            self.old,
+            self.new,
+            self.theirs,
+            self.ours,
+            self.matches,
+            self.roles,
+            self.adaptations,
+            self.values,
+            self.old_values,
+            self.is_fresh,
+        )
+
+    def is_fresh(self, key: str) -> bool:
+        """Whether a person asked for a fresh weight."""
+        return key in self.chosen
 
     # -- classifiers
 
@@ -229,7 +242,11 @@ class _Planner:
             theirs, ours = (module.shapes["weight"][0] for module in (old, new))
             return Adaptation(possible=False, notes=[f"{theirs:,} → {ours:,} outputs"])
         is_head = self.options.classes is not None and new.path in last_modules(self.new)
-        return adapt(old, new, inputs, self.options.classes if is_head else None)
+        result = adapt(old, new, inputs, self.options.classes if is_head else None)
+        if fresh := [key for key in new.keys if self.is_fresh(key)]:
+            result.exact = False
+            result.notes.append(f"{' and '.join(fresh)} fresh")
+        return result
 
     # -- tensors
 
@@ -252,6 +269,9 @@ class _Planner:
             if (factor := self.roles.factors.get(module.path)) and name in ("weight", "bias"):
                 steps.append(Multiply(factor[0]))
                 notes.append(f"×{factor[0]:g}, undone by the gate {factor[1]}")
+            if self.is_fresh(module.key(name)):
+                yield TensorPlan(module.key(name), shape, "fresh", note=CHOSEN)
+                continue
             has_source = name in old.shapes or (bool(steps) and isinstance(steps[0], FoldNorm))
             if not has_source:
                 yield self.absent(module, name)
@@ -277,7 +297,7 @@ class _Planner:
         shape, key = module.shapes[name], module.key(name)
         role = self.roles.inserted.get(module.path)
         if role is None or role.start == "random":
-            note = role.note if role else USUAL
+            note = role.note if role else CHOSEN if self.is_fresh(key) else USUAL
             if adaptation is not None:
                 note = f"{USUAL}: {'; '.join(adaptation.notes) or 'its old weights do not fit'}"
             elif count := self.matches.ambiguous.get(module.path):
@@ -328,69 +348,3 @@ class _Planner:
                     if adaptation and not adaptation.possible:
                         note = "; ".join(adaptation.notes) or "its shape does not fit"
                 yield Dropped(key, shape, note)
-
-    # -- claims
-
-    def claims(self) -> Iterator[Claim]:
-        """What is preserved of each output in eval mode."""
-        names = {name: ref for name, ref in self.new.outputs.items() if name not in self.new.training_only}
-        old_names = [name for name in self.old.outputs if name not in self.old.training_only]
-        for number, (name, ref) in enumerate(names.items()):
-            old_name = name if name in old_names else old_names[number] if len(old_names) == len(names) else None
-            yield self.claim(name, ref, None if old_name is None else self.old.outputs[old_name])
-
-    def claim(self, name: str, ref: Ref, old_ref: Ref | None) -> Claim:
-        value = self.values.get(ref)
-        target = None if old_ref is None else self.old_values.canonical(old_ref)
-        if isinstance(value, Known) and value.is_plain and value.ref == target:
-            return Claim(name, True, name, ref, value.ref, value.origin, value.grey, value.nearly)
-        reason = "the old network has no such output" if target is None else self.reason(ref)
-        at = self.last_known(ref)
-        if at is None:
-            return Claim(name, False, reason=reason)
-        known = self.values[at]
-        assert isinstance(known, Known)
-        path = self.new.nodes[at.node].path
-        return Claim(name, False, path, at, known.ref, known.origin, known.grey, known.nearly, reason)
-
-    def backwards(self, ref: Ref) -> Iterator[Ref]:
-        """The tensors on which a tensor depends, latest first, as far as they are not known."""
-        waiting, seen = {ref}, set[Ref]()
-        while waiting:
-            latest = max(waiting)
-            waiting.discard(latest)
-            if latest in seen:
-                continue
-            seen.add(latest)
-            yield latest
-            if latest.node >= 0 and not isinstance(self.values.get(latest), Known):
-                waiting.update(self.new.nodes[latest.node].reads)
-
-    def last_known(self, ref: Ref) -> Ref | None:
-        """The last tensor before an output that equals one of the old network, if that is more than an input."""
-        for found in self.backwards(ref):
-            value = self.values.get(found)
-            if isinstance(value, Known):
-                return found if found.node >= 0 and value.is_plain else None
-        return None
-
-    def reason(self, ref: Ref) -> str:
-        """Why an output is not preserved: the first module on the way whose output is not known."""
-        unknown = [found for found in self.backwards(ref) if found.node >= 0 and self.values.get(found) is None]
-        first = min(unknown, default=None)
-        if first is None:
-            return "it is another tensor of the old network"
-        node = self.new.nodes[first.node]
-        path = owner(node)
-        before = self.theirs.get(self.matches.old.get(path, ""))
-        operation = before.operation if before else self.old_operations.get(node.path)
-        if operation is not None and operation.name != node.op:
-            return f"because {node.path} is {node.op} instead of {operation.name}"
-        if path in self.roles.inserted or (path in self.ours and path not in self.matches.old):
-            return f"because {path} is new"
-        if path in self.adaptations and not self.adaptations[path].possible:
-            return f"because {path} is fresh"
-        notes = [*self.adaptations[path].notes] if path in self.adaptations else []
-        if operation is not None:
-            notes += changes_of(operation, node.operation, ADAPTED_FIELDS.get(node.op, ()))
-        return f"because of {node.path}: {'; '.join(notes)}" if notes else f"because {node.path} reads something else"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ class RecipeReader:
             self.refuse("E604", message, table.span)
         if missing or any(value is INVALID for value in found.values()):
             return INVALID
-        record = cls(**found)
+        record = cls(**{f"{name}_" if iskeyword(name) else name: value for name, value in found.items()})
         problems = CHECKS[cls](record) if cls in CHECKS else []
         for key, message in problems:
             at = table.get(key)

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
-from cnngraph.backend.weights.published import is_published
 from cnngraph.compilation import compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 from cnngraph.document import value_of
@@ -20,6 +19,7 @@ from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
+from cnngraph.initial_weights import is_published
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
 from cnngraph.runs.trained_run import TrainedRun

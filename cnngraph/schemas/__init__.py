@@ -33,6 +33,7 @@ DOCUMENTS = {
     "migrate": Document("where the weights of a changed network come from", "cnngraph migrate --format json"),
     "runs": Document("runs with their metrics and recipes", "cnngraph runs --format json"),
     "evaluate": Document("the metrics of a run on a split, class by class", "cnngraph evaluate --format json"),
+    "wrong": Document("the most confident wrong predictions of a run", "cnngraph evaluate --wrong N -o FILE.json"),
     "predict": Document("the most probable classes of images", "cnngraph predict --format json"),
     "localize": Document("where in images a class is seen", "cnngraph localize --format json"),
     "features": Document("the range of each channel of a node for an image", "cnngraph features --format json"),

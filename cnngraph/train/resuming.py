@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from cnngraph.backend import Choices, WeightsFile, WeightsReport, save_weights
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import frozen
+from cnngraph.initial_weights import sha256_of
 from cnngraph.recipe import Recipe
 from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
@@ -63,7 +63,7 @@ def initial_weights_of(run: ResumedRun) -> WeightsFile | None:
     if origin is None:
         return None
     path = Path(origin["path"])
-    if not is_regular_file(path) or _digest(path) != origin["sha256"]:
+    if not is_regular_file(path) or sha256_of(path) != origin["sha256"]:
         message = (
             f"the run in {run.folder.path} has no checkpoint, and its initial weights are missing or changed: {path}"
         )
@@ -86,7 +86,7 @@ def weights_origin(
     """
     if weights is None or report is None:
         return None
-    path = weights.path.resolve()
+    path, chosen = weights.path.resolve(), dict(weights.chosen)
     if weights.is_computed:
         path = (folder.path / run_files.INITIAL).resolve()
         if not folder.writes:
@@ -96,7 +96,7 @@ def weights_origin(
     return {
         "file": weights.name,
         "path": str(path),
-        "sha256": _digest(path),
+        "sha256": sha256_of(path),
         "loaded": len(report.loaded),
         "fresh": report.fresh_layers,
         "options": {
@@ -105,9 +105,5 @@ def weights_origin(
             "fresh": weights.choices.fresh,
             "leave": weights.choices.leave,
         },
+        "chosen": chosen,
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -49,6 +49,13 @@ def test_small_networks_have_no_faults(name: str, fold: bool, direction: str) ->
         assert crossings(drawing) <= CROSSINGS.get(name, 0)
 
 
+def test_arrows_beside_the_spine_have_room_in_their_column() -> None:
+    for direction in ("down", "right"):
+        drawing = laid(DENSE, fold=False, page="slide", direction=direction)
+        assert drawing.width < 900
+        assert list(faults(drawing)) == []
+
+
 @pytest.mark.parametrize("path", networks())
 def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
     graph = load(path)

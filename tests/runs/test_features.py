@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from cnngraph.runs.classifier import classifier_from_run
-from cnngraph.runs.features import Features, features, features_figure
+from cnngraph.recipe.augment import Evaluation
+from cnngraph.runs.classifier import RunImageReader, classifier_from_run
+from cnngraph.runs.features import Features, features
+from cnngraph.runs.features_figure import features_figure
 from cnngraph.runs.trained_run import TrainedRun
+from cnngraph.train.record.plots import save_figure
 from cnngraph.train.record.run_file_formats import write_figure
 from tests.cli.conftest import Cli
+
+SEEN = Image.new("RGB", (28, 28), (200, 30, 30))
 
 
 @pytest.fixture
@@ -52,8 +62,8 @@ def test_features_are_drawn(cli: Cli, finished: Path, image: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_ticks_of_outputs_are_integers(count: int) -> None:
-    found = Features("net", "fc", Path("image.png"), torch.arange(count + 1.0)[1:, None, None], (count,))
-    (axes,) = features_figure(found, 64).axes
+    found = Features("net", "fc", Path("image.png"), SEEN, torch.arange(count + 1.0)[1:, None, None], (count,))
+    _, axes = features_figure(found, 64).axes
     low, high = axes.get_xlim()
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == list(range(count))
 
@@ -74,7 +84,58 @@ def test_an_unknown_node_is_an_error(cli: Cli, finished: Path, image: Path, tmp_
 )
 def test_the_size_of_the_picture_is_limited(tmp_path: Path, shape: tuple[int, int, int], maximum: int) -> None:
     maps = torch.arange(float(torch.tensor(shape).prod())).reshape(shape)
-    found = Features("net", "a.node", Path("image.png"), maps, shape)
+    found = Features("net", "a.node", Path("image.png"), SEEN, maps, shape)
     write_figure(tmp_path / "grid.png", features_figure(found, maximum))
     with Image.open(tmp_path / "grid.png") as drawn:
-        assert max(drawn.size) < 2200
+        assert max(drawn.size) < 2500
+
+
+def drawn(found: Features, scale: Literal["each", "all"]) -> tuple[list[Any], list[str]]:
+    """The pixels of all axes of the picture, and its texts."""
+    figure, stream = features_figure(found, 64, scale), io.BytesIO()
+    save_figure(figure, stream, format="png")
+    pixels = np.asarray(Image.open(stream).convert("RGB"))
+    places = [[round(side) for side in axes.get_window_extent().extents] for axes in figure.axes]
+    parts = [pixels[len(pixels) - top : len(pixels) - bottom, left:right] for left, bottom, right, top in places]
+    labels = [label.get_text() for axes in figure.axes for label in axes.get_xticklabels()]
+    return parts, [*(text.get_text() for text in figure.texts), *labels]
+
+
+@pytest.mark.parametrize("scale", ["each", "all"])
+def test_maps_are_coloured_by_the_scale_beside_the_image(scale: Literal["each", "all"]) -> None:
+    maps = torch.tensor([[[0.0, 1.0], [2.0, 4.0]], [[-4.0, 0.0], [0.0, 0.0]], [[3.0, 3.0], [3.0, 3.0]]])
+    seen = SEEN.copy()
+    seen.paste((0, 0, 200), (0, 0, 14, 28))
+    (image, *parts, bar), texts = drawn(Features("net", "a.node", Path("cat.png"), seen, maps, (3, 2, 2)), scale)
+    high, wide = image.shape[:2]
+    assert min(high, wide) > 200
+    assert [tuple(image[high // 2, x]) for x in (wide // 4, 3 * wide // 4)] == [(0, 0, 200), (200, 30, 30)]
+    assert texts[:6] == ["cat.png", "a.node · 3×2×2", "net", "0: 0 … 4", "1: -4 … 0", "2: 3 … 3"]
+    assert texts[6:] == (["min", "max of each map"] if scale == "each" else ["-4", "4"])
+    ranges = [(0.0, 4.0), (-4.0, 0.0), (3.0, 4.0)] if scale == "each" else [(-4.0, 4.0)] * 3
+    for values, part, (low, high) in zip(maps, parts, ranges, strict=True):
+        height, width = part.shape[:2]
+        assert min(height, width) > 100
+        for row, column in product(range(2), range(2)):
+            expected = bar[5, round((float(values[row, column]) - low) / (high - low) * (bar.shape[1] - 8)) + 3]
+            found = part[height // 4 + row * height // 2, width // 4 + column * width // 2]
+            assert np.abs(found.astype(int) - expected).max() <= 12
+
+
+def test_the_number_of_maps_is_in_the_title() -> None:
+    found = Features("net", "a.node", Path("cat.png"), SEEN, torch.rand(100, 4, 4), (100, 4, 4))
+    _, texts = drawn(found, "each")
+    assert "net · channels 0 to 63 of 100" in texts
+
+
+def test_the_cropped_image_is_drawn(finished: Path, image: Path) -> None:
+    """The maps show what the network sees, and so does the image beside them."""
+    classifier = classifier_from_run(TrainedRun.open(finished), None, "cpu")
+    assert features(classifier, "conv1", image).seen.size == (28, 28)
+    reader = classifier.reader
+    assert isinstance(reader, RunImageReader)
+    half = Evaluation(resize=None, crop=(14, 14))
+    cropping = replace(reader, preparation=replace(reader.preparation, evaluation=half))
+    Image.new("L", (100, 60)).save(image)
+    seen = features(replace(classifier, reader=cropping), "conv1", image).seen
+    assert seen.size == (50, 30)

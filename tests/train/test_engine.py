@@ -24,7 +24,7 @@ from cnngraph.recipe.schedules import Cosine, Step
 from cnngraph.train import Result
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import InMemory
-from cnngraph.train.loop.evaluation import evaluate
+from cnngraph.train.loop.evaluation import Evaluator
 from cnngraph.train.loop.loader import EvaluationLoader
 from cnngraph.train.loop.objective import Objective
 from cnngraph.train.loop.optimizers import make_optimizer
@@ -102,7 +102,7 @@ def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
     again = small_network(1)
     again.load_state_dict(load_file(tmp_path / "best.safetensors"))
     loader = EvaluationLoader(splits.test, Preparation.of(RECIPE, 1, CPU), CPU)
-    assert evaluate(again, loader, CPU) == result.test
+    assert Evaluator(again, CPU).evaluate(loader) == result.test
     assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in network.state_dict().items())
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
 
@@ -154,7 +154,7 @@ def test_counters_are_exact(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     splits = stripe_splits(train=35)
     result = run(tmp_path, network=network, splits=splits, epochs=1, optimizer=Sgd(lr=1e-30))
-    exact = evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    exact = Evaluator(network, CPU).evaluate(EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU))
     assert result.epochs[0].train.accuracy == exact.accuracy
     assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
 
@@ -170,7 +170,7 @@ def test_evaluation_does_not_change_batch_norm(tmp_path: Path) -> None:
     network = small_network()
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     splits = stripe_splits()
-    evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    Evaluator(network, CPU).evaluate(EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU))
     assert all(torch.equal(tensor, network.state_dict()[key]) for key, tensor in before.items())
 
 

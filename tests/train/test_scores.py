@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import warnings
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from cnngraph.train.record import plots
-from cnngraph.train.record.plots import confusion_figure
+from cnngraph.train.record.plots import confusion_figure, curves_figure
+from cnngraph.train.record.records import Epoch, SplitMetrics
 from cnngraph.train.record.run_file_formats import write_figure
 from cnngraph.train.record.scores import Report, Scores
 from tests.train.support import CPU, RECIPE, run, stripe_splits
@@ -84,3 +88,67 @@ def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkey
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]
+
+
+def axes_of(figure: Figure) -> list[Any]:
+    return list(figure.axes)
+
+
+def texts(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_the_confusion_matrix_has_counts_and_recall() -> None:
+    report = Report(("a", "b", "c"), ((6, 2, 0), (1, 1, 0), (0, 0, 0)), 0.0, None)
+    figure = confusion_figure("net", report)
+    matrix, recall, _ = axes_of(figure)
+    assert matrix.get_title(loc="left") == "net: 70.00 % of 10 correct"
+    assert texts(matrix) == ["6", "2", "1", "1"]
+    assert texts(recall) == ["75.0 %", "50.0 %", "–"]
+    assert [bar.get_width() for bar in recall.patches] == [0.75, 0.5, 0.0]
+    figure.draw_without_rendering()
+    rows = [text.get_window_extent().y0 + text.get_window_extent().y1 for text in recall.texts]
+    names = [label.get_window_extent().y0 + label.get_window_extent().y1 for label in matrix.get_yticklabels()]
+    assert rows == pytest.approx(names, abs=6)  # the recall of a class is in its row
+
+
+def test_a_hundred_classes_have_names_and_their_large_counts() -> None:
+    """Names do not overlap, and a count is written where it is a tenth of the row."""
+    count = 100
+    confusion = [[0] * count for _ in range(count)]
+    for row in range(count):
+        confusion[row][row], confusion[row][(row + 1) % count], confusion[row][(row + 2) % count] = 80, 15, 5
+    names = tuple(f"class {number}" for number in range(count))
+    figure = confusion_figure("net", Report(names, tuple(map(tuple, confusion)), 0.0, None))
+    figure.draw_without_rendering()
+    matrix, recall, _ = figure.axes
+    assert sorted(set(texts(matrix))) == ["15", "80"]
+    assert texts(recall) == ["80.0 %"] * count
+    assert [label.get_text() for label in matrix.get_yticklabels()] == list(names)
+    for labels, side in ((matrix.get_yticklabels(), "y"), (matrix.get_xticklabels(), "x"), (recall.texts, "y")):
+        extents = sorted(
+            (getattr(b, f"{side}0"), getattr(b, f"{side}1")) for b in (t.get_window_extent() for t in labels)
+        )
+        assert all(after[0] > before[1] - 1 for before, after in pairwise(extents))
+
+
+def epoch(number: int, rate: float) -> Epoch:
+    metrics = SplitMetrics(1.0 / number, 0.5)
+    return Epoch(number, rate, metrics, metrics, "validation", 1.0, 100.0)
+
+
+@pytest.mark.parametrize(("rates", "scale"), [((0.1, 0.08, 0.05, 1e-9), "linear"), ((0.1, 0.1, 0.001, 1e-4), "log")])
+def test_curves_have_the_learning_rate_and_mark_the_best_epoch(rates: tuple[float, ...], scale: str) -> None:
+    epochs = tuple(epoch(number, rate) for number, rate in enumerate(rates, 1))
+    figure = curves_figure("a $ title", epochs, epochs[2], SplitMetrics(0.4, 0.6))
+    loss, accuracy, learning_rate = axes_of(figure)
+    assert tuple(learning_rate.lines[0].get_ydata()) == rates
+    assert learning_rate.get_yscale() == scale
+    assert [label.get_text() for label in loss.get_legend().get_texts()] == [
+        "train, during the epoch",
+        "validation",
+        "best epoch: 3",
+        "test, once at the end",
+    ]
+    for axes in (loss, accuracy, learning_rate):
+        assert list(axes.lines[-1].get_xdata()) == [3, 3]

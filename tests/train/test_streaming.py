@@ -28,7 +28,7 @@ from cnngraph.train.data import loading
 from cnngraph.train.data.images import InMemory, OnDisk
 from cnngraph.train.data.load_splits import load_splits
 from cnngraph.train.data.split import Splits
-from cnngraph.train.loop.evaluation import evaluate
+from cnngraph.train.loop.evaluation import Evaluator
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE
 
@@ -172,7 +172,7 @@ def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkey
         ((3, 3, *SIZE), [1, 1, 1]),
         ((2, 3, *SIZE), [1, 1]),
     ]
-    metrics = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
+    metrics = Evaluator(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), CPU).evaluate(batches)
     assert 0 < metrics.loss < 10
     assert len(splits.broken) == 5
 

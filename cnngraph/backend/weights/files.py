@@ -69,6 +69,7 @@ class WeightsFile(ABC):
         self.path, self.name, self.tables = path, name, tuple(tables)
         self.expects: dict[str, object] = {}
         self.choices = Choices()
+        self.chosen: Mapping[str, object] = {}  # what a person chose, as recorded by runs
         self.selected = ""
         self.others: tuple[View, ...] = ()
         self._is_fitted = False

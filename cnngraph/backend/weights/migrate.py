@@ -23,7 +23,7 @@ from cnngraph.elaborate.bases import base_names
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref
-from cnngraph.migration import Claim, Options, Plan, TensorPlan, plan
+from cnngraph.migration import Claim, Options, Plan, TensorPlan, nothing_kept, plan
 from cnngraph.migration.plan import Centre, Delta, Fill, FoldNorm, InputChannels, Multiply, Resize, Step, Take
 from cnngraph.passes.tap import tapped
 
@@ -274,7 +274,10 @@ class MigratedWeights(WeightsFile):
     def open(cls, source: str | Path, old: Graph, new: Graph, options: Options) -> MigratedWeights:
         """The weights of `old` in a file, or published ones, for `new`. Raises SpecError (E704 to E707)."""
         weights = open_weights(source, base_names(old))
-        return cls(weights, migrate(weights, old, new, options))
+        done = migrate(weights, old, new, options)
+        if not done.plan.kept:
+            raise SpecError([nothing_kept(done.plan)])
+        return cls(weights, done)
 
     @property
     def statements(self) -> tuple[str, ...]:

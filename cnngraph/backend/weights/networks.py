@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
 from cnngraph.backend.weights.files import Choices, WeightsFile
 from cnngraph.backend.weights.load import renamed_tensors
+from cnngraph.backend.weights.migrate import MigratedWeights
 from cnngraph.backend.weights.published import open_weights
-from cnngraph.backend.weights.report import check_shapes, renamed_shapes
+from cnngraph.backend.weights.report import check_shapes, check_weights, refuse_misfit, renamed_shapes
 from cnngraph.backend.weights.tables import Shape, Table
 from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import base_names
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import NetworkWeights
+from cnngraph.initial_weights import NONE, InitialWeights
 
-NONE = "none"  # not even the weights that the spec names
 
+def initial_weights(chosen: InitialWeights, graph: Graph, old: Graph | None = None) -> WeightsFile | None:
+    """The chosen weights; by default those that the spec names for its networks. None for random weights.
 
-def initial_weights(source: str | None, graph: Graph, choices: Choices | None = None) -> WeightsFile | None:
-    """The weights of a source; without one, those that the spec names for its networks. None for random weights.
-
-    Raises SpecError (E704, E705, E706).
+    Those of an `old` network are adapted. Raises SpecError (E704 to E707).
     """
-    if source is None:
+    opened = _opened(chosen, graph, old)
+    if opened is not None:
+        opened.chosen = replace(chosen, old=old).identity()
+    return opened
+
+
+def _opened(chosen: InitialWeights, graph: Graph, old: Graph | None) -> WeightsFile | None:
+    if chosen.source is None:
         return WeightsOfNetworks(graph) if graph.weights else None
-    return None if source == NONE else open_weights(source, base_names(graph), choices)
+    if chosen.source == NONE:
+        return None
+    if old is not None:
+        return MigratedWeights.open(chosen.source, old, graph, chosen.migration)
+    return open_weights(chosen.source, base_names(graph), Choices(chosen.partial, chosen.fresh, chosen.leave))
+
+
+def check_initial(chosen: InitialWeights, graph: Graph, old: Graph | None = None) -> None:
+    """Check whether the chosen weights can be used, without reading them all. Raises SpecError (E704 to E706)."""
+    if old is not None and chosen.source is not None:
+        report = check_weights(open_weights(chosen.source, base_names(old)), old)
+        refuse_misfit(report, old.name)
+    elif (opened := _opened(chosen, graph, None)) is not None:
+        refuse_misfit(check_weights(opened, graph), graph.name)
 
 
 class WeightsOfNetworks(WeightsFile):

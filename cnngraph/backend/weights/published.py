@@ -14,8 +14,8 @@ import torch
 
 from cnngraph.backend.weights.files import Choices, WeightsFile, read_weights
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.initial_weights import NONE, TORCHVISION, is_published
 
-TORCHVISION = "torchvision"
 EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}  # as torchvision sets it
 
 
@@ -25,14 +25,12 @@ def open_weights(weights: str | Path, names: Sequence[str], choices: Choices | N
     `names` are the name of the network, then those of the networks that it extends; the first one that torchvision has
     is used if no network is selected. `choices` are what a person allows not to fit. Raises SpecError (E704, E705).
     """
+    if str(weights) == NONE:
+        help = "name a file, or torchvision; a file of this name is ./none"
+        raise SpecError.of("E704", "`none` means random weights, so there is nothing to load", help=help)
     file = _published(names, str(weights)) if is_published(weights) else read_weights(weights)
     file.choices = choices or Choices()
     return file
-
-
-def is_published(weights: str | Path | None) -> bool:
-    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
-    return str(weights or "").partition(":")[0] == TORCHVISION
 
 
 def published_weights(names: Sequence[str], weights: str = TORCHVISION) -> tuple[str, Any]:

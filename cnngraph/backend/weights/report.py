@@ -8,12 +8,12 @@ from dataclasses import replace
 from cnngraph.backend.weights.files import WeightsFile
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.tables import Shape, is_bookkeeping
-from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import bases_with_params
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
-from cnngraph.graph.path_patterns import matches_path
+from cnngraph.graph.path_patterns import matching_keys
 from cnngraph.migration.heads import last_layers
 from cnngraph.numbers import show_sizes
 
@@ -154,8 +154,8 @@ def check_weights(file: WeightsFile, graph: Graph, renames: Mapping[str, str] | 
 def check_shapes(file: WeightsFile, found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> WeightsReport:
     """Compare the shapes in a file with those of a network, by key, with what a person chose."""
     choices = file.choices
-    left = _matching(choices.leave, found, "leave", file.name)
-    chosen = _matching(choices.fresh, expected, "fresh", "the network")
+    left = matching_keys(choices.leave, found, "leave", file.name)
+    chosen = matching_keys(choices.fresh, expected, "fresh", "the network")
     report = compare(
         file.name,
         {key: shape for key, shape in found.items() if key not in left and key not in chosen},
@@ -256,25 +256,6 @@ class _Change:
     def removes(self, key: str) -> bool:
         """Whether a weight of the base belongs to an auxiliary head, or the variant's spec removes it."""
         return key in self.heads or (self.same_params is not None and key in self.same_params.state)
-
-
-def _matching(patterns: Iterable[str], keys: Iterable[str], option: str, where: str) -> dict[str, None]:
-    """The keys that match patterns, or are in a module that matches, in order. SpecError (E706) for one without any."""
-    matched: set[str] = set()
-    all_keys = list(keys)
-    for pattern in patterns:
-        found = {key for key in all_keys if any(matches_path(pattern, path) for path in _outer(key))}
-        if not found:
-            help = did_you_mean(pattern, dict.fromkeys(path for key in all_keys for path in _outer(key)))
-            raise SpecError.of("E706", f"`--{option} {pattern}` matches no weight of {where}", help=help)
-        matched |= found
-    return {key: None for key in all_keys if key in matched}
-
-
-def _outer(key: str) -> Iterator[str]:
-    """`a`, `a.b` and `a.b.weight` of `a.b.weight`."""
-    parts = key.split(".")
-    return (".".join(parts[:stop]) for stop in range(1, len(parts) + 1))
 
 
 def _keys(nodes: Iterable[Node]) -> Iterator[str]:

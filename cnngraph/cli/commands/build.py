@@ -15,7 +15,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, count, say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
-from cnngraph.cli.published import InitialWeights, expectations, weights_options
+from cnngraph.cli.published import WeightsOptions, expectations, weights_options
 from cnngraph.numbers import show_sizes
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ NOTE_AFTER = 5.0  # seconds
 @weights_options
 @click.option("--seed", type=number(0), default=0, metavar="N", help="Random seed for the initial weights.")
 @reading_options
-def build(spec: str, output: Path | None, weights: InitialWeights, seed: int, reading: Reading) -> None:
+def build(spec: str, output: Path | None, weights: WeightsOptions, seed: int, reading: Reading) -> None:
     """Compile a network into a PyTorch module and test that it runs.
 
     The module is run with a batch of two random images, in eval and in training mode, and printed.

@@ -10,7 +10,7 @@ import click
 from cnngraph.cli.command import command
 from cnngraph.cli.complete import complete_weights
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
-from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
+from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnngraph.runs.evaluation import Evaluation
     from cnngraph.train.record.scores import ClassScore
 
+TABLES = (".csv", ".json")
 MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 
 
@@ -28,6 +29,8 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
     ("cnngraph evaluate runs/net-1", "evaluate the best weights on the test images"),
     ("cnngraph evaluate runs/net-1 --split validation --weights last", "other images and weights"),
     ("cnngraph evaluate runs/net-1 --data-dir new_photos --split all", "all images of another folder"),
+    ("cnngraph evaluate runs/net-1 --wrong 25 -o wrong.png", "draw the 25 most confident wrong predictions"),
+    ("cnngraph evaluate runs/net-1 --wrong 1000 -o wrong.csv", "list wrong predictions, as CSV or JSON"),
     ("cnngraph evaluate runs/net-1 --format json -o confusion.svg", "print JSON, draw an SVG"),
 )
 @run_argument
@@ -52,11 +55,18 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
     help="The data folder. Default: the one that the run was trained on.",
 )
 @click.option(
+    "--wrong",
+    type=number(1),
+    metavar="N",
+    help="Draw the N most confident wrong predictions, with class, prediction and file.",
+)
+@click.option(
     "-o",
     "--output",
     type=Path,
     metavar="FILE",
-    help="Picture of the confusion matrix: .png, .svg or .pdf. Default: a .png file in RUN.",
+    help="Picture of the confusion matrix: .png, .svg or .pdf; with --wrong, of the wrong predictions, or a list of "
+    "them: .csv or .json. Default: a .png file in RUN.",
 )
 @device_option
 @format_option
@@ -67,6 +77,7 @@ def evaluate(
     split: str,
     weights: str | None,
     data_dir: Path | None,
+    wrong: int | None,
     output: Path | None,
     device: str,
     format: Format,
@@ -80,7 +91,7 @@ def evaluate(
     were changed, removed or added since are reported.
     """
     if output:
-        check_output(output, PICTURES)
+        check_output(output, (*PICTURES, *TABLES) if wrong else PICTURES)
     require_extra("train")  # fails now rather than at the end
     opened = open_run(run, plugins, max_nodes)
 
@@ -93,25 +104,30 @@ def evaluate(
         data_dir=data_dir,
         device=device,
         note=lambda text: complain(text, "note"),
+        wrong=wrong or 0,
     )
     if result.warnings:
         print_diagnostics(result.warnings, to_stderr=True)
-    picture = output or _default_picture(run, result, data_dir)
+    picture = (None if wrong else output) or _default_picture(run, "confusion", result, data_dir)
     result.draw(picture)
+    wrong_file = (output or _default_picture(run, "wrong", result, data_dir)) if wrong else None
+    if wrong_file:
+        result.write_wrong(wrong_file)
     if format == "json":
-        print(json_text(result.to_dict() | {"picture": str(picture)}))
+        files = {"picture": str(picture)} | ({"wrong_file": str(wrong_file)} if wrong_file else {})
+        print(json_text(result.to_dict() | files))
     else:
-        _print(result, picture)
+        _print(result, picture, wrong_file)
 
 
-def _default_picture(run: Path, result: Evaluation, data_dir: Path | None) -> Path:
+def _default_picture(run: Path, kind: str, result: Evaluation, data_dir: Path | None) -> Path:
     """The file of the picture: the run's own if weights and data are the run's, else another name."""
     chosen = result.run.choose_weights(None)
     more = [result.weights] * (result.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
-    return run / f"{'_'.join(['confusion', result.split, *filter(None, more)])}.png"
+    return run / f"{'_'.join([kind, result.split, *filter(None, more)])}.png"
 
 
-def _print(result: Evaluation, picture: Path) -> None:
+def _print(result: Evaluation, picture: Path, wrong_file: Path | None) -> None:
     from cnngraph.cli.layout import Column, in_columns
 
     report = result.report
@@ -131,7 +147,11 @@ def _print(result: Evaluation, picture: Path) -> None:
     ]
     if note:
         lines.append([(note, "dim")])
-    print_styled([*lines, [], [("confusion matrix: ", "dim"), (str(picture), "")]])
+    lines += [[], [("confusion matrix: ", "dim"), (str(picture), "")]]
+    if wrong_file:
+        many = f"{len(result.wrong or ()):,} of {report.images - report.correct:,}"
+        lines.append([("wrong predictions: ", "dim"), (f"{wrong_file}, {many}, most confident first", "")])
+    print_styled(lines)
 
 
 def _cells(score: ClassScore) -> list[Styled]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -36,6 +37,12 @@ from cnngraph.cli.trained import PICTURES, OpenClassifier, classifier_options, t
     help="Draw at most the first N channels.",
 )
 @click.option(
+    "--scale",
+    type=click.Choice(["each", "all"]),
+    default="each",
+    help="Colour every channel from its own minimum to its maximum, or all with the same scale.",
+)
+@click.option(
     "-o",
     "--output",
     type=Path,
@@ -50,25 +57,26 @@ def features(
     image: Path,
     node: str,
     most: int,
+    scale: Literal["each", "all"],
     output: Path,
     format: Format,
     classifier_of: OpenClassifier,
 ) -> None:
     """Draw the output of a node for an image.
 
-    A map is drawn as a grid of its channels, each scaled from its minimum (dark) to its maximum (bright); a vector as
-    bars. This shows, for example, the gridding artefacts of dilation, and channels that are zero everywhere.
+    A map is drawn as a grid of its channels next to the image, from the minimum (dark) to the maximum (bright); a
+    vector as bars. This shows, for example, the gridding artefacts of dilation, and channels that are zero everywhere.
     """
     check_output(output, PICTURES)
     classifier = classifier_of(trained)
 
     from cnngraph.numbers import show_sizes
     from cnngraph.runs.features import features as compute
-    from cnngraph.runs.features import features_figure
+    from cnngraph.runs.features_figure import features_figure
     from cnngraph.train.record.run_file_formats import write_figure
 
     found = compute(classifier, node, image)
-    write_figure(output, features_figure(found, most))
+    write_figure(output, features_figure(found, most, scale))
     if format == "json":
         print(json_text(found.to_dict() | {"picture": str(output)}))
         return

@@ -13,9 +13,10 @@ from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.iterations import folded
 from cnngraph.cli.key_blocks import KeyBlocks, by_iterations
 from cnngraph.cli.messages import count, json_text, print_styled, say, terminal_width
-from cnngraph.cli.migrating import MigrationChoices, migration_options
+from cnngraph.cli.migrating import MigrationChoices, migration_options, old_graph
 from cnngraph.cli.options import Format, Reading, format_option, number, reading_options
 from cnngraph.cli.output_paths import check_output
+from cnngraph.migration import Options
 from cnngraph.migration.modules import owner
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ STYLES = {"copied": "", "renamed": "cyan", "adapted": "yellow", "fresh": "yellow
 @click.option("--output", "-o", type=Path, metavar="FILE", help="Write the weights of NEW to a .safetensors file.")
 @migration_options
 @click.option("--fresh", multiple=True, metavar="PATTERN", help="Initialise these modules of NEW. Repeatable.")
-@click.option("--seed", type=number(0), default=0, metavar="N", help="Random seed for fresh weights.")
+@click.option("--seed", type=number(0), metavar="N", help="Random seed for fresh weights. Default: 0.")
 @format_option
 @reading_options
 def migrate(
@@ -70,7 +71,7 @@ def migrate(
     output: Path | None,
     migration: MigrationChoices,
     fresh: tuple[str, ...],
-    seed: int,
+    seed: int | None,
     format: Format,
     reading: Reading,
 ) -> None:
@@ -89,8 +90,12 @@ def migrate(
             raise click.BadParameter("there is nothing to write without WEIGHTS", param_hint="--output")
         if output.exists() and Path(weights).exists() and output.samefile(weights):
             raise click.BadParameter(f"{output} is the file with the old weights", param_hint="--output")
-    graphs = migration.old_graph(old, reading), compile_network(new, reading)
-    options = migration.options(fresh)
+    if seed is not None and weights is None:
+        raise click.UsageError(
+            "--seed needs WEIGHTS: without them only the plan is printed, and nothing is initialised"
+        )
+    graphs = old_graph(old, migration.old_sets, reading), compile_network(new, reading)
+    options = Options(migration.input_channels, migration.classes, fresh)
     done = None
     if weights is None:
         from cnngraph.migration import plan
@@ -101,7 +106,7 @@ def migrate(
         from cnngraph.elaborate.bases import base_names
 
         opened = backend.open_weights(weights, base_names(graphs[0]))
-        done = backend.migrate(opened, *graphs, options, seed)
+        done = backend.migrate(opened, *graphs, options, seed or 0)
         planned = done.plan
     if output is not None and done is not None:
         from cnngraph.backend.weights.load import save_tensors

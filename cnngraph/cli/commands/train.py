@@ -12,7 +12,7 @@ from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, count, print_diagnostics, print_styled
 from cnngraph.cli.options import Reading, number, reading_options
-from cnngraph.cli.published import InitialWeights, expectations, weights_options
+from cnngraph.cli.published import WeightsOptions, expectations, weights_options
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
@@ -80,7 +80,7 @@ def train(
     out: Path | None,
     data_dir: Path | None,
     resume: Path | None,
-    weights: InitialWeights,
+    weights: WeightsOptions,
     device: str | None,
     quiet: bool,
     handlers: tuple[str, ...],
@@ -96,7 +96,7 @@ def train(
     """
     if dry_run and (resume is not None or is_launched()):
         raise click.BadParameter("a dry run cannot be combined with --resume or torchrun", param_hint="--dry-run")
-    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights.source))
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out))
     if log_every and not log:
         raise click.UsageError("--log-every needs a logger, such as --log tensorboard")
 
@@ -127,7 +127,7 @@ def train(
         raise Exit(130)
 
 
-def _opened(weights: InitialWeights, graph: Graph, reading: Reading) -> WeightsFile | None:
+def _opened(weights: WeightsOptions, graph: Graph, reading: Reading) -> WeightsFile | None:
     """Open the initial weights, and warn if they were trained with other params."""
     opened = weights.open(graph, reading)
     for warning in expectations(opened, graph) if opened else ():
@@ -168,8 +168,7 @@ def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | 
     """The new run, or the one to resume, which must not be `changed` except by `--set train.…`."""
     if resume is not None:
         if changed:
-            message = "a resumed run keeps its recipe, folder and weights"
-            raise click.BadParameter(message, param_hint="--resume")
+            raise click.UsageError("a resumed run keeps its recipe and folder: leave out --recipe and --out")
         return _resumed(resume, spec, reading)
     if spec is None:
         raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
@@ -190,7 +189,8 @@ def _resumed(run: Path, spec: str | None, how: Reading) -> TrainingJob:
     from cnngraph.cli.reading import compile_unlinted, find_plugins
 
     if (how.params or how.input) and spec is None:
-        raise click.BadParameter("a resumed run keeps its network; only set train.NAME", param_hint="--set")
+        option = "--set, except of train.NAME" if how.params else "--input"
+        raise click.UsageError(f"a resumed run keeps its network: leave out {option}")
     find_plugins(how.plugins)
     job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:

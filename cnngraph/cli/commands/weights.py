@@ -14,12 +14,12 @@ from cnngraph.cli.command import argument, command
 from cnngraph.cli.key_blocks import KeyBlocks, by_iterations
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
-from cnngraph.cli.published import InitialWeights, choices_options
+from cnngraph.cli.published import choices_options
 from cnngraph.document.flow import quoted
 from cnngraph.library import is_name
 
 if TYPE_CHECKING:
-    from cnngraph.backend import WeightsFile, WeightsReport
+    from cnngraph.backend import Choices, WeightsFile, WeightsReport
     from cnngraph.cli.messages import Styled
     from cnngraph.graph.graph import Graph
 
@@ -47,7 +47,7 @@ ENDING = ".safetensors"
 @choices_options
 @format_option
 @reading_options
-def weights(spec: str, file: str, save: Path | None, choices: InitialWeights, format: Format, reading: Reading) -> None:
+def weights(spec: str, file: str, save: Path | None, choices: Choices, format: Format, reading: Reading) -> None:
     """Check whether weights fit a network.
 
     Compares keys and shapes block by block, after applying the spec's renames. If other renames make more weights fit,
@@ -66,7 +66,7 @@ def weights(spec: str, file: str, save: Path | None, choices: InitialWeights, fo
     from cnngraph.backend.weights.suggestions import suggest_renames
     from cnngraph.elaborate.bases import base_names
 
-    opened = open_weights(file, base_names(graph), choices.choices()).fitted(graph.state, graph.renames)
+    opened = open_weights(file, base_names(graph), choices).fitted(graph.state, graph.renames)
     report = check_weights(opened, graph)
     better = suggest_renames(opened, graph)
     if format == "json":

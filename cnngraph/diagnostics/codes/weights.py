@@ -126,8 +126,9 @@ WEIGHTS = Group(
             """
             `cnngraph migrate` was asked for something that the two networks do not allow: old classes that do not
             exist, another number of them than the new classifier has, or networks that cannot be compared at the
-            new input size. It is also reported, and nothing is written, if the networks differ where the plan says that
-            the function is preserved.
+            new input size. Or a network to be built or trained with `--from` keeps none of the old weights. It is also
+            reported, and nothing is written, if the networks differ where the plan says that the function is
+            preserved.
 
             `--classes` takes one old class, counted from 0, for each output of the new classifier.
             """,

@@ -142,10 +142,10 @@ def _extents(drawing: Drawing, spans: Sequence[tuple[float, float]]) -> list[tup
     for note in drawing.notes:
         widen(note.y, note.y, note.x - note.across / 2, note.x + note.across / 2)
     for arrow in drawing.arrows:
-        xs = [x for x, _ in arrow.curve]
-        ys = [y for _, y in arrow.curve]
-        if sum(1 for stop in stops[:-1] if min(ys) < stop < max(ys)) == 0:
-            widen(min(ys), max(ys), min(xs), max(xs))
+        for place in range(0, len(arrow.curve) - 3, 3):
+            segment = arrow.curve[place : place + 4]
+            xs, ys = [x for x, _ in segment], [y for _, y in segment]
+            widen(min(ys), max(ys), min(xs) - 1, max(xs) + 1)
     return [(left, right) if left < right else (0.0, 0.0) for left, right in zip(lefts, rights, strict=True)]
 
 

@@ -47,7 +47,8 @@ class _Series:
             is_inner = start > 0 and stop < ends
             part = self._between(members[start : stop - 1], between[position], is_inner, depth)
             strip.include(part, 0, y)
-            if is_inner and len({self.edges[edge].tensor for edge in between[position]}) == 1:
+            leaving = {self.edges[edge].tensor for edge in between[position] if spans[edge][0] == start}
+            if is_inner and len(leaving) == 1:
                 strip.cuts.append(y + (part.length / 2 - 2 if stop == start + 1 else STEM))
             y += part.length
             if stop < ends:

@@ -64,14 +64,3 @@ class Evaluator(StrictEngine):
     def publish_metrics(self) -> None:
         """Write the metrics to `state.metrics`, where handlers find them."""
         self.state.metrics.update(self.counters.read().metrics._asdict())
-
-
-def evaluate(
-    model: nn.Module,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    device: torch.device,
-    scores: Scores | None = None,
-    world: World = SINGLE_PROCESS,
-) -> SplitMetrics:
-    """Mean loss and accuracy of a network over batches, in eval mode; `scores` counts by class."""
-    return Evaluator(model, device, world).evaluate(batches, scores)

@@ -24,7 +24,8 @@ FALLBACK_FONTS = (  # fonts of Linux, macOS and Windows with glyphs that matplot
 NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 INK, GRID, LINE, PALE = "#334155", "#e2e8f0", "#cbd5e1", "#ffffff"
 TRAIN, EVALUATION, TEST = "#9aa5b1", "#2563eb", "#d97706"
-MAX_NAMED, MAX_COUNTED = 60, 20  # most classes for which names, and counts, are legible
+MAX_NAMED, MAX_COUNTED = 120, 20  # most classes for which names, and all counts, are legible
+LARGE = 0.1  # fraction of a row that is written for more classes
 LONGEST = 24  # characters of a class's name
 
 
@@ -65,22 +66,34 @@ def draw_curves(
     test: SplitMetrics | None,
     initial: InitialMetrics | None = None,
 ) -> None:
-    """Draw the learning curves as PNG: loss left, accuracy right, with the best epoch and the test metrics marked.
+    """Draw the learning curves as PNG, see `curves_figure`."""
+    save_figure(curves_figure(title, epochs, best, test, initial), path, format="png")
+
+
+def curves_figure(
+    title: str,
+    epochs: tuple[Epoch, ...],
+    best: Epoch | None,
+    test: SplitMetrics | None,
+    initial: InitialMetrics | None = None,
+) -> Figure:
+    """Loss, accuracy and learning rate by epoch, with the best epoch and the test metrics marked.
 
     The metrics of `initial` weights are drawn at epoch 0.
     """
     from matplotlib.figure import Figure  # slow to import, and needed only once, at the end
 
-    figure = Figure(figsize=(10, 3.8), dpi=150, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
+    figure = Figure(figsize=(12.5, 3.8), dpi=150, layout="constrained")
+    figure.suptitle(plot_text(title), x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
+    panels = figure.subplots(1, 3, width_ratios=(1, 1, 0.55))
     numbers = [epoch.number for epoch in epochs]
     evaluated = [(epoch.number, epoch.evaluation) for epoch in epochs]
     if initial:
         evaluated.insert(0, (0, initial.metrics))
     evaluation_split = epochs[-1].evaluation_split
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    marker = "o" if len(epochs) < 25 else None
+    for axes, name in zip(panels, ("loss", "accuracy"), strict=False):
         scale = 100 if name == "accuracy" else 1
-        marker = "o" if len(epochs) < 25 else None
         train = [scale * getattr(epoch.train, name) for epoch in epochs]
         at, evaluation = zip(*((number, scale * getattr(metrics, name)) for number, metrics in evaluated), strict=True)
         axes.plot(numbers, train, color=TRAIN, marker=marker, markersize=3, label="train, during the epoch")
@@ -93,7 +106,27 @@ def draw_curves(
             value = scale * getattr(test, name)
             axes.axhline(value, color=TEST, linewidth=1, linestyle=(0, (4, 3)), label="test, once at the end")
         style_axes(axes, "accuracy, %" if scale == 100 else "loss")
-    save_figure(figure, path, format="png")
+    _draw_learning_rate(panels[2], epochs, marker)
+    if best:
+        for axes in panels:
+            axes.axvline(best.number, color=EVALUATION, linewidth=0.8, linestyle=":", zorder=1)
+    return figure
+
+
+def _draw_learning_rate(axes: Any, epochs: tuple[Epoch, ...], marker: str | None) -> None:
+    """The learning rate at the end of each epoch; on a logarithmic scale if much of it would be close to 0."""
+    from matplotlib.ticker import NullLocator
+
+    rates = [epoch.learning_rate for epoch in epochs]
+    numbers = [epoch.number for epoch in epochs]
+    axes.plot(numbers, rates, color=INK, marker=marker, markersize=3, label="learning rate")
+    if min(rates) > 0 and max(rates) > 30 * sorted(rates)[len(rates) // 4]:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(bottom=0)
+    style_axes(axes, "learning rate")
+    axes.get_legend().remove()
 
 
 def style_axes(axes: Any, title: str) -> None:
@@ -110,27 +143,50 @@ def style_axes(axes: Any, title: str) -> None:
 
 
 def confusion_figure(title: str, report: Report) -> Figure:
-    """The confusion matrix: a row for each class, a column for each prediction, coloured by the fraction of the row."""
+    """The confusion matrix, and the recall of each class as bars.
+
+    It has a row for each class and a column for each prediction, coloured by the fraction of the row. If there are many
+    classes, only large counts are written.
+    """
     from matplotlib.figure import Figure  # slow to import
 
     count = len(report.classes)
-    side = min(14.0, max(4.5, 2.5 + 0.42 * min(count, MAX_NAMED) * (1.0 if count <= MAX_COUNTED else 0.55)))
-    figure = Figure(figsize=(side + 0.8, side), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
+    cell = 0.42 if count <= MAX_COUNTED else 0.17
+    side = max(4.5, 2.5 + cell * min(count, MAX_NAMED))
+    figure = Figure(figsize=(side + 2.2, side), dpi=150, layout="constrained")
+    axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(side, 1.1))
     fractions = [[number / max(1, sum(row)) for number in row] for row in report.confusion]
     image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     _name_classes(axes, report.classes)
-    if count <= MAX_COUNTED:
+    if count <= MAX_NAMED:
         _write_counts(axes, report.confusion, fractions)
-    axes.set_title(plot_text(title), loc="left", fontsize=10, color=INK)
+    correct = f"{100 * report.accuracy:.2f} % of {report.images:,} correct"
+    axes.set_title(plot_text(f"{title}: {correct}"), loc="left", fontsize=10, color=INK)
     axes.set_xlabel("predicted", color=INK, fontsize=9)
     axes.set_ylabel("class", color=INK, fontsize=9)
-    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+    _draw_recall(bars, report)
+    bar = figure.colorbar(image, ax=bars, fraction=0.25, pad=0.3, aspect=30)
     bar.set_label("fraction of the class's images", color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=7, length=0)
     for line in (*axes.spines.values(), bar.outline):
         line.set_color(LINE)
     return figure
+
+
+def _draw_recall(axes: Any, report: Report) -> None:
+    """The recall of each class, next to its row; with its value if the classes have names."""
+    recalls = [score.recall for score in report.by_class()]
+    axes.barh(range(len(recalls)), [recall or 0.0 for recall in recalls], height=0.7, color="#93c5fd")
+    axes.set(xlim=(0, 1), xticks=[])
+    axes.set_xlabel("recall", color=INK, fontsize=9)
+    axes.tick_params(left=False, labelleft=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if len(recalls) <= MAX_NAMED:
+        size = 7 if len(recalls) <= MAX_COUNTED else 5.5
+        for row, recall in enumerate(recalls):
+            text = "–" if recall is None else f"{100 * recall:.1f} %"
+            axes.text(0.04, row, text, ha="left", va="center", fontsize=size, color=INK)
 
 
 def _name_classes(axes: Any, classes: tuple[str, ...]) -> None:
@@ -140,16 +196,21 @@ def _name_classes(axes: Any, classes: tuple[str, ...]) -> None:
     names = [plot_text(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
     positions = range(len(classes))
     short = max(map(len, names)) <= 2
-    axes.set_xticks(positions, names, rotation=0 if short else 45, ha="center" if short else "right")
+    turned = 45 if len(classes) <= MAX_COUNTED else 90
+    axes.set_xticks(positions, names, rotation=0 if short else turned, ha="center" if short else "right")
     axes.set_yticks(positions, names)
     if not short:
         for label in axes.get_xticklabels():
-            label.set_rotation_mode("anchor")
+            label.set(rotation_mode="anchor", va="center" if turned == 90 else "top")
 
 
 def _write_counts(axes: Any, confusion: tuple[tuple[int, ...], ...], fractions: list[list[float]]) -> None:
+    """Write the counts into their cells; of many classes, those of at least a tenth of the row."""
+    many = len(confusion) > MAX_COUNTED
     for row, numbers in enumerate(confusion):
         for column, number in enumerate(numbers):
-            if number:
-                colour = PALE if fractions[row][column] > 0.5 else INK
-                axes.text(column, row, f"{number:,}", ha="center", va="center", fontsize=7, color=colour)
+            fraction = fractions[row][column]
+            if number and (not many or fraction >= LARGE):
+                colour = PALE if fraction > 0.5 else INK
+                size = 7 if not many else 4
+                axes.text(column, row, f"{number:,}", ha="center", va="center", fontsize=size, color=colour)

@@ -85,9 +85,14 @@ class Report:
         return sum(map(sum, self.confusion))
 
     @property
+    def correct(self) -> int:
+        """The number of images that were classified correctly."""
+        return sum(row[label] for label, row in enumerate(self.confusion))
+
+    @property
     def accuracy(self) -> float:
         """The fraction of images that were classified correctly."""
-        return sum(score.correct for score in self.by_class()) / max(1, self.images)
+        return self.correct / max(1, self.images)
 
     def by_class(self) -> list[ClassScore]:
         """The scores of each class, in the order of the labels."""
