@@ -12,7 +12,7 @@ from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Vol
 from cnngraph.render.shared_boxes import FOLLOWERS
 
 THIN = 2.0  # the thickness of a follower that continues a volume
-APART = 3.0  # between two labels
+APART = 2.0  # between two labels
 
 
 def glued(picture: Picture) -> Picture:
