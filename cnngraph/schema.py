@@ -121,7 +121,7 @@ def node_keys() -> Schema:
         "repeat": {"type": ["string", "integer", "array"], "minimum": 0},
         "first": OVERLAY,
         "last": OVERLAY,
-        "carry": {"enum": list(CARRIES)},
+        "carry": {"anyOf": [{"enum": list(CARRIES)}, SIZE, {"type": "array", "items": SIZE, "minItems": 1}]},
         "gives": {"enum": list(GIVES)},
         "name": PATH,
         "flat": {"type": "boolean"},

@@ -203,6 +203,8 @@ class _Checker:
         if child.repeat is not None:
             self.expression(child.repeat.count, names, label)
             in_iteration = replace(names, indices=names.indices | INDICES)
+            if child.repeat.back is not None:
+                self.value(child.repeat.back, in_iteration, label)
             for entry in (*child.repeat.first, *child.repeat.last):
                 self.value(entry.value, in_iteration, label)
         for entry in child.arguments:

@@ -268,8 +268,9 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
     if child.expect is not None:
         (always if child.when is None else sometimes).append(child.expect)
     if child.repeat is not None:
-        (always if child.when is None else sometimes).append(child.repeat.count)
-        sometimes += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
+        count, *others = child.repeat.values
+        (always if child.when is None else sometimes).append(count)
+        sometimes += others
     texts = [(text, True) for value in always for text in texts_in(value) if "$" in text]
     texts += [(text, False) for value in sometimes for text in texts_in(value) if "$" in text]
     texts += [(child.op.text, child.when is None)] if child.op and "$" in child.op.text else []

@@ -1,7 +1,7 @@
 """Resolves paths: through the names of a scope and the nodes inside a node, to a tensor of a list.
 
-`x[1]` is tensor 1 of a list, `x.1` the node 1 inside x. Version 1.0 of the language had only `x.1`, which still is the
-tensor where the nodes inside x have no numbers.
+`x[1]` is tensor 1 of a list, `x[1:]` a list without its first tensor, and `x.1` the node 1 inside x. Version 1.0 of the
+language had only `x.1`, which still is the tensor where the nodes inside x have no numbers.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from cnngraph.elaborate.messages import (
 )
 from cnngraph.elaborate.shifts import Shift, shifted
 from cnngraph.elaborate.values import Bound, Tensors
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import LocatedText
 from cnngraph.language.names import first_name, heads, tensor_path, without_index
 from cnngraph.text import in_backticks
 
 INDEX = re.compile(r"\[-?[0-9]{1,6}\]")
+SLICE = re.compile(r"\[(-?[0-9]{1,6})?:(-?[0-9]{1,6})?(?::(-?[0-9]{1,6})?)?\]")
 MAX_MEANINGS = 50  # of one path; several different ones are an error
 
 
@@ -42,14 +44,19 @@ def find(env: Env, path: LocatedText) -> Bound:
     return search.result()
 
 
-def _index(written: str, head: str, path: LocatedText) -> int | None:
-    """The index at the end of a path; None for a path without one. Raises ProblemError if it is malformed."""
+def _index(written: str, head: str, path: LocatedText) -> int | slice | None:
+    """The index or slice at the end of a path; None for a path without one. Raises ProblemError if it is malformed."""
     index = written[len(head) :]
     if not index:
         return None
     if INDEX.fullmatch(index):
         return int(index[1:-1])
-    help = "write an integer, or an expression with a `$`, in brackets at the end of the path, as in `x[0]`"
+    if found := SLICE.fullmatch(index):
+        start, stop, step = (int(bound) if bound else None for bound in found.groups())
+        if step == 0:
+            raise ProblemError("E301", f"the step in `{written}` must not be 0", path.span)
+        return slice(start, stop, step)
+    help = "write an integer, a slice or an expression in brackets at the end of the path: `x[0]`, `x[1:]`, `x[$i]`"
     if found := re.match(r"\[(\d+)\]\.", index):
         help = f"a tensor contains no nodes; write `{head}.{found[1]}` for the node {found[1]} inside `{head}`"
     raise ProblemError("E301", f"`{written}` is not a path", path.span, help=help)
@@ -69,7 +76,7 @@ class _Search:
     env: Env
     path: LocatedText
     text: str
-    index: int | None
+    index: int | slice | None
     found: list[_Meaning] = field(default_factory=list)
     problems: list[ProblemError] = field(default_factory=list)
     unknown: bool = False  # a node on the way has an error
@@ -93,7 +100,9 @@ class _Search:
         if not rest:
             kind = "the value of the flat node" if bound.flat else "the node"
             path = reached if bound.flat else bound.path or reached
-            if self.index is not None:
+            if isinstance(self.index, slice):
+                self.tensors(bound, self.index, reached)
+            elif self.index is not None:
                 self.tensor(bound, self.index, reached)
             else:
                 self.found.append(_Meaning(bound, f"{kind} `{path}` at {bound.span}"))
@@ -148,6 +157,17 @@ class _Search:
                 self.found.append(_Meaning(part, f"tensor {index} of the list `{reached}`"))
         elif refs or not bound.absent:
             self.problems.append(self.out_of_range(len(refs), reached))
+
+    def tensors(self, bound: Bound, part: slice, reached: str) -> None:
+        """A part of a list."""
+        if bound.value is None:
+            self.unknown = True
+        elif not (bound.value.is_list or reached in self.env.inputs):
+            self.problems.append(self.no_list(bound, reached))
+        else:
+            count_steps(len(bound.value.refs))
+            chosen = Tensors(bound.value.refs[part], True)
+            self.found.append(_Meaning(Bound(chosen, self.path.span, unused=bound.unused), f"a part of `{reached}`"))
 
     def no_number(self, bound: Bound, number: int, reached: str) -> ProblemError:
         """The error for a number that is no node, in a node whose nodes are numbered."""

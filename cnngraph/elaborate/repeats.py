@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cnngraph.document import Value
 from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.earlier import read_back
 from cnngraph.elaborate.expect import compare_sizes
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
@@ -105,18 +106,19 @@ class _Repeat:
         """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
         results: list[Ref] = []
-        value = self.reads.passed_through
+        before = [self.reads.passed_through]
         depth = len(self.walker.budget.chain)
         for number, item in enumerate(self.items):
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
             del self.walker.budget.chain[depth:]
             place = self.place_of(number)
             self.walker.budget.enter_iteration(number, place.peek(), self.child.span)
-            bound = self.iteration(number, item, self.carried(number, value, place), place)
+            bound = self.iteration(number, item, self.carried(number, item, before, place), place)
             self.keep(bound)
             if bound.value is None:
                 return None
             value = bound.value
+            before.append(value)
             if self.gives == "all":
                 count_steps(len(value.refs))
                 results += value.refs
@@ -126,7 +128,7 @@ class _Repeat:
         del self.walker.budget.chain[depth:]
         if self.gives == "all":
             return Tensors(tuple(results), True)
-        return (self.joined or Tensors(self.so_far, True)) if self.gives == "concat" else value
+        return (self.joined or Tensors(self.so_far, True)) if self.gives == "concat" else before[-1]
 
     def place_of(self, number: int) -> Place:
         """The place of an iteration. Under a level of their own, absent iterations keep their numbers."""
@@ -135,15 +137,19 @@ class _Repeat:
         around = "" if self.child.flat else self.walker.maker.owner(self.level.path) or self.level.path
         return Place(self.level, self.slot, name, self.child.span, around=around, least=least)
 
-    def carried(self, number: int, before: Tensors, place: Place) -> Reads:
+    def carried(self, number: int, item: Any, before: list[Tensors], place: Place) -> Reads:
         """What an iteration reads: for the first, and with `carry: none`, what the repeat reads."""
+        assert self.child.repeat is not None
+        if self.child.repeat.back is not None:
+            env = self.env.iteration(number, item, None)
+            return read_back(self.child.repeat.back, before, self.reads, env, self.child.name.text)
         if not number or self.carry == "none":
             return self.reads
+        value = before[-1]
         if self.carry == "concat":
-            self.joined = self.joined or self.concat(self.so_far, f"{place.peek()}.in")
-            before = self.joined
+            value = self.joined = self.joined or self.concat(self.so_far, f"{place.peek()}.in")
         return Reads(
-            (before, *self.reads.values[1:]), ("the previous iteration", *self.reads.names[1:]), self.reads.explicit
+            (value, *self.reads.values[1:]), ("the previous iteration", *self.reads.names[1:]), self.reads.explicit
         )
 
     def keep(self, bound: Bound) -> None:
@@ -179,7 +185,7 @@ class _Repeat:
         assert repeat is not None
         if own := read_per_iteration(child):
             named = self.walker.reads(replace(child, reads=own), self.env.iteration(number, item, reads), (None, ""))
-            reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
+            reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True, reads.passes)
         env = self.env.iteration(number, item, reads)
         overlay = _row_arguments(item)
         for entries, holds in ((repeat.first, number == 0), (repeat.last, number == len(self.items) - 1)):

@@ -123,11 +123,15 @@ class VisibleNodes(dict[str, Bound]):
 
 
 class Reads(NamedTuple):
-    """What a node reads: a value for each path of its `from`, with the path as written."""
+    """What a node reads: a value for each path of its `from`, with the path as written.
+
+    `passes` is what an absent node passes through, if not the first value.
+    """
 
     values: tuple[Tensors, ...]
     names: tuple[str, ...]
     explicit: bool
+    passes: Tensors | None = None
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -147,4 +151,6 @@ class Reads(NamedTuple):
     @property
     def passed_through(self) -> Tensors:
         """The value of an absent node: its first input."""
+        if self.passes is not None:
+            return self.passes
         return self.values[0] if self.values else Tensors((), True)

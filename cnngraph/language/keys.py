@@ -132,7 +132,7 @@ NODE_KEYS = _keys(
     Key(
         "carry",
         "What the next iteration reads: `last`, the previous iteration; `concat`, the concatenation of all so far; "
-        "`none`, the repeat's own input.",
+        "`none`, the repeat's own input; `[1, 2]`, the outputs of one and two iterations back.",
         "guide/repeats.md#what-the-next-iteration-reads",
     ),
     Key(

@@ -36,15 +36,25 @@ class Ignore:
 class RepeatSpec:
     """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either.
 
-    `gives` is empty if it is not written: then `carry` determines what the repeat outputs.
+    `back` is what `carry` says if it counts iterations back: one or more numbers, or an expression for them; then
+    `carry` is `last`. `gives` is empty if it is not written: then `carry` determines what the repeat outputs.
     """
 
     count: Value
     name: LocatedText | None = None
     carry: str = "last"
+    back: Value | None = None
     gives: str = ""
     first: tuple[Entry, ...] = ()
     last: tuple[Entry, ...] = ()
+
+    @property
+    def values(self) -> Iterator[Value]:
+        """The values that may be expressions."""
+        yield self.count
+        if self.back is not None:
+            yield self.back
+        yield from (entry.value for entry in (*self.first, *self.last))
 
 
 @frozen

@@ -14,6 +14,8 @@ from cnngraph.text import in_backticks
 
 MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`
 
+HOW_TO_COUNT = "to read iterations further back, list how many: `carry: [1, 2]`"
+
 
 class NodeReader:
     """Reads nodes; errors are appended to `read.errors`."""
@@ -110,21 +112,23 @@ class NodeReader:
     def _repeat(self, values: dict[str, Value]) -> RepeatSpec | None:
         if "repeat" not in values:
             return None
+        back = values["carry"] if "carry" in values and _counts_back(values["carry"]) else None
         return RepeatSpec(
             count=values["repeat"],
             name=self.read.string(values["name"], "name") if "name" in values else None,
-            carry=self._choice(values, "carry", CARRIES) or "last",
+            carry="last" if back else self._choice(values, "carry", CARRIES, HOW_TO_COUNT) or "last",
+            back=back,
             gives=self._choice(values, "gives", GIVES),
             first=self._overlay(values, "first"),
             last=self._overlay(values, "last"),
         )
 
-    def _choice(self, values: dict[str, Value], key: str, options: tuple[str, ...]) -> str:
+    def _choice(self, values: dict[str, Value], key: str, options: tuple[str, ...], other: str | None = None) -> str:
         """The value of a key that must be one of several words; empty if it is not set or not a string."""
         found = self.read.string(values[key], key) if key in values else None
         if found and found.text not in options:
             message = f"`{key}` must be one of {in_backticks(options)}"
-            self.read.error("E109", message, found.span, did_you_mean(found.text, options))
+            self.read.error("E109", message, found.span, did_you_mean(found.text, options) or other)
         return found.text if found else ""
 
     def _overlay(self, values: dict[str, Value], key: str) -> tuple[Entry, ...]:
@@ -132,6 +136,13 @@ class NodeReader:
             return ()
         table = self.read.table(values[key], key)
         return table.entries if table else ()
+
+
+def _counts_back(carry: Value) -> bool:
+    """Whether `carry` is a number of iterations, a list of numbers, or an expression for one of these."""
+    if isinstance(carry, Scalar):
+        return type(carry.value) is int or (isinstance(carry.value, str) and "$" in carry.value)
+    return isinstance(carry, Listing)
 
 
 def _extent(first: Span, last: Span) -> Span:

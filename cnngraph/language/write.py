@@ -168,9 +168,10 @@ class _Writer:
 
     def repeat(self, repeat: RepeatSpec) -> dict[str, Plain]:
         """The keys that belong to `repeat`."""
+        carry = repeat.carry if repeat.carry != "last" else None
         return {
             "name": repeat.name.text if repeat.name else None,
-            "carry": repeat.carry if repeat.carry != "last" else None,
+            "carry": carry if repeat.back is None else self.value(repeat.back.plain()),
             "gives": repeat.gives or None,
             "first": self.table(repeat.first) or None,
             "last": self.table(repeat.last) or None,

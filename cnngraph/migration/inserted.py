@@ -94,18 +94,21 @@ class _Search:
             return
         for position, path in enumerate(ends):
             others = [ref.node for at, ref in enumerate(node.reads) if at != position]
-            if path is not None and self.is_new_branch(node.reads[position].node, others):
+            if path is not None and self.is_new_branch(node.reads[position].node, path, others):
                 self.roles[path] = Role("zero", note="0, so that the branch adds nothing")
 
-    def is_new_branch(self, end: int, others: list[int]) -> bool:
-        """Whether a term of a sum consists of new modules only, beside what the other terms contain as well."""
+    def is_new_branch(self, end: int, path: str, others: list[int]) -> bool:
+        """Whether a term of a sum consists of new modules only, beside what the other terms contain as well.
+
+        Its last module, at `path`, must not be one of these: a new module before a residual unit is in both terms.
+        """
         starts = self.before(end, 0, through=self.is_passable)
         kept = {index for index in starts if index < 0 or not self.is_passable(self.graph.nodes[index])}
         first = min(kept, default=0)
         beside: set[int] = set()
         for other in others:
             beside |= self.before(other, first, through=lambda node: True)
-        return kept <= beside
+        return kept <= beside and beside.isdisjoint(self.modules[path].calls)
 
     def is_passable(self, node: Node) -> bool:
         """Whether a node is not a module of the old network."""

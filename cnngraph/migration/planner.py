@@ -334,10 +334,11 @@ class _Planner:
         for fold in self.folded.values():
             used.update(f"{fold.norm}.{name}" for name in ("weight", "bias", "running_mean", "running_var"))
         by_old = {old: new for new, old in self.matches.old.items()}
+        folded = {fold.norm for fold in self.folded.values()}
         for key, shape in self.old.state.items():
             if key not in used:
                 path = key.rpartition(".")[0]
-                note = "the new network has no such module"
+                note = f"{path} is folded in" if path in folded else "the new network has no such module"
                 if path in self.ours and self.ours[path].op != self.theirs[path].op:
                     note = f"it is {self.ours[path].op} now"
                 old_path = path if path in by_old else key

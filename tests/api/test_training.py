@@ -100,7 +100,7 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
     for more, message in (
         ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
         ({"resume": "run", "out": "other"}, "a resumed run keeps its"),
-        ({"from_": "spots.yaml"}, "`from_` names the network of `weights`"),
+        ({"from_": "spots.yaml"}, "`from_` needs `weights`"),
         ({"epochs": 3}, "epochs"),
     ):
         with pytest.raises(TypeError, match=message):

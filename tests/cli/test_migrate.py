@@ -214,3 +214,11 @@ def test_large_networks_are_matched_in_bounded_time(specs: Path) -> None:
     started = time.perf_counter()
     assert len(plan(*graphs).tensors) == 2000
     assert time.perf_counter() - started < 30
+
+
+def test_other_weights_in_the_file_are_named(cli: Cli, specs: Path) -> None:
+    state = cnngraph.build("old.yaml").state_dict()
+    torch.save({"model": state, "model_ema": {f"module.{key}": value for key, value in state.items()}}, "both.pth")
+    ran = cli("migrate", "old.yaml", "new.yaml", "both.pth")
+    assert "the file has other weights that fit as well: both.pth:model_ema.module" in ran.out.splitlines()
+    assert "other weights" not in cli("migrate", "old.yaml", "new.yaml", "old.safetensors").out

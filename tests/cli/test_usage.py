@@ -111,7 +111,7 @@ def test_version(cli: Cli) -> None:
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
         (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is not a regular file\n"),
         (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),
-        (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
+        (["train", "--resume", "r", "--recipe", "digits"], "error: a resumed run keeps its recipe and folder: "),
     ],
 )
 def test_usage_errors(cli: Cli, folder: Path, words: list[str], message: str) -> None:

@@ -14,7 +14,7 @@ from tests.fuzz.arguments import draw_arguments
 from tests.fuzz.disguises import Disguises
 from tests.fuzz.names import Env, InvalidError, Level, Names, Value, joined, paths
 from tests.fuzz.reading import OPS
-from tests.fuzz.spec_tree import NodeTree, ScopeTree
+from tests.fuzz.spec_tree import Expr, NodeTree, ScopeTree
 
 COMMON = [
     "conv",
@@ -82,6 +82,11 @@ class NodeDrawer(Disguises):
             (f"{name}{self.rng.choice(['.0', '[0]', '[-1]'])}", value[0])
             for name, value in env.inputs.items()
             if len(value) and self.happens(0.2)
+        ]
+        known += [
+            (f"{name}[{self.rng.choice(['1:', ':-1', '::2', '::-1', '-1:'])}]", value)
+            for name, value in known
+            if value.is_list and "[" not in name and self.happens(0.2)
         ]
         return [(path, found) for path, _ in known if (found := self.found(env, path)) is not None and found.tensors]
 
@@ -263,7 +268,19 @@ class NodeDrawer(Disguises):
             )
         self.draw_ends(tree)
         self.vary(tree, env)
+        if tree.carry == "last" and self.happens(0.3):
+            self.read_back(tree)
         return [tree]
+
+    def read_back(self, tree: NodeTree) -> None:
+        """Let iterations read several earlier ones, or always the input."""
+        if tree.op is not None and tree.repeat is not None and self.happens(0.5):
+            tree.op, tree.arguments, tree.first, tree.last = self.rng.choice(["add", "concat", "identity"]), {}, {}, {}
+            tree.repeat = self.rng.choice([2, 3, 4])
+        forms = ["$i + 1", "1 if $i < 2 else 2", "range(1, $i + 2)", "[1, 2, 1][:$i + 1]"]
+        forms += ["[$q for $q in [1, 2, 4] if ($i + 1) % $q == 0]"] * 2
+        tree.back = Expr(self.rng.choice(forms))
+        tree.gives = self.rng.choice(["all", "all", tree.gives])
 
     def given(self) -> str:
         """What a repeat outputs."""

@@ -175,6 +175,10 @@ class _Lists(ast.NodeTransformer):
             return node
         return ast.Call(ast.Name("power_", ast.Load()), [node.left, node.right], [])
 
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Call(ast.Name("Elements", ast.Load()), [node], [])
+
     def visit_List(self, node: ast.List) -> ast.AST:
         self.generic_visit(node)
         return ast.Call(ast.Name("Elements", ast.Load()), [node], [])
@@ -193,7 +197,7 @@ def _tree(text: str) -> ast.Expression:
             return "".join(f"[{part}]" if part.isdecimal() else f"['{part}']" for part in parts)
         if name is None:
             return WORDS[word] if word else match[0]
-        result = f"names_['{name}']"
+        result = name if name == VARIABLE else f"names_['{name}']"
         for part in trail.split(".")[1:]:
             result = f"get_({result}, '{part}')"
         return result
@@ -223,6 +227,7 @@ def exceeds_limits(text: str, names: Mapping[str, Any]) -> bool:
     return False
 
 
+VARIABLE = "q"  # of lists with a `for`
 POWERS = ["2", "0", "0.5", "-1", "$a"]
 ROUNDINGS = ["abs", "round", "floor", "ceil", "int"]
 
@@ -295,6 +300,7 @@ class Expressions:
                 f"{choice(ROUNDINGS)}({inner})",
                 f"{choice(['make', 'ceil'])}_divisible({inner})",
                 f"fill({self.number(depth - 1)}, {choice(['2', '$a', '0'])})",
+                f"[{choice(['$q', '2 * $q', '$q + $a'])} for $q in {inner}{choice(['', ' if $t', ' if $q > 1'])}]",
                 f"{inner}{choice(['[1:]', '[:-1]', '[::2]', '[$z:$a]', '[-2:]', '[5:]'])}",
             ]
         )

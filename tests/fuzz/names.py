@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnngraph.ops.op import Op
@@ -73,6 +73,7 @@ class Value:
     unused: bool = False
     again: Callable[[list[Value], Level, str], Value] | None = None
     operations: list[Operation] = field(default_factory=list)
+    passes: Value | None = None  # what an absent node that reads it passes on, if not all of it
 
     def __getattr__(self, part: str) -> Any:
         """Sizes in expressions, or inner nodes."""
@@ -177,7 +178,14 @@ class Env:
             raise InvalidError(f"{path} has {len(found)} meanings")
         if not place:
             return found[0]
-        index = evaluate(place.removesuffix("]"), self.lookup())
+        bounds: list[Any] = [
+            evaluate(bound, self.lookup()) if bound.strip() else None for bound in place[:-1].split(":")
+        ]
+        if len(bounds) > 1:
+            if not (found[0].is_list or path in self.inputs):
+                raise InvalidError(f"{path} is no list")
+            return Value(found[0].tensors[slice(*bounds)], True, unused=found[0].unused)
+        (index,) = bounds
         if not (found[0].is_list or path in self.inputs) or not -len(found[0]) <= index < len(found[0]):
             raise InvalidError(f"{path} has no tensor {index}")
         return Value((found[0].tensors[index],), unused=found[0].unused)
@@ -207,6 +215,16 @@ def _splits(path: str) -> Iterator[tuple[str, str]]:
     """The splits of a path into a name, which may contain dots, and the rest."""
     for match in re.finditer(r"\.|$", path):
         yield path[: match.start()], path[match.end() :]
+
+
+def read_back(back: Any, before: list[Value], item: Any, env: Env) -> Value:
+    """What an iteration reads of the repeat's input and the iterations `before` it, counted back."""
+    counts = replace(env, round=(len(before) - 1, item)).value(back)
+    counts = counts if isinstance(counts, list) else [counts]
+    if not counts or not all(1 <= count <= len(before) for count in counts):
+        raise InvalidError("no such iteration")
+    chosen = [joined([before[-count]]) for count in counts]
+    return replace(joined(chosen), passes=chosen[0])
 
 
 def joined(values: list[Value]) -> Value:

@@ -15,7 +15,7 @@ from cnngraph.ops.op import Layer, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
 from tests.fuzz.expressions import elements
-from tests.fuzz.names import Env, InvalidError, Level, Names, Operation, Tensor, Value, joined
+from tests.fuzz.names import Env, InvalidError, Level, Names, Operation, Tensor, Value, joined, read_back
 from tests.fuzz.spec_tree import BlockTree, Expr, NodeTree, ScopeTree, SpecTree
 
 OPS = builtin_ops()
@@ -126,7 +126,7 @@ class Reading:
             found = [env.find(path) for path in otherwise]
             whole = joined(found) if found else Value((), True)
         else:
-            whole = values[0] if values else Value((), True)
+            whole = (values[0].passes or values[0]) if values else Value((), True)
         return Value(whole.tensors, whole.is_list, absent=True)
 
     # -- repeats
@@ -155,6 +155,8 @@ class Reading:
             reads = bool(node.gives) or not self.is_absent(node, number, item, len(items))
             if number and node.carry == "concat" and reads:
                 carried = [self.concat(so_far), *values[1:]]
+            elif node.back is not None:
+                carried = [read_back(node.back, [values[0], *whole.iterations], item, env), *values[1:]]
             elif number and node.carry == "last":
                 assert value is not None
                 carried = [Value(value.tensors, value.is_list), *values[1:]]

@@ -29,6 +29,7 @@ class NodeTree:
     otherwise: list[str] | None = None
     repeat: Any = None
     carry: str = "last"
+    back: Any = None  # with `carry` as "last": how many iterations back are read
     gives: str = ""
     round_name: str = ""
     first: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class NodeTree:
             *((key, value, True) for key, value in self.arguments.items()),
             ("first", self.first, bool(self.first)),
             ("last", self.last, bool(self.last)),
-            ("carry", self.carry, self.carry != "last"),
+            ("carry", self.back or self.carry, self.back is not None or self.carry != "last"),
             ("gives", self.gives, bool(self.gives)),
             ("name", self.round_name, bool(self.round_name)),
             ("when", self.when, self.when is not None),

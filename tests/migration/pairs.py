@@ -193,6 +193,20 @@ PAIRS = {
         ),
         {"copied": 32, "fresh": 4},
     ),
+    "a layer before a residual stage": Pair(
+        RESIDUAL,
+        RESIDUAL.replace(
+            "  layer1:\n",
+            "  mix: {op: conv, out: $width, kernel: 1, bias: false}\n  bn3: batch_norm\n  again: relu\n  layer1:\n",
+        ),
+        {"copied": 32, "fresh": 6},
+    ),
+    "a layer between residual units": Pair(
+        RESIDUAL,
+        RESIDUAL.replace("      conv1:", "      mix: {op: conv, out: $width, kernel: 3, padding: half}\n      conv1:")
+        .replace("[bn2, in]", "[bn2, mix]"),
+        {"copied": 32, "fresh": 4},
+    ),
     "deeper": Pair(RESIDUAL, RESIDUAL.replace("repeat: 2", "repeat: 4"), {"copied": 32, "fresh": 24}),
     "inserted in a sequence": Pair(
         PLAIN,

@@ -76,6 +76,11 @@ class WeightsFile(ABC):
         self._view = None if usual is None else plain_view(self.tables[usual])
 
     @property
+    def other_names(self) -> list[str]:
+        """The other sets of weights that would fit as well, as they are selected: `theirs.pth:model_ema`."""
+        return [f"{self.name}:{other.label}" if other.label else self.name for other in self.others]
+
+    @property
     def view(self) -> View:
         """The set of weights that is read. Raises SpecError (E704) if there are several and none was chosen."""
         if self._view is None:

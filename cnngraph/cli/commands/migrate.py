@@ -96,7 +96,7 @@ def migrate(
         )
     graphs = old_graph(old, migration.old_sets, reading), compile_network(new, reading)
     options = Options(migration.input_channels, migration.classes, fresh)
-    done = None
+    done = opened = None
     if weights is None:
         from cnngraph.migration import plan
 
@@ -105,7 +105,7 @@ def migrate(
         from cnngraph import backend
         from cnngraph.elaborate.bases import base_names
 
-        opened = backend.open_weights(weights, base_names(graphs[0]))
+        opened = backend.open_weights(weights, base_names(graphs[0])).fitted(graphs[0].state, graphs[0].renames)
         done = backend.migrate(opened, *graphs, options, seed or 0)
         planned = done.plan
     if output is not None and done is not None:
@@ -117,6 +117,8 @@ def migrate(
         print(json_text({**facts, **(done.to_dict() if done else planned.to_dict())}, indent=2))
         return
     print_styled([*_table(planned), [], *_changes(planned, *graphs), *_summary(planned, done, graphs[1])])
+    for name in opened.other_names if opened else ():
+        say(f"the file has other weights that fit as well: {name}")
     if output is not None:
         say(f"wrote {output}")
     elif done is None:

@@ -223,8 +223,7 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
         yield [(f"The file has the weights under {', '.join(opened.found_in)}.", "dim")]
     if opened.prefix:
         yield [(f"The prefix {opened.prefix} of keys in the file is ignored.", "dim")]
-    for other in opened.others:
-        name = f"{opened.name}:{other.label}" if other.label else opened.name
+    for name in opened.other_names:
         yield [(f"The file has other weights that fit as well: {name}", "dim")]
     for expected in expectations(opened, graph):
         yield [(expected, "yellow")]

@@ -11,7 +11,7 @@ from dataclasses import field
 from functools import lru_cache
 
 from cnngraph.frozen import Frozen
-from cnngraph.language.expressions.parser import check_length, read
+from cnngraph.language.expressions.parser import check_length, read, read_index
 from cnngraph.language.expressions.tree import ExpressionError, Lookup, Name, Node, Reference, shape_error
 from cnngraph.language.expressions.values import ShapeValue, Value, shown
 from cnngraph.language.names import MAX_PATH
@@ -71,8 +71,8 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
 def substitute(text: str, lookup: Lookup) -> str:
     """A path or a name with its `$i` and `${expression}` replaced: `branches.$i`, `stage${$i + 1}`.
 
-    After `$i` a dot belongs to the path. An index is an expression, too: `halves[$i + 1]`. Raises ExpressionError: for
-    any other `$`, or where a value is neither an integer nor a string.
+    After `$i` a dot belongs to the path. An index is an expression, too, and so are the bounds of a slice: `halves[$i +
+    1]`, `maps[$i:]`. Raises ExpressionError: for any other `$`, or where a value is neither an integer nor a string.
     """
     if "$" not in text:
         return text
@@ -106,7 +106,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PLAIN = re.compile(r"[\w.*-]*(\[-?[0-9]+\])?")
+_PLAIN = re.compile(r"[\w.*-]*(\[[-0-9:]+\])?")
 
 
 @lru_cache(maxsize=8192)
@@ -121,7 +121,7 @@ def _pieces(text: str) -> tuple[str | Expression, ...]:
         if found["inner"] is not None:
             pieces.append(_parse(text, *found.span("inner")))
         elif found["index"]:
-            pieces += ["[", _parse(text, *found.span("index")), "]"]
+            pieces += ["[", *_index(text, *found.span("index")), "]"]
         elif found["name"]:
             pieces.append(_parse(text, *found.span("name")))
         else:
@@ -140,7 +140,19 @@ def _plain(text: str, start: int, end: int) -> str:
     raise ExpressionError("in a name or path, only `$name` and `${…}` are evaluated", 0, len(text), "wrap it in `${…}`")
 
 
+def _index(text: str, start: int, end: int) -> list[str | Expression]:
+    """The expressions in an index, or in the bounds of a slice, with the colons between them."""
+    pieces: list[str | Expression] = []
+    for number, bound in enumerate(read_index(text, start, end)):
+        pieces += [":"] if number else []
+        pieces += [_expression(bound)] if bound is not None else []
+    return pieces
+
+
 def _parse(text: str, start: int, end: int) -> Expression:
-    root = read(text, start, end)
-    references = tuple(node.reference for node in root.walk() if isinstance(node, Name))
-    return Expression(text[start:end], root, tuple(sorted(references, key=lambda reference: reference.start)))
+    return _expression(read(text, start, end), text[start:end])
+
+
+def _expression(root: Node, text: str = "") -> Expression:
+    references = sorted(root.names(), key=lambda reference: reference.start)
+    return Expression(text or root.text, root, tuple(references))

@@ -6,18 +6,19 @@ sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from cnngraph.diagnostics import Known, Suggestion, did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
 from cnngraph.language.expressions.functions import FUNCTIONS
+from cnngraph.language.expressions.tokens import HELPS, Token, tokens
 from cnngraph.language.expressions.tree import (
     Arithmetic,
     Both,
     Call,
     Choice,
     Comparison,
+    Comprehension,
     Either,
     ExpressionError,
     Index,
@@ -36,59 +37,26 @@ from cnngraph.language.expressions.values import Fault, bounded
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<reference>\$[A-Za-z_][A-Za-z0-9_]*(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))*)
-    | (?P<member>(?<=[\])])(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))+)
-    | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-    | (?P<text>'[^']*'|"[^"]*")
-    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<symbol>\*\*|//|===|!==|[=!<>]=|<>|&&|\|\||[-+*/%<>()\[\],:=!^&|?])
-    )""",
-    re.VERBOSE,
-)
 _CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
-_KEYWORDS = frozenset({"and", "or", "not", "if", "else"})
+_KEYWORDS = frozenset({"and", "or", "not", "if", "else", "for"})
+_TAKEN = ("in", "from", "i", "item")  # they cannot be the variable of a comprehension
 _RANKS = {"or": 1, "and": 2}  # 3 is `not`
 _RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
 _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
 _NOT = 3
 OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
-_HELPS = {
-    "&&": "write `and`",
-    "&": "write `and`",
-    "||": "write `or`",
-    "|": "write `or`",
-    "!": "write `not`",
-    "=": "write `==` to compare",
-    "===": "write `==`",
-    "!==": "write `!=`",
-    "<>": "write `!=`",
-    "^": "write `**` for a power",
-    "?": "write `a if condition else b`",
-    "in": "write `$x == 'a' or $x == 'b'`",
-    "is": "write `==`",
-    "×": "write `*`",
-    "·": "write `*`",
-    "÷": "write `/`",
-    "−": "write `-`",
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "≠": "write `!=`",
-}
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 def read(text: str, start: int, end: int) -> Node:
     """Parse `text[start:end]`; positions count from the start of `text`. Raises ExpressionError."""
     check_length(text)
     return _Parser(text, start, end).whole()
+
+
+def read_index(text: str, start: int, end: int) -> list[Node | None]:
+    """Parse the index or the bounds of a slice, separated by colons; None for one that is omitted."""
+    check_length(text)
+    return _Parser(text, start, end).bounds()
 
 
 def check_length(text: str) -> None:
@@ -98,53 +66,21 @@ def check_length(text: str) -> None:
         raise ExpressionError(message, 0, len(text), "move parts of it into params", "E503")
 
 
-def _tokens(text: str, start: int, end: int) -> list[_Token]:
-    tokens = []
-    while start < end:
-        found = _TOKEN.match(text, start, end)
-        if found is None or found.lastgroup is None:
-            blank = len(text[start:end]) - len(text[start:end].lstrip())
-            if start + blank == end:
-                break
-            _unreadable(text, start + blank, end)
-        tokens.append(_Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup), found.end()))
-        start = found.end()
-    tokens.append(_Token("end", "", end, end))
-    return tokens
-
-
-def _unreadable(text: str, start: int, end: int) -> NoReturn:
-    char = text[start]
-    if char in "'\"":
-        raise ExpressionError(f"the string has no closing {char}", start, end, f"close it with {char}")
-    if text.startswith("${", start):
-        help = "write `$name`; `${…}` is for names and paths"
-        raise ExpressionError("`${…}` is not allowed in an expression", start, start + 2, help)
-    if char == "$":
-        raise ExpressionError("`$` must be followed by a name", start, start + 1, "write `$name`")
-    if char in "{}":
-        raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
-    if char == ".":
-        help = "write `$name.channels` without spaces"
-        raise ExpressionError("`.` must follow a name without a space", start, start + 1, help)
-    raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _HELPS.get(char))
-
-
 class _Parser:
     """A recursive-descent parser with one method per construct."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source = source
         self.start, self.end = start, end
-        self.tokens = _tokens(source, start, end)
+        self.tokens = tokens(source, start, end)
         self.at = 0
         self.depth = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.at]
 
-    def next(self) -> _Token:
+    def next(self) -> Token:
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -183,6 +119,18 @@ class _Parser:
         if node.height() > MAX_DEPTH:
             self.too_deep()
         return node
+
+    def bounds(self) -> list[Node | None]:
+        """An index, or the bounds of a slice, up to the end."""
+        found: list[Node | None] = []
+        while True:
+            omitted = self.is_at(":") or self.token.kind == "end"
+            found.append(None if omitted else self.expression())
+            if len(found) == 3 or not self.take(":"):
+                break
+        if self.token.kind != "end":
+            self.refuse("an operator")
+        return found
 
     def expression(self) -> Node:
         self.deeper()
@@ -321,10 +269,10 @@ class _Parser:
             self.close(")", token)
             return node
         if self.take("["):
-            return Items(self.source, token.start, *self.listed("]", token))
+            return self.items(token)
         self.refuse("a value")
 
-    def number(self, token: _Token) -> int | float:
+    def number(self, token: Token) -> int | float:
         if self.token.kind == "word" and self.token.start == token.end:
             end = self.token.end
             help = "write `1000` for `1_000`" if self.token.text.startswith("_") else "write `*` to multiply"
@@ -352,7 +300,7 @@ class _Parser:
             raise ExpressionError(message, word.start, end)
         return Call(self.source, word.start, end, parts, name)
 
-    def bare_word(self, word: _Token) -> NoReturn:
+    def bare_word(self, word: Token) -> NoReturn:
         name = word.text
         if name in FUNCTIONS:
             help = f"write `{name}(…)`, or `'{name}'` for the string"
@@ -362,8 +310,45 @@ class _Parser:
             raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
-    def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
+    def items(self, opening: Token) -> Node:
+        """The rest of a list, or of a comprehension."""
+        parts = self.elements("]")
+        if len(parts) == 1 and self.is_at("for"):
+            return self.comprehension(parts[0], opening)
+        self.close("]", opening)
+        return Items(self.source, opening.start, self.previous_end, parts)
+
+    def comprehension(self, element: Node, opening: Token) -> Node:
+        """The rest of `[element for $name in list if condition]`."""
+        self.next()
+        variable = self.token
+        name = variable.text.removeprefix("$")
+        if variable.kind != "reference" or "." in name:
+            self.refuse("a name", f"write `for ${name} in`" if variable.kind == "word" else None)
+        if name in _TAKEN:
+            message = f"`{variable.text}` already has a meaning"
+            raise ExpressionError(message, variable.start, variable.end, "choose another name")
+        self.next()
+        if not self.take("in"):
+            self.refuse("`in`")
+        parts = [element, self.binary(1)]
+        if self.take("if"):
+            parts.append(self.binary(1))
+        self.close("]", opening)
+        node = Comprehension(self.source, opening.start, self.previous_end, tuple(parts), name)
+        if inner := next((part for part in node.repeated() if isinstance(part, Comprehension)), None):
+            message = "a `for` cannot be evaluated for each element of another one"
+            raise ExpressionError(message, inner.start, inner.end, "make it a param")
+        return node
+
+    def listed(self, closing: str, opening: Token) -> tuple[int, tuple[Node, ...]]:
         """Comma-separated expressions up to the closing bracket, and where that ends."""
+        parts = self.elements(closing)
+        self.close(closing, opening)
+        return self.previous_end, parts
+
+    def elements(self, closing: str) -> tuple[Node, ...]:
+        """Comma-separated expressions."""
         parts: list[Node] = []
         while not self.is_at(closing):
             named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
@@ -373,10 +358,9 @@ class _Parser:
             parts.append(self.expression())
             if not self.take(","):
                 break
-        self.close(closing, opening)
-        return self.previous_end, tuple(parts)
+        return tuple(parts)
 
-    def close(self, closing: str, opening: _Token) -> None:
+    def close(self, closing: str, opening: Token) -> None:
         if self.take(closing):
             return
         if self.token.kind == "end":
@@ -390,7 +374,7 @@ class _Parser:
         if token.kind == "end":
             start = self.previous_end - 1 if self.at else token.start
             raise ExpressionError(f"the expression is incomplete: expected {expected}", start, token.end, help)
-        help = help or _HELPS.get(token.text)
+        help = help or HELPS.get(token.text)
         value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
         if expected == "an operator" and value and not help:
             message, help = f"an operator is missing before `{token.text}`", "write `*` to multiply"

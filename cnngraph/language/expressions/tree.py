@@ -15,10 +15,12 @@ from cnngraph.language.expressions.values import (
     arithmetic,
     bounded_list,
     compare,
+    count_steps,
     index,
     member,
     negative,
     part,
+    shown,
     truth,
 )
 
@@ -82,6 +84,11 @@ class Node(Frozen):
         for child in self.parts:
             yield from child.walk()
 
+    def names(self) -> Iterator[Reference]:
+        """The references in it, except to the variable of a comprehension."""
+        for child in self.parts:
+            yield from child.names()
+
     def certain(self) -> Iterator[Node]:
         """This node and the descendants that every evaluation computes."""
         yield self
@@ -128,6 +135,9 @@ class Name(Node):
     """`$name`, with its trail."""
 
     reference: Reference = Reference("", 0, 0)
+
+    def names(self) -> Iterator[Reference]:
+        yield self.reference
 
     def value(self, lookup: Lookup) -> Value:
         reference = self.reference
@@ -244,14 +254,61 @@ class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [part.value(lookup) for part in self.parts]
-        for node, value in zip(self.parts, values, strict=True):
-            if isinstance(value, ShapeValue):
-                raise shape_error(node, value)
+        values = [_plain_value(part, lookup) for part in self.parts]
         try:
             return bounded_list(values)
         except Fault as fault:
             self.raise_at(fault)
+
+
+class Comprehension(Node):
+    """`[$n + 1 for $n in $list if $n > 0]`: its parts are the element, the list and perhaps the condition."""
+
+    variable: str = ""
+
+    def names(self) -> Iterator[Reference]:
+        chosen, source, *conditions = self.parts
+        yield from source.names()
+        for inner in (chosen, *conditions):
+            yield from (reference for reference in inner.names() if reference.name != self.variable)
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[1:2]
+
+    def repeated(self) -> Iterator[Node]:
+        """The parts that are evaluated for each element of the list, and those inside them."""
+        for inner in (self.parts[0], *self.parts[2:]):
+            yield from inner.walk()
+
+    def value(self, lookup: Lookup) -> Value:
+        chosen, source, *conditions = self.parts
+        elements = source.value(lookup)
+        if not isinstance(elements, list | tuple):
+            help = f"write `range({source.text})`" if type(elements) is int else None
+            fault = Fault("E403", f"`for` needs a list, got `{shown(elements)}`", help)
+            source.raise_at(fault, (source, elements))
+        values = []
+        for element in elements:
+            count_steps(1 + len(self.text) // 8)
+            inner = self.with_variable(element, lookup)
+            if all(_holds(condition, inner) for condition in conditions):
+                values.append(_plain_value(chosen, inner))
+        try:
+            return bounded_list(values)
+        except Fault as fault:
+            self.raise_at(fault)
+
+    def with_variable(self, element: Value, lookup: Lookup) -> Lookup:
+        """The lookup in which the variable is the element."""
+        return lambda reference: (element, 0) if reference.name == self.variable else lookup(reference)
+
+
+def _plain_value(node: Node, lookup: Lookup) -> Value:
+    """The value of an element of a list, which is not a tensor."""
+    value = node.value(lookup)
+    if isinstance(value, ShapeValue):
+        raise shape_error(node, value)
+    return value
 
 
 class Call(Node):

@@ -117,7 +117,7 @@ def _texts(spec: Spec, source: Source) -> Iterator[str]:
 def _texts_of(node: NodeSpec) -> Iterator[str]:
     values: list[Value | None] = [node.when, *(entry.value for entry in node.arguments)]
     if node.repeat is not None:
-        values += [node.repeat.count, *(entry.value for entry in (*node.repeat.first, *node.repeat.last))]
+        values += node.repeat.values
     for value in values:
         if value is not None:
             yield from texts_in(value)

@@ -148,7 +148,7 @@ def _in_node(node: NodeSpec) -> Iterator[str]:
         values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.arguments)]
         if node.repeat is not None:
             texts.append(node.repeat.name)
-            values += [node.repeat.count, *(entry.value for entry in (*node.repeat.first, *node.repeat.last))]
+            values += node.repeat.values
         yield from (text.text for text in texts if text is not None)
         for value in values:
             if value is not None:
