@@ -16,12 +16,14 @@ class TensorType:
     """The sizes of a tensor for one image and the names of its axes; the batch axis is implied.
 
     A map is C×H×W; after a permute to channels-last it is H×W×C, and `channels` is still the size of C.
-    A free parameter is not `batched`: its tensor has no batch axis.
+    A free parameter is not `batched`: its tensor has no batch axis. `indices` are the smallest and the largest element
+    of a constant that holds indices.
     """
 
     sizes: tuple[int, ...]
     axes: tuple[str, ...]
     batched: bool = True
+    indices: tuple[int, int] | None = None
 
     @classmethod
     def map(cls, channels: int, height: int, width: int) -> TensorType:

@@ -180,6 +180,7 @@ def test_names_of_ops_in_other_libraries_are_recognised(word: str, op: str) -> N
 
 
 PARAMETERS = [  # (with a name of another library, right)
+    ("op: roll, shift: 1, dims: 1", "shifts: 1"),
     ("op: batch_norm, epsilon: 0.01", "eps: 0.01"),
     ("op: leaky_relu, alpha: 0.1", "negative_slope: 0.1"),
     ("op: max_pool, pool_size: 2", "kernel: 2"),

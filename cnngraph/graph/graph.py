@@ -170,11 +170,11 @@ def _plain(value: Any) -> Any:
 
 
 def _state(scope: Scope, nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The state_dict of a scope; like PyTorch's, it lists a module's own parameters before those of its children."""
+    """The state_dict of a scope; like PyTorch's, it lists a module's own tensors before those of its children."""
     own = [nodes[child] for child in scope.children if isinstance(child, int)]
-    for node in own:
-        if "" in node.parameters and not node.shares:
-            yield node.path, node.parameters[""]
+    attributes = [node for node in own if not node.shares and node.operation.is_attribute]
+    yield from ((node.path, node.parameters[""]) for node in attributes if node.parameters)
+    yield from ((node.path, node.buffers[""]) for node in attributes if node.buffers)
     for child in scope.children:
         if isinstance(child, Scope):
             if not child.shares:

@@ -61,7 +61,7 @@ def adapt(old: Module, new: Module, inputs: Inputs, rows: Index = None) -> Adapt
         return _parameter(old, new)
     if new.op in PER_CHANNEL:
         return _per_channel(old, new, inputs)
-    result = Adaptation(possible=old.shapes == new.shapes)
+    result = Adaptation(possible=old.shapes == new.shapes and (new.op != "constant" or old.operation == new.operation))
     result.exact = result.possible and inputs.origin is None
     return result
 

@@ -32,6 +32,7 @@ class Relu6(Op):
 
     name: ClassVar[str] = "relu6"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -45,6 +46,7 @@ class LeakyRelu(Op):
 
     name: ClassVar[str] = "leaky_relu"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
 
     # PyTorch cannot compute the in-place gradient for a slope below 0.
@@ -106,6 +108,7 @@ class Elu(Op):
 
     name: ClassVar[str] = "elu"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
 
     # PyTorch cannot compute the in-place gradient for an alpha below 0.
@@ -126,6 +129,7 @@ class Selu(Op):
 
     name: ClassVar[str] = "selu"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -139,6 +143,7 @@ class Gelu(Op):
 
     name: ClassVar[str] = "gelu"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
 
     approximate: str = field(Choice(("none", "tanh")), "`tanh` approximates Φ with tanh", "none")
 
@@ -155,6 +160,7 @@ class Silu(Op):
     name: ClassVar[str] = "silu"
     elsewhere: ClassVar[tuple[str, ...]] = ("swish",)
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -168,6 +174,7 @@ class Mish(Op):
 
     name: ClassVar[str] = "mish"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -207,6 +214,7 @@ class Hardswish(Op):
 
     name: ClassVar[str] = "hardswish"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -220,6 +228,7 @@ class Hardsigmoid(Op):
 
     name: ClassVar[str] = "hardsigmoid"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
 
@@ -232,6 +241,7 @@ class Hardtanh(Op):
     """min(max(min_val, x), max_val), by default a piecewise linear tanh. The shape is unchanged."""
 
     name: ClassVar[str] = "hardtanh"
+    takes_parameters: ClassVar[bool] = True
     reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("clip", "clamp", "clippedrelu")
     kind: ClassVar[str] = "activation"
@@ -310,6 +320,7 @@ class LogSoftmax(Op):
 
     name: ClassVar[str] = "log_softmax"
     kind: ClassVar[str] = "activation"
+    takes_parameters: ClassVar[bool] = True
 
     dim: str | int = field(Axis(), "axis along which the values sum to 1", "channels")
 

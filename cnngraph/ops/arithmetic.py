@@ -1,14 +1,17 @@
-"""Elementwise arithmetic, free parameters, and constants."""
+"""Elementwise arithmetic."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from cnngraph.fields import Either, FieldError, Float, Int, Json, Kind, ListOf, Optional, field, show_value
-from cnngraph.ops.init import Init, InitCall
-from cnngraph.ops.kinds import AXIS_LIMIT, AxisLetters
-from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import axis_index, named_axes, torch_axis, unless_default
+from cnngraph.fields import (
+    Either,
+    Float,
+    ListOf,
+    field,
+)
+from cnngraph.ops.op import Example, Op, OpError
+from cnngraph.ops.shapes import axis_index, torch_axis
 from cnngraph.tensor_type import TensorType
 
 MAX_CHANNELS = 64  # numbers per channel are written out in the generated source
@@ -134,6 +137,72 @@ class Exp(Op):
         return f"torch.exp({arguments[0]})"
 
 
+class Log(Op):
+    """The elementwise natural logarithm. The shape is unchanged.
+
+    It is NaN for negative numbers. The offsets of Swin V2 (Liu et al. 2022) are logarithms of constants.
+    """
+
+    name: ClassVar[str] = "log"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("logarithm",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.log."""
+        return f"torch.log({arguments[0]})"
+
+
+class Sin(Op):
+    """The elementwise sine. The shape is unchanged.
+
+    The positional embedding of Vaswani et al. 2017 consists of sines and cosines of constants, as does
+    `sincos_position` of `blocks/attention.yaml`.
+    """
+
+    name: ClassVar[str] = "sin"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("sine",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.sin."""
+        return f"torch.sin({arguments[0]})"
+
+
+class Cos(Op):
+    """The elementwise cosine. The shape is unchanged."""
+
+    name: ClassVar[str] = "cos"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("cosine",)
+    kind: ClassVar[str] = "arithmetic"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((9, 4),), (9, 4), free=(0,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.cos."""
+        return f"torch.cos({arguments[0]})"
+
+
 class Pow(Op):
     """Raises each element to a constant power: y = x^exponent. The shape is unchanged.
 
@@ -161,122 +230,4 @@ class Pow(Op):
         return f"{arguments[0]} ** {exponent}"
 
 
-class Parameter(Op):
-    """A free parameter: a learnable tensor that belongs to no layer.
-
-    It has no inputs, and its state_dict key is the path of the node. `axes` names its axes, so that `mul`, `add` and
-    other ops can match them with those of a tensor. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter
-    of shape [C] that starts at 1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`,
-    that starts at 0.
-    """
-
-    name: ClassVar[str] = "parameter"
-    kind: ClassVar[str] = "arithmetic"
-    inputs: ClassVar[tuple[int, int | None]] = (0, 0)
-
-    shape: tuple[int, ...] = field(
-        ListOf(Int(1), 0, AXIS_LIMIT - 1), "shape of the parameter, which has no batch axis; `[]` for a single number"
-    )
-    init: float | InitCall = field(Init(), "initial value", 1.0)
-    axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
-        Example({"shape": [], "init": 0}, (), ()),
-        Example({"shape": [4, 5, 6], "init": {"trunc_normal": {"std": 0.02}}}, (), (4, 5, 6)),
-        Example({"shape": [8], "axes": "C"}, (), (8,)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """Its shape, without a batch."""
-        refusal = self.init.refusal(self.shape) if isinstance(self.init, InitCall) else None
-        if refusal:
-            raise OpError(refusal, code="E205", parameter="init")
-        return TensorType(self.shape, named_axes(self.axes, self.shape), batched=False)
-
-    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """The node itself, under an empty name."""
-        return {"": self.shape}
-
-    def layer(self, *inputs: TensorType) -> Layer:
-        """`parameter` of backend/modules/own_layers.py, which returns a torch.nn.Parameter rather than a module."""
-        if isinstance(self.init, InitCall):
-            return layer("parameter", self.shape, self.init.function, **self.init.kwargs)
-        return layer("parameter", self.shape, self.init)
-
-
-class Numbers(Kind):
-    """A number, or a list of numbers or of such lists. Stored as nested tuples."""
-
-    def convert(self, value: object) -> Any:
-        """The number, or the lists as tuples."""
-        if isinstance(value, list | tuple):
-            return tuple(map(self.convert, value))
-        try:
-            return Float().convert(value)
-        except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
-
-    def schema(self) -> Json:
-        """The JSON schema of a value."""
-        return {"anyOf": [{"type": "number"}, {"type": "array"}]}
-
-    def describe(self) -> str:
-        """A short description for the manual."""
-        return "a number, or a list of numbers or lists"
-
-
-class Constant(Op):
-    """A constant tensor, such as a mask or a fixed kernel. It has no inputs, and is not trained.
-
-    `value` is a number or a list, nested for several axes: `[[1, 0], [0, 1]]` has the shape 2×2. `shape` repeats a
-    number. Like a free parameter it has no batch axis, and can be an input of the same ops. It moves with the network
-    to a device and a precision, and is not in the state_dict.
-    """
-
-    name: ClassVar[str] = "constant"
-    reserved: ClassVar[bool] = False
-    elsewhere: ClassVar[tuple[str, ...]] = ("const", "buffer", "tensor")
-    kind: ClassVar[str] = "arithmetic"
-    inputs: ClassVar[tuple[int, int | None]] = (0, 0)
-
-    value: Any = field(Numbers(), "the numbers")
-    shape: tuple[int, ...] | None = field(
-        Optional(ListOf(Int(1), 0, AXIS_LIMIT - 1)), "shape of a constant whose value is one number", None
-    )
-    axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the axes", None)
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"value": [0.229, 0.224, 0.225], "axes": "C"}, (), (3,)),
-        Example({"value": [[1, 0, 2], [0, 1, 2]]}, (), (2, 3)),
-        Example({"value": 0.5, "shape": [4, 1, 1]}, (), (4, 1, 1)),
-        Example({"value": 2}, (), ()),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """The shape of the lists, without a batch."""
-        sizes = _sizes(self.value)
-        if self.shape is not None and sizes:
-            raise OpError(
-                "`shape` is for a single number; the lists in `value` have their own", code="E205", parameter="shape"
-            )
-        sizes = sizes or self.shape or ()
-        return TensorType(sizes, named_axes(self.axes, sizes), batched=False)
-
-    def layer(self, *inputs: TensorType) -> Layer:
-        """Constant of backend/modules/own_layers.py."""
-        return layer("Constant", self.value, **unless_default(shape=(self.shape or (), ())))
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    """The sizes of nested lists. Raises OpError if those on one level differ."""
-    if not isinstance(value, tuple):
-        return ()
-    inner = {_sizes(item) for item in value}
-    if len(inner) != 1:
-        message = "the lists in `value` must have the same length on each level, and at least one number"
-        raise OpError(message, code="E205", parameter="value")
-    return (len(value), *inner.pop())
-
-
-OPS: tuple[type[Op], ...] = (Scale, Abs, Sqrt, Exp, Pow, Parameter, Constant)
+OPS: tuple[type[Op], ...] = (Scale, Abs, Sqrt, Exp, Log, Sin, Cos, Pow)

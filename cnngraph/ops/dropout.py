@@ -15,6 +15,7 @@ class Dropout(Op):
 
     name: ClassVar[str] = "dropout"
     kind: ClassVar[str] = "dropout"
+    takes_parameters: ClassVar[bool] = True
 
     p: float = field(Float(0, 1), "probability of dropping a value", 0.5)
 

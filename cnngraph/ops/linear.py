@@ -21,6 +21,7 @@ class Linear(Op):
     name: ClassVar[str] = "linear"
     elsewhere: ClassVar[tuple[str, ...]] = ("fc", "dense", "fullyconnected", "innerproduct")
     kind: ClassVar[str] = "linear"
+    takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     out: int = field(Int(1), "number of output features")
@@ -31,6 +32,7 @@ class Linear(Op):
         Example({"out": 3, "bias": False}, ((1,),), (3,)),
         Example({"out": 32}, ((7, 5, 8),), (7, 5, 32), axes=("HWC",)),
         Example({"out": 32}, ((49, 8),), (49, 32), axes=("?C",)),
+        Example({"out": 32}, ((15, 15, 2),), (15, 15, 32), axes=("??C",), free=(0,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:

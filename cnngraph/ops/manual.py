@@ -151,7 +151,8 @@ def _shapes(example: Example) -> str:
     inputs = []
     for index, tensor in enumerate(example.types()):
         letters = "×".join(tensor.axes).replace(OTHER, "·")
-        note = " parameter" if index in example.free else f" ({letters})" if index < len(example.axes) else ""
+        note = f" ({letters})" if index < len(example.axes) else ""
+        note = " indices" if index in example.indices else " parameter" if index in example.free else note
         inputs.append(f"{_sizes(tensor.sizes)}{note}")
     outputs = example.output if isinstance(example.output, list) else [example.output]
     return f"{', '.join(inputs) or 'nothing'} → {', '.join(map(_sizes, outputs))}"

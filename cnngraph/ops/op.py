@@ -59,7 +59,8 @@ class Example(Frozen):
 
     Each example is a test (the layer is built with PyTorch and compared) and a row of the manual. `axes` names the axes
     of inputs whose layout their rank does not imply, one letter per axis: `("HWC",)`, with `?` for an unnamed axis. The
-    inputs at the positions in `free` are free parameters, which have no batch axis.
+    inputs at the positions in `free` are free parameters, which have no batch axis; those in `indices` are constants
+    that hold the indices 0 and 1.
     """
 
     arguments: Mapping[str, Any]
@@ -67,12 +68,15 @@ class Example(Frozen):
     output: tuple[int, ...] | list[tuple[int, ...]]
     axes: tuple[str, ...] = ()
     free: tuple[int, ...] = ()
+    indices: tuple[int, ...] = ()
 
     def types(self) -> tuple[TensorType, ...]:
         """The types of the inputs."""
         named = dict(enumerate(self.axes))
         return tuple(
-            TensorType(sizes, tuple(named.get(place, OTHER * len(sizes))), batched=False)
+            TensorType(sizes, (OTHER,) * len(sizes), batched=False, indices=(0, 1))
+            if place in self.indices
+            else TensorType(sizes, tuple(named.get(place, OTHER * len(sizes))), batched=False)
             if place in self.free
             else TensorType(sizes, tuple(named[place]))
             if place in named
@@ -93,7 +97,9 @@ class Op(Frozen, ABC):
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # minimum and maximum number of inputs; None: no maximum
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
     reserved: ClassVar[bool] = True  # whether blocks must not have its name; false for ops added later
+    is_attribute: ClassVar[bool] = False  # a tensor without inputs, which `layer` makes and nothing computes
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
+    takes_indices: ClassVar[bool] = False  # whether an input may be a constant of indices
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # the output is not needed for the backward pass and is not a view
@@ -179,6 +185,8 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
             code="E212",
             help="combine the parameter with a tensor first, for example with `add`, `mul` or `matmul`",
         )
+    if not op.takes_indices and any(tensor.indices for tensor in inputs):
+        raise OpError(f"`{op.name}` cannot read integers, which only `index` reads, as its second input", code="E212")
     result = op.infer(*inputs)
     for output in result if isinstance(result, tuple) else (result,):
         if output.count > MAX_ELEMENTS:

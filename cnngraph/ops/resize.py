@@ -169,7 +169,8 @@ class Upsample(Op):
 
     C×H×W becomes C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Exactly one of `size` and `scale_factor` is required
     with one input, and neither with two: the map is then resized to the height and width of the second one, whatever
-    they are when the network runs, as in a feature pyramid (Lin et al. 2017): `{op: upsample, from: [top, lateral]}`.
+    they are when the network runs, as in a feature pyramid (Lin et al. 2017): `{op: upsample, from: [top, lateral]}`. A
+    positional embedding, a free parameter C×H×W with `axes: CHW`, is resized to that of a map in the same way.
     """
 
     name: ClassVar[str] = "upsample"
@@ -177,6 +178,7 @@ class Upsample(Op):
     input_names: ClassVar[tuple[str, ...]] = ("map", "like")
     elsewhere: ClassVar[tuple[str, ...]] = ("interpolate", "resize", "upsampling", "upscale")
     kind: ClassVar[str] = "resize"
+    takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     size: tuple[int, int] | None = field(Optional(Pair(1)), "height and width of the output", None)
@@ -185,6 +187,7 @@ class Upsample(Op):
     align_corners: bool = field(
         Bool(), "whether the corner pixels of input and output align (modes bilinear and bicubic)", False
     )
+    antialias: bool = field(Bool(), "whether to blur when the map becomes smaller (modes bilinear and bicubic)", False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"scale_factor": 2}, ((4, 5, 6),), (4, 10, 12)),
@@ -194,6 +197,9 @@ class Upsample(Op):
         Example({"scale_factor": 1.3, "mode": "nearest-exact"}, ((4, 5, 6),), (4, 6, 7)),
         Example({}, ((4, 5, 6), (8, 9, 13)), (4, 9, 13)),
         Example({"mode": "bilinear"}, ((4, 5, 6), (1, 10, 12)), (4, 10, 12)),
+        Example({"size": [3, 4], "mode": "bicubic", "antialias": True}, ((4, 5, 6),), (4, 3, 4)),
+        Example({"mode": "bicubic"}, ((4, 5, 6), (8, 9, 13)), (4, 9, 13), axes=("CHW", "CHW"), free=(0,)),
+        Example({"scale_factor": 2}, ((4, 5, 6),), (4, 10, 12), axes=("CHW",), free=(0,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -208,9 +214,10 @@ class Upsample(Op):
         if len(inputs) == 1 and (self.size is None) == (self.scale_factor is None):
             message = "`upsample` needs exactly one of `size` and `scale_factor`, or a second input of the wanted size"
             raise OpError(message, code="E205", parameter="size")
-        if self.align_corners and self.mode not in ("bilinear", "bicubic"):
-            message = f"`align_corners` needs `mode: bilinear` or `mode: bicubic`, got `mode: {self.mode}`"
-            raise OpError(message, code="E205", parameter="align_corners")
+        for option in ("align_corners", "antialias"):
+            if getattr(self, option) and self.mode not in ("bilinear", "bicubic"):
+                message = f"`{option}` needs `mode: bilinear` or `mode: bicubic`, got `mode: {self.mode}`"
+                raise OpError(message, code="E205", parameter=option)
         if len(inputs) == 2:
             like = inputs[1]
             if like.axes[1:] != image.axes[1:]:
@@ -231,20 +238,16 @@ class Upsample(Op):
         return height, width
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.Upsample, or a module of two inputs."""
-        if len(inputs) == 2:
-            return layer(
-                "UpsampleLike", **unless_default(mode=(self.mode, "nearest"), align_corners=(self.align_corners, False))
-            )
-        return layer(
-            "Upsample",
-            **unless_default(
-                size=(side(self.size) if self.size else None, None),
-                scale_factor=(side(self.scale_factor) if self.scale_factor else None, None),
-                mode=(self.mode, "nearest"),
-                align_corners=(self.align_corners or None, None),
-            ),
+        """torch.nn.Upsample, or Resize of backend/modules/own_layers.py for what that cannot do."""
+        optional = unless_default(
+            size=(side(self.size) if self.size else None, None),
+            scale_factor=(side(self.scale_factor) if self.scale_factor else None, None),
+            mode=(self.mode, "nearest"),
+            align_corners=(self.align_corners or None, None),
+            antialias=(self.antialias, False),
         )
+        is_own = len(inputs) == 2 or self.antialias or not inputs[0].batched
+        return layer("Resize" if is_own else "Upsample", **optional)
 
 
 OPS: tuple[type[Op], ...] = (ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, Upsample)

@@ -1,12 +1,12 @@
-"""Ops that pick entries of a tensor, and that turn windows of a map into columns and back."""
+"""Ops that pick or shift entries of a tensor, and that turn windows of a map into columns and back."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from cnngraph.fields import Either, ListOf, Pair, field
-from cnngraph.ops.kinds import Axis, Index
+from cnngraph.fields import Either, ListOf, Optional, Pair, field
+from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, describe, need_divisible, need_map, side, slide, torch_axis, unless_default
 from cnngraph.tensor_type import CHANNELS, OTHER, TensorType
@@ -19,17 +19,24 @@ class IndexOp(Op):
     """Picks entries along an axis, by default the channels: one entry, without the axis, or a list of them.
 
     `{op: index, dim: 1, index: 0}` takes the class token of a ViT (Dosovitskiy et al. 2021) out of the tokens. A list
-    keeps the axis and may repeat or reorder entries. Negative indices count from the end.
+    keeps the axis and may repeat or reorder entries. Negative indices count from the end. Instead of `index`, a second
+    input may have the indices: a `constant` with `dtype: int64`, whose axes replace the axis. Swin (Liu et al. 2021)
+    looks up its relative position bias like this, and so does `swin_t` of specs/examples.
     """
 
     name: ClassVar[str] = "index"
     reserved: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("select", "indexselect", "gather", "take")
     kind: ClassVar[str] = "reshape"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("tensor", "indices")
     takes_parameters: ClassVar[bool] = True
+    takes_indices: ClassVar[bool] = True
 
-    index: int | tuple[int, ...] = field(
-        Either((ENTRY, ListOf(ENTRY, 1, MAX_INDICES))), "the index of the entry, or a list"
+    index: int | tuple[int, ...] | None = field(
+        Optional(Either((ENTRY, ListOf(ENTRY, 1, MAX_INDICES)))),
+        "the index of the entry, or a list; null if there is a second input",
+        None,
     )
     dim: str | int = field(Axis(), "axis to pick from", "channels")
 
@@ -39,29 +46,93 @@ class IndexOp(Op):
         Example({"index": [0, -1], "dim": "width"}, ((4, 5, 6),), (4, 5, 2)),
         Example({"index": -1, "dim": 2}, ((4, 5, 6),), (4, 6)),
         Example({"index": [0, 0, 1], "dim": 1}, ((2, 4),), (3, 4), free=(0,)),
+        Example({"dim": 1}, ((25, 2), (9, 9)), (9, 9, 2), free=(0,), indices=(1,)),
+        Example({}, ((3, 5, 6), (4,)), (4, 5, 6), indices=(1,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """The input's without the axis, or with as many entries as indices."""
-        (tensor,) = inputs
+        tensor = inputs[0]
+        if tensor.indices:
+            raise OpError("`index` picks entries of a tensor of numbers, but its first input has integers", code="E212")
         place = axis_index(self.name, tensor, self.dim)
         size = tensor.sizes[place]
-        for index in self.index if isinstance(self.index, tuple) else (self.index,):
+        shape, used = self._indices(inputs)
+        for index in used:
             if not -size <= index < size:
                 message = f"there is no entry {index}: the axis has size {size}, so that indices are 0 to {size - 1}"
-                raise OpError(message, code="E205", parameter="index")
-        kept = (len(self.index),) if isinstance(self.index, tuple) else ()
-        names = tensor.axes[place : place + len(kept)]
+                raise OpError(message, code="E205", parameter="index" if len(inputs) == 1 else None)
+        names = tensor.axes[place : place + 1] if len(shape) == 1 else (OTHER,) * len(shape)
         return TensorType(
-            (*tensor.sizes[:place], *kept, *tensor.sizes[place + 1 :]),
+            (*tensor.sizes[:place], *shape, *tensor.sizes[place + 1 :]),
             (*tensor.axes[:place], *names, *tensor.axes[place + 1 :]),
             tensor.batched,
         )
 
+    def _indices(self, inputs: tuple[TensorType, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shape of the indices, and all of them, or the smallest and the largest. Raises OpError without any."""
+        if len(inputs) == 2 and self.index is None:
+            if inputs[1].indices is None:
+                message = f"the second input of `index` must have integers, got {describe(inputs[1])}"
+                raise OpError(message, code="E212", help="write a `constant` with `dtype: int64`")
+            return inputs[1].sizes, inputs[1].indices
+        if len(inputs) == 2 or self.index is None:
+            message = "`index` needs either the parameter `index` or a second input with the indices"
+            raise OpError(message, code="E205", parameter="index" if len(inputs) == 2 else None)
+        return ((len(self.index),), self.index) if isinstance(self.index, tuple) else ((), (self.index,))
+
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """`x[:, 0]`."""
         index = list(self.index) if isinstance(self.index, tuple) else self.index
-        return f"{arguments[0]}[{':, ' * torch_axis(self.name, inputs[0], self.dim)}{index}]"
+        before = ":, " * torch_axis(self.name, inputs[0], self.dim)
+        return f"{arguments[0]}[{before}{arguments[1] if index is None else index}]"
+
+
+class Roll(Op):
+    """Shifts the entries along one or several axes; those that leave at one end come in at the other.
+
+    The shifted windows of Swin (Liu et al. 2021) are windows of a map that was rolled by half a window:
+    `{op: roll, shifts: [-3, -3], dims: [height, width]}`.
+    """
+
+    name: ClassVar[str] = "roll"
+    reserved: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("circshift", "circularshift", "cyclicshift")
+    kind: ClassVar[str] = "reshape"
+    takes_parameters: ClassVar[bool] = True
+    output_is_free: ClassVar[bool] = True
+
+    shifts: int | tuple[int, ...] = field(
+        Either((ENTRY, ListOf(ENTRY, 1, AXIS_LIMIT))), "number of positions, to higher indices; one for each of `dims`"
+    )
+    dims: str | int | tuple[str | int, ...] = field(
+        Either((Axis(), ListOf(Axis(), 1, AXIS_LIMIT))), "axis to shift along, or a list of axes"
+    )
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"shifts": [-3, -2], "dims": ["height", "width"]}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"shifts": [1, -2], "dims": [1, 2]}, ((5, 6, 4),), (5, 6, 4), axes=("HWC",)),
+        Example({"shifts": 1, "dims": 2}, ((3, 9),), (3, 9), free=(0,)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        shifts, dims = _as_tuple(self.shifts), _as_tuple(self.dims)
+        if len(shifts) != len(dims):
+            message = f"`roll` needs one shift for each axis, got {len(shifts)} in `shifts` and {len(dims)} in `dims`"
+            raise OpError(message, code="E205", parameter="shifts")
+        for dim in dims:
+            axis_index(self.name, inputs[0], dim, "dims")
+        return inputs[0]
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.roll."""
+        dims = tuple(torch_axis(self.name, inputs[0], dim) for dim in _as_tuple(self.dims))
+        return f"torch.roll({arguments[0]}, {_as_tuple(self.shifts)}, {dims})"
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 KERNEL = "size of the window"
@@ -152,4 +223,4 @@ def _window(op: Unfold | Fold) -> dict[str, int | tuple[int, int]]:
     return unless_default(dilation=(side(op.dilation), 1), padding=(side(op.padding), 0), stride=(side(op.stride), 1))
 
 
-OPS: tuple[type[Op], ...] = (IndexOp, Unfold, Fold)
+OPS: tuple[type[Op], ...] = (IndexOp, Roll, Unfold, Fold)

@@ -55,7 +55,7 @@ def _tensors(graph: Graph) -> dict[str, Ref]:
     """Every tensor that exists in eval mode, by path: the outputs of nodes, then those of blocks and repeats."""
     found: dict[str, Ref] = {name: Ref(-1 - number) for number, name in enumerate(graph.inputs)}
     for index, node in enumerate(graph.nodes):
-        if node.unused or node.training_only or "" in node.parameters:
+        if node.unused or node.training_only or node.operation.is_attribute:
             continue
         for part in range(len(node.types)):
             found[tensor_path(node.path, part) if node.is_list else node.path] = Ref(index, part)

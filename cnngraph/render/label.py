@@ -94,6 +94,8 @@ def _parameter_label(field: Field, values: Mapping[str, object]) -> str:
             return _sizes((value, value), square=True)
         case (("kernel" | "size" | "shape"), _):
             return _sizes(value, square=True)
+        case "value", tuple():  # of a constant
+            return ""
         case "output", _:
             return f"to {_sizes(value, square=True)}"
         case "dim", (str() | tuple()):

@@ -33,6 +33,7 @@ from tests.language.expression_names import lookup, refusal, run, same
         "max(0 or 1 and 1<1+1*" * 48 + "1" + ")" * 48,
         "1 + " * 600 + "1",
         "'" + "a" * 3000 + "'",
+        "[" * 60 + "1" + " for $a in [1]]" * 60,
     ],
 )
 def test_nesting_and_length_are_bounded(text: str) -> None:
@@ -45,6 +46,26 @@ def test_nesting_and_length_are_bounded(text: str) -> None:
         sys.setrecursionlimit(before)
     assert error
     assert error.code == "E503"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1 for $a in range(10000) for $b in range(10000) if false]",
+        "[[1 for $b in range(10000) if false] for $a in range(10000)]",
+        "[sum(range(10000)) for $a in range(10000)]",
+        "[1 for $a in range(99) for $b in [1 for $c in range(9999)]]",
+        "[1" + " for $a in range(10)" * 9 + "]",
+        "[" * 40 + "1" + " for $a in range(10)]" * 40,
+        "[$a" + " + 1 * 1" * 200 + " for $a in range(9999)]",
+    ],
+)
+def test_the_work_of_a_comprehension_is_bounded(text: str) -> None:
+    started = time.perf_counter()
+    error = refusal(text)
+    assert error
+    assert error.code == "E503"
+    assert time.perf_counter() - started < 5
 
 
 def test_a_long_chain_is_not_nesting() -> None:

@@ -84,6 +84,14 @@ from tests.language.expression_names import lookup, run, same
         ("log2([8, 0.5, 1])", [3.0, -1.0, 0.0]),
         ("int(abs((log2(512) + 1) / 2))", 5),
         ("fill(2, 3) + fill([1], 2) + fill('x', 0)", [2, 2, 2, [1], [1]]),
+        ("[10 * $a + $b for $a in range(3) for $b in range($a)]", [10, 20, 21]),
+        ("[[$row - $x for $x in [1, 2]] for $row in $widths[:2]]", [[63, 62], [127, 126]]),
+        ("[$x for $x in [$x, $x + 1]] + [$x]", [3, 4, 3]),
+        ("[$r.out + $r['out'] for $r in $rows]", [32, 48]),
+        ("[1 if $a else 0 for $a in [true, false]]", [1, 0]),
+        ("[$w[0] for $w in [$widths] if $off or $flag][0]", 64),
+        ("[1 / 0 for $a in []]", []),
+        ("sum([$n.height for $n in [[1]] if $off])", 0),
         ("1 if $flag else 1 / 0", 1),
         ("1 if $off else 2 if $off else 3", 3),
         ("$off and 1 / 0", False),
@@ -161,10 +169,10 @@ def test_value(text: str, expected: object) -> None:
         ("[1, $n «for» $n in $widths]", "E401", "found `for`", "one element and one `for`"),
         ("[$n for $n in $widths if $n > 1 «else» 2]", "E401", "found `else`", None),
         ("max($n «for» $n in $widths)", "E401", "found `for`", "in brackets"),
-        ("[«[$k for $k in $widths]» for $n in $widths]", "E401", "another one", "make it a param"),
         ("«[»$n for $n in $widths", "E401", "never closed", "add the missing `]`"),
         ("$widths«[]»", "E401", "`[]` has no index", "write `[0]` for the first"),
         ("$widths[1:2:3«:»4]", "E401", "expected `]`, found `:`", None),
+        ("[$a for $a «=» $widths]", "E401", "expected `in`, found `=`", "write `==` to compare"),
         # unknown functions
         ("1 + «ciel»(3)", "E402", "there is no function `ciel`", "did you mean `ceil`?"),
         ("«__import__»('os')", "E402", "there is no function `__import__`", "the functions are `min`, `max`"),
@@ -198,6 +206,7 @@ def test_value(text: str, expected: object) -> None:
         ("fill(«$in», 2)", "E403", "`$in` is a tensor of 64×56×28", "write `$in.channels`"),
         ("«ceil_divisible(3, 0)»", "E403", "an integer of at least 1, got `0`", None),
         ("«range($half)»", "E403", "integers, got `0.5`", "use `//`"),
+        ("[$a for $a in «$halves»]", "E403", "`$halves` is a list of 2 tensors", "write `$halves[0].channels`"),
         ("1 + («'same' * 2»)", "E403", "`'same'` is a string, not a number", None),
         ("«'3' * 2»", "E403", "`'3'` is a string", "write `3` without quotes"),
         ("«2 * $flag» * 3", "E403", "`true` is a boolean, not a number", "write `1 if … else 0` to get a number"),
@@ -248,6 +257,12 @@ def test_references_are_in_text_order() -> None:
     assert second == Reference("i", 8, 10)
     assert (third.name, third.trail) == ("layer1", ("0", "conv", "channels"))
     assert str(third) == text[third.start : third.end] == "$layer1.0.conv.channels"
+
+
+def test_the_names_of_a_comprehension_are_no_references() -> None:
+    parsed = parse_expression("[$a * $x + $b for $a in $widths for $b in [$a] if $a != $out] + [$a]")
+    assert [reference.name for reference in parsed.references] == ["x", "widths", "out", "a"]
+    assert [reference.name for reference in parsed.certain_references] == ["widths", "a"]
 
 
 def test_bare_reference() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from cnngraph.backend.modules.build_layer import build_layer
 from cnngraph.ops.op import Op
@@ -19,17 +18,21 @@ BATCH = 2
 def make_inputs(types: Sequence[TensorType], device: str = "cpu", **options: Any) -> list[torch.Tensor]:
     """Random tensors of the given types, in batches of two."""
     return [
-        torch.randn((BATCH, *tensor_type.sizes) if tensor_type.batched else tensor_type.sizes, device=device, **options)
+        torch.randint(tensor_type.indices[0], tensor_type.indices[1] + 1, tensor_type.sizes, device=device)
+        if tensor_type.indices
+        else torch.randn(
+            (BATCH, *tensor_type.sizes) if tensor_type.batched else tensor_type.sizes, device=device, **options
+        )
         for tensor_type in types
     ]
 
 
 def make_function(op: Op, types: Sequence[TensorType]) -> Any:
-    """A callable on tensors: the op's module, the getter of a free parameter, or a function of the op's code."""
+    """A callable on tensors: the op's module, the getter of a parameter or constant, or a function of the op's code."""
     layer = op.layer(*types)
     if layer is not None:
         module = build_layer(layer)
-        return (lambda: module) if isinstance(module, nn.Parameter) else module
+        return (lambda: module) if op.is_attribute else module
     names = tuple(f"x{index}" for index in range(len(types)))
     return eval(f"lambda {', '.join(names)}: {op.code(names, *types)}", {"torch": torch, "F": F})
 

@@ -49,7 +49,10 @@ def test_state_equals_that_of_pytorch(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.arguments), example.types()
     module = make_function(op, types)
     if not isinstance(module, nn.Module):
-        assert op.parameters() == {"": tuple(module().shape)}
+        state = {**op.parameters(), **op.buffers()}
+        assert state == (
+            {"": tuple(module().shape)} if isinstance(module(), nn.Parameter) or module().persistent else {}
+        )
         return
     parameters = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
     assert list(op.parameters(*types).items()) == list(parameters.items())

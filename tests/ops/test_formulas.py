@@ -111,6 +111,35 @@ CASES: list[tuple[str, dict[str, Any], Shapes, tuple[str, ...], tuple[int, ...],
     ("l2_normalize", {}, (MAP,), (), (), lambda x: x / x.square().sum(1, keepdim=True).sqrt()),
     ("rms_norm", {}, (TOKENS,), ("?C",), (), lambda x: F.rms_norm(x, (8,))),
     ("rms_norm", {"eps": 0.1}, (MAP,), (), (), lambda x: x * (x.square().mean(1, keepdim=True) + 0.1).rsqrt()),
+    (
+        "roll",
+        {"shifts": [2, -1], "dims": ["height", "width"]},
+        (MAP,),
+        (),
+        (),
+        lambda x: torch.roll(x, (2, -1), (2, 3)),
+    ),
+    (
+        "upsample",
+        {"mode": "bicubic"},
+        (MAP, (2, 9, 7)),
+        ("CHW", "CHW"),
+        (0,),
+        lambda p, x: F.interpolate(p[None], x.shape[2:], mode="bicubic")[0],
+    ),
+    (
+        "upsample",
+        {"size": 3, "mode": "bilinear", "antialias": True},
+        (MAP,),
+        (),
+        (),
+        lambda x: F.interpolate(x, 3, mode="bilinear", antialias=True),
+    ),
+    ("roll", {"shifts": -1, "dims": 2}, ((5, 6, 4),), ("HWC",), (), lambda x: x[:, :, [1, 2, 3, 4, 5, 0]]),
+    ("roll", {"shifts": 7, "dims": 1}, ((3, 4),), ("??",), (0,), lambda p: p[[2, 0, 1]]),
+    ("sin", {}, (MAP,), (), (), torch.sin),
+    ("cos", {}, (MAP,), (), (), torch.cos),
+    ("log", {}, (MAP,), (), (), lambda x: x.log()),
     ("hardtanh", {"min_val": 0, "max_val": 0.5}, (MAP,), (), (), lambda x: x.clamp(0, 0.5)),
     ("blur_pool", {}, (MAP,), (), (), lambda x: blurred(x, [1, 2, 1], 2, 1, "reflect")),
     (
@@ -124,6 +153,9 @@ CASES: list[tuple[str, dict[str, Any], Shapes, tuple[str, ...], tuple[int, ...],
     ("global_avg_pool", {}, ((4, 9),), (), (), lambda x: x.mean(2)),
     ("global_max_pool", {}, ((4, 9),), (), (), lambda x: x.amax(2)),
     ("max_pool", {"kernel": 3, "stride": 2}, ((4, 9),), (), (), lambda x: F.max_pool1d(x, 3, 2)),
+    ("adaptive_avg_pool", {"output": 4}, ((4, 9),), (), (), lambda x: F.adaptive_avg_pool1d(x, 4)),
+    ("adaptive_max_pool", {"output": 4}, ((4, 9),), (), (), lambda x: F.adaptive_max_pool1d(x, 4)),
+    ("lp_pool", {"norm_type": 1, "kernel": 3}, ((4, 9),), (), (), lambda x: 3 * F.avg_pool1d(x, 3)),
     ("avg_pool", {"kernel": 3, "padding": "half"}, ((4, 9),), (), (), lambda x: F.avg_pool1d(x, 3, 3, 1)),
 ]
 
@@ -141,7 +173,7 @@ def test_an_op_computes_what_pytorch_does(
     types = Example({}, shapes, (), axes, free).types()
     inputs = make_inputs(types)
     result = make_function(op, types)(*inputs)
-    torch.testing.assert_close(result, reference(*inputs))
+    torch.testing.assert_close(result, reference(*inputs), equal_nan=True)
     assert sizes_of(result) == expected(infer_types(op, types))
 
 
@@ -192,5 +224,3 @@ def test_constants() -> None:
     ):
         constant = make_function(make_op(builtin_ops()["constant"], arguments), ())
         assert torch.equal(constant(), tensor)
-        assert constant.half()().dtype == torch.float16
-        assert not constant.state_dict()

@@ -41,8 +41,8 @@ def _build(group: ScopeModule) -> nn.Module:
         return nn.ModuleList(children.values())
     module = compile_class(class_source(group))()
     for name, child in children.items():
-        if isinstance(child, nn.Parameter):
-            module.register_parameter(name, child)
-        else:
+        if isinstance(child, nn.Module):
             module.add_module(name, child)
+        else:
+            setattr(module, name, child)
     return module

@@ -137,7 +137,7 @@ class _Names:
 
     def is_attribute(self, ref: Ref) -> bool:
         """Whether the tensor is a free parameter of a module inside, which needs no variable."""
-        return self.layout.is_parameter(ref) and self.frame.contains(ref)
+        return self.layout.is_attribute(ref) and self.frame.contains(ref)
 
     def last_use(self, ref: Ref) -> int:
         """The position of the last step that reads the tensor, or -1."""

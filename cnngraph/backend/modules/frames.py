@@ -145,9 +145,9 @@ class Layout:
                 scopes[frame.scope.value[0]].append(path)
         return scopes
 
-    def is_parameter(self, ref: Ref) -> bool:
-        """Whether the tensor is a free parameter: an attribute of a module, which no step computes."""
-        return ref.node >= 0 and "" in self.graph.nodes[ref.node].parameters
+    def is_attribute(self, ref: Ref) -> bool:
+        """Whether the tensor is a free parameter or a constant: an attribute of a module, which no step computes."""
+        return ref.node >= 0 and self.graph.nodes[ref.node].operation.is_attribute
 
     def is_never_computed(self, ref: Ref, frame: Frame) -> bool:
         """Whether the tensor does not exist when the frame runs, because its node is unused."""
@@ -259,7 +259,7 @@ class Layout:
             frame.arguments.setdefault(ref, FLOW)
 
     def _carry_out(self, ref: Ref, reader: Frame) -> None:
-        if ref.node < 0 or self.is_parameter(ref):
+        if ref.node < 0 or self.is_attribute(ref):
             return
         producer = self.owner[ref.node]
         around = () if producer is reader else set(reader.enclosing())
@@ -288,7 +288,7 @@ class Layout:
     def _steps(self, frame: Frame) -> Iterator[Step]:
         for index in frame.nodes:
             node = self.graph.nodes[index]
-            if not self.is_parameter(Ref(index)) and (frame.unused or not node.unused):
+            if not self.is_attribute(Ref(index)) and (frame.unused or not node.unused):
                 outputs = tuple(Ref(index, number) for number in range(len(node.types)))
                 training_only = node.training_only and not frame.training_only
                 yield Step(index, node, node.path, self.module(node.path), self.reads[index], outputs, training_only)

@@ -22,7 +22,7 @@ def rules_by_module(group: ScopeModule, rules: tuple[InitRule, ...]) -> Iterator
     for child in group.children.values():
         if isinstance(child, ScopeModule):
             yield from rules_by_module(child, rules)
-        elif not child.is_parameter:
+        elif not child.is_attribute:
             matching = [rule for rule in rules if rule.fits(child.node.op, child.path)]
             if matching:
                 yield child, matching[-1]

@@ -22,20 +22,33 @@ class ChannelLayerNorm(nn.LayerNorm):
         return x.movedim(-1, 1)
 
 
-class UpsampleLike(nn.Module):
-    """Resizes a map N×C×H×W to the height and width of another."""
+class Resize(nn.Module):
+    """Resizes a map N×C×H×W, or a parameter C×H×W, to a size, by a factor, or to the size of another map."""
 
-    def __init__(self, mode: str = "nearest", align_corners: bool = False) -> None:
+    def __init__(
+        self,
+        size: Any = None,
+        scale_factor: Any = None,
+        mode: str = "nearest",
+        align_corners: bool = False,
+        antialias: bool = False,
+    ) -> None:
         super().__init__()
+        self.size = size
+        self.scale_factor = scale_factor
         self.mode = mode
         self.align_corners = align_corners
+        self.antialias = antialias
 
-    def forward(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        size = [like.shape[-2], like.shape[-1]]
-        return F.interpolate(x, size=size, mode=self.mode, align_corners=self.align_corners or None)
+    def forward(self, x: torch.Tensor, like: torch.Tensor | None = None) -> torch.Tensor:
+        size = self.size if like is None else [like.shape[-2], like.shape[-1]]
+        images = x if x.ndim == 4 else x[None]
+        corners = self.align_corners or None
+        y = F.interpolate(images, size, self.scale_factor, self.mode, corners, antialias=self.antialias)
+        return y if x.ndim == 4 else y[0]
 
     def extra_repr(self) -> str:
-        return f"mode={self.mode}, align_corners={self.align_corners}"
+        return f"mode={self.mode}, align_corners={self.align_corners}, antialias={self.antialias}"
 
 
 class ChannelRMSNorm(nn.RMSNorm):
@@ -120,22 +133,6 @@ class BlurPool(nn.Module):
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}, padding={self.padding}"
-
-
-class Constant(nn.Module):
-    """A constant tensor without a batch axis. A single number fills the shape."""
-
-    def __init__(self, value: Any, shape: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        numbers = torch.tensor(value, dtype=torch.get_default_dtype())
-        filled = numbers.expand(shape).clone() if shape else numbers
-        self.register_buffer("value", filled, persistent=False)
-
-    def forward(self) -> torch.Tensor:
-        return self.get_buffer("value")
-
-    def extra_repr(self) -> str:
-        return "×".join(map(str, self.get_buffer("value").shape))
 
 
 class DropPath(nn.Module):
@@ -259,3 +256,9 @@ def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: floa
     else:
         nn.init.constant_(tensor, init)
     return nn.Parameter(tensor)
+
+
+def constant(value: Any, shape: tuple[int, ...] = (), dtype: str = "float", persistent: bool = False) -> nn.Buffer:
+    """A constant tensor without a batch axis. A single number fills the shape."""
+    numbers = torch.tensor(value, dtype=torch.int64 if dtype == "int64" else torch.get_default_dtype())
+    return nn.Buffer(numbers.expand(shape).clone() if shape else numbers, persistent=persistent)

@@ -21,12 +21,12 @@ NOT_CLASSES = frozenset({*keyword.kwlist, *vars(own_layers), "Tensor", "NamedTup
 
 @frozen(eq=False)
 class Leaf:
-    """The module of a node, or a free parameter."""
+    """The module of a node, or a free parameter or constant, which is an attribute of the scope's module."""
 
     path: str
     node: Node
     layer: Layer
-    is_parameter: bool
+    is_attribute: bool
 
 
 @frozen(eq=False)
@@ -99,7 +99,7 @@ class _Planner:
                 children[module.path.rpartition(".")[2]] = module
         if in_chain:
             return ScopeModule(scope.path, SEQUENTIAL, None, children, self.class_name(scope) if scope.block else "")
-        modules_only = not any(isinstance(child, Leaf) and child.is_parameter for child in children.values())
+        modules_only = not any(isinstance(child, Leaf) and child.is_attribute for child in children.values())
         if not frame and modules_only and list(children) == [str(number) for number in range(len(children))]:
             return ScopeModule(scope.path, MODULE_LIST, None, children)
         return ScopeModule(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, children)
@@ -117,7 +117,7 @@ class _Planner:
             return None
         if self.overwrites(index, self.layout.owner[index]):
             layer = replace(layer, kwargs={**layer.kwargs, "inplace": True})
-        return Leaf(node.path, node, layer, "" in node.parameters)
+        return Leaf(node.path, node, layer, node.operation.is_attribute)
 
     def overwrites(self, index: int, frame: Frame) -> bool:
         """Whether an activation may run in place: nothing else needs the values of its input."""

@@ -90,8 +90,8 @@ class Definition:
             module = self.first.children[name]
             if name.isidentifier():
                 lines += format_statement(f"self.{name} = {call}", 8)
-            elif isinstance(module, Leaf) and module.is_parameter:
-                lines += format_statement(f"self.register_parameter({quoted(name)}, {call})", 8)
+            elif isinstance(module, Leaf) and module.is_attribute:
+                lines += format_statement(f"setattr(self, {quoted(name)}, {call})", 8)
             else:
                 lines += format_statement(f"self.add_module({quoted(name)}, {call})", 8)
         lines += [f"        {line}" for line in ending]

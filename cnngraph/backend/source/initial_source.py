@@ -60,7 +60,7 @@ def _modules(group: ScopeModule) -> Iterator[tuple[str, Leaf | ScopeModule]]:
     for module in group.children.values():
         if isinstance(module, ScopeModule):
             yield from _modules(module)
-        elif not module.is_parameter:
+        elif not module.is_attribute:
             yield module.path, module
 
 

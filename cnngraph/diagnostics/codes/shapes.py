@@ -324,8 +324,9 @@ SHAPES = Group(
             """
             The op `parameter` creates a trainable tensor that does not depend on the image, so it has no batch axis;
             nor has a `constant`. It can be combined with a tensor by `add`, `mul`, `concat`, `matmul` and others that
-            repeat it for each image, and changed by elementwise ops and `reshape`. Layers cannot read it, and it cannot
-            be an output of the network.
+            repeat it for each image, and changed by elementwise ops, `reshape`, `linear`, `conv` and others. Poolings,
+            norms and other layers cannot read it, and it cannot be an output of the network. Only `index` reads the
+            integers of a constant with `dtype: int64`.
 
             Combine it with a tensor first.
             """,
@@ -335,8 +336,8 @@ SHAPES = Group(
                 input: [3, 32, 32]
                 nodes:
                   offset: {op: parameter, shape: [3, 32, 32]}
-                  conv: {op: conv, out: 3, kernel: 3, padding: 1}
-                  add: {op: add, from: [in, conv]}
+                  norm: batch_norm
+                  add: {op: add, from: [in, norm]}
                 """
             ),
             right=spec(
@@ -346,7 +347,7 @@ SHAPES = Group(
                 nodes:
                   offset: {op: parameter, shape: [3, 32, 32]}
                   add: {op: add, from: [in, offset]}
-                  conv: {op: conv, out: 3, kernel: 3, padding: 1}
+                  norm: batch_norm
                 """
             ),
         ),

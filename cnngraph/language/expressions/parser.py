@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from cnngraph.diagnostics import Known, Suggestion, did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
+from cnngraph.language.expressions.comprehension import Comprehension
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.tokens import HELPS, Token, tokens
 from cnngraph.language.expressions.tree import (
@@ -18,7 +19,6 @@ from cnngraph.language.expressions.tree import (
     Call,
     Choice,
     Comparison,
-    Comprehension,
     Either,
     ExpressionError,
     Index,
@@ -319,27 +319,29 @@ class _Parser:
         return Items(self.source, opening.start, self.previous_end, parts)
 
     def comprehension(self, element: Node, opening: Token) -> Node:
-        """The rest of `[element for $name in list if condition]`."""
-        self.next()
-        variable = self.token
-        name = variable.text.removeprefix("$")
-        if variable.kind != "reference" or "." in name:
-            self.refuse("a name", f"write `for ${name} in`" if variable.kind == "word" else None)
-        if name in _TAKEN:
-            message = f"`{variable.text}` already has a meaning"
-            raise ExpressionError(message, variable.start, variable.end, "choose another name")
-        self.next()
-        if not self.take("in"):
-            self.refuse("`in`")
-        parts = [element, self.binary(1)]
+        """The rest of `[element for $name in list … if condition]`."""
+        parts, variables = [element], []
+        while self.take("for"):
+            variables.append(self.variable())
+            if not self.take("in"):
+                self.refuse("`in`")
+            parts.append(self.binary(1))
         if self.take("if"):
             parts.append(self.binary(1))
         self.close("]", opening)
-        node = Comprehension(self.source, opening.start, self.previous_end, tuple(parts), name)
-        if inner := next((part for part in node.repeated() if isinstance(part, Comprehension)), None):
-            message = "a `for` cannot be evaluated for each element of another one"
-            raise ExpressionError(message, inner.start, inner.end, "make it a param")
-        return node
+        return Comprehension(self.source, opening.start, self.previous_end, tuple(parts), tuple(variables))
+
+    def variable(self) -> str:
+        """The name after `for`."""
+        token = self.token
+        name = token.text.removeprefix("$")
+        if token.kind != "reference" or "." in name:
+            self.refuse("a name", f"write `for ${name} in`" if token.kind == "word" else None)
+        if name in _TAKEN:
+            message = f"`{token.text}` already has a meaning"
+            raise ExpressionError(message, token.start, token.end, "choose another name")
+        self.next()
+        return name
 
     def listed(self, closing: str, opening: Token) -> tuple[int, tuple[Node, ...]]:
         """Comma-separated expressions up to the closing bracket, and where that ends."""

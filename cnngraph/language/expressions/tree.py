@@ -15,12 +15,10 @@ from cnngraph.language.expressions.values import (
     arithmetic,
     bounded_list,
     compare,
-    count_steps,
     index,
     member,
     negative,
     part,
-    shown,
     truth,
 )
 
@@ -204,7 +202,8 @@ class Comparison(Node):
         return True
 
 
-def _holds(node: Node, lookup: Lookup) -> bool:
+def holds(node: Node, lookup: Lookup) -> bool:
+    """Whether a condition is true. Raises ExpressionError if it is neither true nor false."""
     value = node.value(lookup)
     try:
         return truth(value, node.text)
@@ -219,7 +218,7 @@ class Either(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return any(_holds(part, lookup) for part in self.parts)
+        return any(holds(part, lookup) for part in self.parts)
 
 
 class Both(Node):
@@ -229,14 +228,14 @@ class Both(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return all(_holds(part, lookup) for part in self.parts)
+        return all(holds(part, lookup) for part in self.parts)
 
 
 class Not(Node):
     """`not $a`."""
 
     def value(self, lookup: Lookup) -> Value:
-        return not _holds(self.parts[0], lookup)
+        return not holds(self.parts[0], lookup)
 
 
 class Choice(Node):
@@ -247,63 +246,21 @@ class Choice(Node):
 
     def value(self, lookup: Lookup) -> Value:
         chosen, condition, other = self.parts
-        return chosen.value(lookup) if _holds(condition, lookup) else other.value(lookup)
+        return chosen.value(lookup) if holds(condition, lookup) else other.value(lookup)
 
 
 class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [_plain_value(part, lookup) for part in self.parts]
+        values = [plain_value(part, lookup) for part in self.parts]
         try:
             return bounded_list(values)
         except Fault as fault:
             self.raise_at(fault)
 
 
-class Comprehension(Node):
-    """`[$n + 1 for $n in $list if $n > 0]`: its parts are the element, the list and perhaps the condition."""
-
-    variable: str = ""
-
-    def names(self) -> Iterator[Reference]:
-        chosen, source, *conditions = self.parts
-        yield from source.names()
-        for inner in (chosen, *conditions):
-            yield from (reference for reference in inner.names() if reference.name != self.variable)
-
-    def always(self) -> tuple[Node, ...]:
-        return self.parts[1:2]
-
-    def repeated(self) -> Iterator[Node]:
-        """The parts that are evaluated for each element of the list, and those inside them."""
-        for inner in (self.parts[0], *self.parts[2:]):
-            yield from inner.walk()
-
-    def value(self, lookup: Lookup) -> Value:
-        chosen, source, *conditions = self.parts
-        elements = source.value(lookup)
-        if not isinstance(elements, list | tuple):
-            help = f"write `range({source.text})`" if type(elements) is int else None
-            fault = Fault("E403", f"`for` needs a list, got `{shown(elements)}`", help)
-            source.raise_at(fault, (source, elements))
-        values = []
-        for element in elements:
-            count_steps(1 + len(self.text) // 8)
-            inner = self.with_variable(element, lookup)
-            if all(_holds(condition, inner) for condition in conditions):
-                values.append(_plain_value(chosen, inner))
-        try:
-            return bounded_list(values)
-        except Fault as fault:
-            self.raise_at(fault)
-
-    def with_variable(self, element: Value, lookup: Lookup) -> Lookup:
-        """The lookup in which the variable is the element."""
-        return lambda reference: (element, 0) if reference.name == self.variable else lookup(reference)
-
-
-def _plain_value(node: Node, lookup: Lookup) -> Value:
+def plain_value(node: Node, lookup: Lookup) -> Value:
     """The value of an element of a list, which is not a tensor."""
     value = node.value(lookup)
     if isinstance(value, ShapeValue):

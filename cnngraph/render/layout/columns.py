@@ -20,6 +20,7 @@ GUTTER = 26.0  # between columns
 TURN = 9.0  # how far below and above the columns a line continues
 BORDER = 6.0
 MAX_COLUMNS = 12
+GAIN = 1.05  # how much larger a drawing with one more column must be
 HEAD = 16.0  # the height of a title at the head of a column
 CONTINUED = 6.0  # … if no title is beside the flow
 WORTH = 1.12  # how much higher columns may be that cut fewer frames
@@ -43,21 +44,24 @@ class Columns:
     along: float
 
 
-def fitting(drawing: Drawing, breaks: Sequence[Break], across: float, along: float) -> Columns:
-    """The columns with which a drawing is largest on a page of this size, across and along the flow."""
+def fitting(drawing: Drawing, breaks: Sequence[Break], across: float, along: float, most: float) -> Columns:
+    """The columns with which a drawing is largest on a page, which has this size at scale 1, across and along the flow.
+
+    It is never enlarged more than `most`.
+    """
     best: Columns | None = None
     for count in range(1, min(MAX_COLUMNS, len(breaks) + 1) + 1):
         chosen = _sized(drawing, _balanced(drawing, breaks, count))
-        if best is None or _scale(chosen, across, along) > 1.02 * _scale(best, across, along):
+        if best is None or _scale(chosen, across, along, most) > GAIN * _scale(best, across, along, most):
             best = chosen
-        if best and _scale(best, across, along) >= 1:
+        if best and _scale(best, across, along, most) >= most:
             break
     assert best is not None
     return best
 
 
-def _scale(columns: Columns, across: float, along: float) -> float:
-    return min(1.0, across / columns.across, along / columns.along)
+def _scale(columns: Columns, across: float, along: float, most: float) -> float:
+    return min(most, across / columns.across, along / columns.along)
 
 
 def _balanced(drawing: Drawing, breaks: Sequence[Break], count: int) -> tuple[Break, ...]:
@@ -174,6 +178,7 @@ class _Moving:
             self.old,
             width=self.columns.across,
             height=self.columns.along,
+            columns=len(self.spans),
             boxes=tuple(self._box(box) for box in self.old.boxes),
             frames=tuple(part for frame in self.old.frames for part in self._parts(frame)),
             arrows=tuple(self._arrow(arrow) for arrow in self.old.arrows),

@@ -106,3 +106,4 @@ class Drawing:
     notes: tuple[Note, ...]
     title: str = ""
     legend: tuple[Key, ...] = ()
+    columns: int = 1

@@ -174,12 +174,12 @@ class Layout:
         node = Node(left, right, length, placed.entries, placed.exits, weight=weight, is_side=side)
         return _Laid(node, placed, (0.0, start))
 
-    def drawing(self, page: tuple[float, float] | None = None) -> Drawing:
-        """The layout as a drawing: on one long strip, or in columns, as large as possible on a page (width, height)."""
+    def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
+        """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along))
+            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         return strip if self.is_down else _turned(strip)
 
     @cached_property
