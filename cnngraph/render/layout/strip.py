@@ -20,8 +20,8 @@ class Node:
 
     `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
     `join` is the sign of a sum or product, `radius` half the extent of a box without the shapes below it. `weight` is
-    the number of boxes, and `is_side` whether none of them always runs. `lead` is the room before the box, for the names
-    of its inputs.
+    the number of boxes, and `is_side` whether none of them always runs. `lead` is the room before the box, for the
+    names of its inputs.
     """
 
     left: float
