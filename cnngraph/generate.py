@@ -26,6 +26,7 @@ IMAGES = {  # the drawings of the documentation, which names the command of each
     "googlenet": ("googlenet", Settings(legend=True)),
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
     "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
+    "unet": ("unet", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
 }
 ROOT = Path(__file__).parent.parent

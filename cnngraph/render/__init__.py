@@ -1,4 +1,4 @@
-"""Drawing graphs: SVG, PNG, PDF, TikZ, DOT and Mermaid, from a layout-independent picture. Does not import PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, TikZ, HTML, DOT and Mermaid, from one picture without layout. No PyTorch."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ FORMATS = {
     ".gv": "dot",
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
+    ".html": "html",
+    ".htm": "html",
 }
 
 
@@ -50,6 +52,10 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out
         picture = compose(graph, settings)
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
+    if format == "html":
+        from cnngraph.render.page import page  # imported on demand, with its analyses
+
+        return page(graph, settings).encode()
     drawn, theme = fitted(graph, settings), THEMES[settings.theme]
     scale = drawn.scale * settings.scale
     if format == "svg":
@@ -65,8 +71,8 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
 
 def _refuse(format: str, settings: Settings) -> None:
     """Raise ValueError for settings that contradict the format or each other."""
-    if settings.style == "volumes" and format in ("dot", "mermaid"):
-        raise ValueError("volumes cannot be drawn in DOT and Mermaid; choose .svg, .png, .pdf or .tex")
+    if settings.style == "volumes" and format in ("html", "dot", "mermaid"):
+        raise ValueError("volumes cannot be drawn in HTML, DOT and Mermaid; choose .svg, .png, .pdf or .tex")
     if settings.style == "volumes" and settings.direction == "down":
         raise ValueError("volumes are drawn from left to right; omit the direction")
     if settings.font is not None and format == "tikz":

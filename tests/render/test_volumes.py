@@ -192,6 +192,7 @@ def test_there_is_a_legend_unless_it_is_refused() -> None:
 @pytest.mark.parametrize(
     ("format", "options", "message"),
     [
+        ("html", {}, r"HTML, DOT and Mermaid; choose \.svg"),
         ("dot", {}, r"DOT and Mermaid; choose \.svg"),
         ("mermaid", {}, r"DOT and Mermaid; choose \.svg"),
         ("svg", {"direction": "down"}, "from left to right"),
