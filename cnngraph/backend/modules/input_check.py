@@ -2,8 +2,8 @@
 
 Values of expressions are checked by the generated forward (`size_check.py`). Here shape inference is repeated for the
 shapes of the inputs: an op may refuse a size that PyTorch accepts, or need other weights or another module. Further
-axes, between the batch and those of the spec, are inferred, too: a linear layer accepts the words of N×T×C, a batch norm
-does not.
+axes, between the batch and those of the spec, are inferred, too: a linear layer accepts the words of N×T×C, a batch
+norm does not.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.boxes import frame_lines
 from cnngraph.render.layout.curves import around
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 
@@ -21,6 +22,7 @@ BORDER = 6.0
 MAX_COLUMNS = 12
 GAIN = 1.05  # how much larger a drawing with one more column must be
 HEAD = 16.0  # the height of a title at the head of a column
+TITLE_ROOM = 14.0  # beside a title
 CONTINUED = 6.0  # … if no title is beside the flow
 WORTH = 1.12  # how much higher columns may be that cut fewer frames
 
@@ -264,9 +266,19 @@ def breaks_of(drawing: Drawing, candidates: Sequence[Break]) -> list[Break]:
     for place in sorted(candidates, key=lambda place: place.y):
         if any(box.at.y < place.y < box.at.bottom for box in drawing.boxes):
             continue
+        if any(_cuts_title(frame, place.y) for frame in drawing.frames):
+            continue
         if all(_passes(curve, place) for low, high, curve in curves if low < place.y < high):
             found.append(place)
     return found
+
+
+def _cuts_title(frame: PlacedFrame, y: float) -> bool:
+    """Whether a break would leave too little of a frame for its title, which is along the flow."""
+    if frame.is_down or not frame.at.y < y < frame.at.bottom:
+        return False
+    title = max((line.width for line in frame_lines(frame.frame.title, is_down=False)), default=0.0) + TITLE_ROOM
+    return y - frame.at.y < title or frame.at.bottom - y < title
 
 
 def _passes(curve: Sequence[Point], place: Break) -> bool:
