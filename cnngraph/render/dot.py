@@ -134,9 +134,9 @@ def _small(text: str) -> str:
 def _table(box: Box) -> str:
     """An HTML-like label: one coloured box, or a white one with a coloured row for each operation."""
     unused = box.look is Look.UNUSED
-    border = PALE if unused else edge(box.rows[0].kind) if len(box.rows) == 1 else LINE
+    border = PALE if unused else edge(box.rows[0].kind) if box.is_one else LINE
     style = "ROUNDED" if box.look is Look.PLAIN else "ROUNDED,DASHED"
-    one, padding = len(box.rows) == 1, 4 if box.shape is Shape.SCOPE else 3
+    one, padding = box.is_one, 4 if box.shape is Shape.SCOPE else 3
     ground = ("#ffffff" if unused else fill(box.rows[0].kind)) if one else "#ffffff"
     cells = []
     if box.title:

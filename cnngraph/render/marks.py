@@ -181,7 +181,7 @@ class _Marks:
 
     def _rows(self, box: Box, at: Rectangle) -> Iterator[Part]:
         theme, unused = self.theme, box.look is Look.UNUSED
-        texts, one = lines(box), len(box.rows) == 1
+        texts, one = lines(box), box.is_one
         ground = theme.box if unused or not one else theme.fill(box.rows[0].kind)
         border = theme.pale if unused else theme.edge(box.rows[0].kind) if one else theme.line
         yield Rect(at, ground, border, RADIUS, box.look is not Look.PLAIN)

@@ -109,6 +109,11 @@ class Box:
     types: tuple[TensorType, ...] = ()
     volume: Volume | None = None
 
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one coloured box, not a white one with a coloured row for each operation."""
+        return len(self.rows) == 1 or self.shape is Shape.SCOPE
+
 
 @frozen
 class Frame:

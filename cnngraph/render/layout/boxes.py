@@ -67,7 +67,7 @@ def size(box: Box) -> tuple[float, float]:
         return volume_size(box.volume)
     texts = lines(box)
     rows = len(box.rows)
-    inset = BETWEEN if rows > 1 else 0
+    inset = 0.0 if box.is_one else BETWEEN
     width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
     height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
     return width, height
