@@ -18,6 +18,7 @@ class Shape(StrEnum):
     FORK = "fork"  # the point at which a tensor that enters a frame splits into several arrows
     INPUT = "input"
     OUTPUT = "output"
+    ERROR = "error"  # a node with an error, in the valid part of a spec
 
 
 class Look(StrEnum):
@@ -127,6 +128,11 @@ class Picture:
             yield member
             if isinstance(member, Frame):
                 waiting += reversed(member.members)
+
+
+def has_one_colour(box: Box) -> bool:
+    """Whether a box has one colour, rather than a row for each operation with a colour of its own."""
+    return len(box.rows) == 1 or box.shape is Shape.ERROR
 
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.picture import Box, Row, Shape, Title, sign
+from cnngraph.render.picture import Box, Row, Shape, Title, has_one_colour, sign
 
 TEXT, SMALL, TITLE = 9.0, 8.0, 8.5  # font sizes in points: rows, notes and shapes, titles
 LEADING = 1.3  # the height of a line in font sizes
@@ -62,7 +62,7 @@ def size(box: Box) -> tuple[float, float]:
         return CIRCLE, CIRCLE
     texts = lines(box)
     rows = len(box.rows)
-    inset = BETWEEN if rows > 1 else 0
+    inset = 0 if has_one_colour(box) else BETWEEN
     width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
     height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
     return width, height
