@@ -14,7 +14,7 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.render import FORMATS, Settings, draw
 
-Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "mermaid"]
+Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "mermaid", "html"]
 
 
 def render(
@@ -43,8 +43,9 @@ def render(
 ) -> Drawing:
     """Draw a network. A notebook shows the result; with a `path` it is also written to a file.
 
-    `format` is `svg` (the default), `png`, `pdf`, `dot` or `mermaid`. With a `path` its ending determines the format
-    (.svg, .png, .pdf, .dot, .gv, .mmd, .mermaid).
+    `format` is `svg` (the default), `png`, `pdf`, `html`, `dot` or `mermaid`. With a `path` its ending determines the
+    format (.svg, .png, .pdf, .html, .htm, .dot, .gv, .mmd, .mermaid). `html` is one interactive page, on which blocks
+    are opened and closed; `depth` and `open` are its first view.
 
     The drawing fits a `page`: `a4`, a 16:9 `slide` or a `column` of a paper, or is unlimited with None. It has as much
     detail as the page allows with text of at least 6 pt (on a slide 9 pt), and long networks are broken into columns.

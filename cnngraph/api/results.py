@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from html import escape
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,7 +71,7 @@ class CheckResult(Readable):
 
 @frozen
 class Drawing:
-    """A drawing of a network. Notebooks show SVG, PNG and Mermaid; `str()` gives the text of SVG, DOT and Mermaid."""
+    """A drawing of a network. Notebooks show SVG, PNG, HTML and Mermaid; `str()` is the text of all but PNG and PDF."""
 
     format: str
     data: bytes = field(repr=False)
@@ -86,6 +87,11 @@ class Drawing:
 
     def _repr_png_(self) -> bytes | None:
         return self.data if self.format == "png" else None
+
+    def _repr_html_(self) -> str | None:
+        if self.format != "html":
+            return None
+        return f'<iframe sandbox="allow-scripts" width="100%" height="600" srcdoc="{escape(str(self))}"></iframe>'
 
     def _repr_markdown_(self) -> str | None:
         return f"```mermaid\n{self}\n```" if self.format == "mermaid" else None

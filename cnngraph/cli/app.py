@@ -19,6 +19,7 @@ COMMANDS = (  # in the order of the help text
     "weights",
     "migrate",
     "render",
+    "view",
     "train",
     "experiment",
     "evaluate",
@@ -35,6 +36,7 @@ EXAMPLES = (
     ("cnngraph show googlenet_mnist", "show one of them: shapes, parameters, multiply-accumulates"),
     ("cnngraph check net.yaml", "find all errors in your own spec"),
     ("cnngraph render googlenet_mnist -o net.svg", "draw it"),
+    ("cnngraph view googlenet_mnist", "explore it in the browser"),
     ("cnngraph train googlenet_mnist --recipe digits", "train it on the bundled digits"),
 )
 

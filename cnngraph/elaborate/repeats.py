@@ -172,6 +172,8 @@ class _Repeat:
             if bound.absent:
                 name = _iteration_name(self.child, number, self.env)
                 self.bound.names.put(name.text if name else str(number), bound)
+                if name and name.text.isdecimal() and not repeat.gives and self.bound.value is not None:
+                    self.bound.shifts |= _tensor_before(int(name.text), number, bound, self.bound.value)
         if repeat.name is None and not repeat.gives and self.bound.value is not None:
             self.bound.shifts = _shifts(iterations, self.bound.value)
             modules = [number for number, bound in enumerate(iterations) if bound.stop > bound.start]
@@ -336,6 +338,14 @@ def _shifts(iterations: list[Bound], value: Tensors) -> dict[str, Shift]:
         elif alone:
             shifts[str(number)] = Shift(f"tensor {number} of its list", absent, alone, inside=False)
     return shifts
+
+
+def _tensor_before(name: int, number: int, absent: Bound, value: Tensors) -> dict[str, Shift]:
+    """The number of an absent iteration that had no node, and so meant a tensor of the list, if that was another."""
+    was = value.refs[name : name + 1] if value.is_list else ()
+    if not was or was == absent.tensors().refs:
+        return {}
+    return {str(name): Shift(f"tensor {name} of its list", number, alone=True, inside=False, tensor=name)}
 
 
 def _row_arguments(item: Any) -> dict[str, Argument]:

@@ -15,13 +15,15 @@ SHOWN = 4  # iterations in a message
 class Shift(NamedTuple):
     """A number of an iteration that meant something else while absent iterations were not counted.
 
-    `alone`: at the end of a path it had another value; `inside`: a path led into another iteration.
+    `alone`: at the end of a path it had another value; `inside`: a path led into another iteration. `tensor` is the
+    number of the tensor that it was, although the iterations had names.
     """
 
     formerly: str
     absent: int  # the first iteration that was not counted
     alone: bool
     inside: bool
+    tensor: int | None = None
 
 
 def renumbered(repeat: str, numbers: list[int], span: Span) -> Diagnostic:
@@ -57,4 +59,7 @@ def shifted_shape(reference: Reference, used: int, shift: Shift) -> ExpressionEr
 
 def _shifted(path: str, repeat: str, shift: Shift) -> tuple[str, str]:
     message = f"`{path}` is ambiguous, since iteration {shift.absent} of `{repeat}` is absent"
+    if shift.tensor is not None:
+        which = f"`{repeat}[{shift.tensor}]` for {shift.formerly}"
+        return message, f"write {which}, or add `gives: all` to `{repeat}` if you mean the iteration"
     return message, f'add `name: "0"` to `{repeat}` if you mean the iteration of that number'

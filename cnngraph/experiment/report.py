@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from cnngraph import atomic_files, text
+from cnngraph.experiment import page as html
+from cnngraph.experiment.differences import difference, seeds_of
+from cnngraph.experiment.drawings import NetworkDrawing, drawings
 from cnngraph.experiment.results import Variant, mean_and_std
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.numbers import show_count
 from cnngraph.train.record.progress import duration
 
 CURVES = "curves.svg"
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1e293b; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; margin: 1.5rem 0 }}
-th, td {{ padding: .3rem .9rem; text-align: right; border-bottom: 1px solid #e2e8f0; white-space: nowrap }}
-th {{ font-weight: 600; color: #64748b }}
-th:first-child, td:first-child {{ text-align: left; padding-left: 0 }}
-td {{ font-variant-numeric: tabular-nums }}
-svg {{ max-width: 100%; height: auto }}
-</style>
-<h1>{title}</h1>
-{about}
-<p>{facts}</p>
-{table}
-{notes}
-{curves}
-</html>
-"""
 
 
 def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
@@ -47,7 +25,7 @@ def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
     if curves:
         atomic_files.write_text(root / CURVES, curves)
     atomic_files.write_text(root / "report.md", markdown(plan, variants, bool(curves)))
-    atomic_files.write_text(root / "report.html", page(plan, variants, curves))
+    atomic_files.write_text(root / "report.html", page(plan, variants, curves, drawings(plan)))
     return root / "report.html"
 
 
@@ -113,20 +91,54 @@ def facts(plan: Plan, variants: Sequence[Variant]) -> str:
     )
 
 
+def seed_rows(variants: Sequence[Variant]) -> list[list[str]]:
+    """A table with the accuracy of each run, seed by seed, and the differences to the first variant; its header first.
+
+    Empty if there is only one variant, or no seed.
+    """
+    seeds = seeds_of(variants)
+    if len(variants) < 2 or not seeds:
+        return []
+    first, *others = variants
+    rows = [["network", *(f"seed {seed}" for seed in seeds), f"difference to {first.name}"]]
+    for variant in variants:
+        accuracies = [_percent(variant.by_seed.get(seed)) for seed in seeds]
+        found = difference(variant, first) if variant in others else None
+        rows.append([variant.name, *accuracies, str(found) if found else ""])
+    return rows
+
+
+def seed_notes(variants: Sequence[Variant]) -> str:
+    """A sentence that explains the differences."""
+    several = len(seeds_of(variants)) > 1
+    interval = ", with the 95 % confidence interval of Student's t" if several else "; one seed proves little"
+    return f"Accuracy in percent. Differences are means over the pairs of runs with the same seed, in points{interval}."
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.2f}"
+
+
 def markdown(plan: Plan, variants: Sequence[Variant], curves: bool) -> str:
     """The report as Markdown."""
-    titles = header(variants)
-    rows = [titles, *cells(variants)]
-    lines = [f"| {' | '.join(map(text.markdown, row))} |\n" for row in rows]
-    lines.insert(1, f"| ---{' | ---:' * (len(titles) - 1)} |\n")
-    sections = [f"# {text.markdown(plan.name)}\n", f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else ""]
-    sections += [f"{text.markdown(facts(plan, variants))}\n", "".join(lines)]
-    sections += [
+    by_seed = seed_rows(variants)
+    sections = [
+        f"# {text.markdown(plan.name)}\n",
+        f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else "",
+        f"{text.markdown(facts(plan, variants))}\n",
+        _markdown_table([header(variants), *cells(variants)]),
         f"{notes(variants)}\n",
+        f"## Seed by seed\n\n{_markdown_table(by_seed)}\n{seed_notes(variants)}\n" if by_seed else "",
         _warning_list(plan),
         f"![Learning curves of all variants]({CURVES})\n" if curves else "",
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(map(text.markdown, row))} |\n" for row in rows]
+    lines.insert(1, f"| ---{' | ---:' * (len(rows[0]) - 1)} |\n")
+    return "".join(lines)
 
 
 def _warnings(plan: Plan) -> list[str]:
@@ -139,23 +151,20 @@ def _warning_list(plan: Plan) -> str:
     return f"Warnings:\n\n{''.join(lines)}" if lines else ""
 
 
-def page(plan: Plan, variants: Sequence[Variant], curves: str) -> str:
+def page(plan: Plan, variants: Sequence[Variant], curves: str, drawn: Sequence[NetworkDrawing] = ()) -> str:
     """The report as an HTML page."""
-    head = "".join(f"<th>{_html(title)}</th>" for title in header(variants))
-    body = "\n".join(f"<tr>{''.join(f'<td>{_html(cell)}</td>' for cell in row)}</tr>" for row in cells(variants))
-    warnings = "".join(f"<li>{_html(line)}</li>" for line in _warnings(plan))
-    return PAGE.format(
-        title=_html(plan.name),
-        about=f"<p>{_html(_unwrapped(plan.about))}</p>" if plan.about else "",
-        facts=_html(facts(plan, variants)),
-        table=f"<table>\n<tr>{head}</tr>\n{body}\n</table>",
-        notes=f"<p>{_html(notes(variants))}</p>" + (f"<p>Warnings:</p><ul>{warnings}</ul>" if warnings else ""),
-        curves=re.sub(r"^.*?(?=<svg)", "", curves, flags=re.DOTALL),
-    )
-
-
-def _html(content: str) -> str:
-    return escape(text.one_line(content))
+    by_seed, warnings = seed_rows(variants), _warnings(plan)
+    sections = [
+        html.paragraph(_unwrapped(plan.about)),
+        html.paragraph(facts(plan, variants)),
+        html.table([header(variants), *cells(variants)]),
+        html.paragraph(notes(variants)),
+        "<p>Warnings:</p>" + html.bullets(warnings) if warnings else "",
+        "<h2>Seed by seed</h2>" + html.table(by_seed) + html.paragraph(seed_notes(variants)) if by_seed else "",
+        "<h2>Learning curves</h2>" + html.curves_image(curves) if curves else "",
+        html.networks(drawn),
+    ]
+    return html.html_page(plan.name, sections)
 
 
 def _unwrapped(about: str) -> str:

@@ -27,6 +27,11 @@ class Variant:
         return [run.accuracy for run in self.runs if run.accuracy is not None]
 
     @property
+    def by_seed(self) -> dict[int, float]:
+        """The accuracy that each run reports, by its seed."""
+        return {run.recipe["seed"]: run.accuracy for run in self.runs if run.accuracy is not None}
+
+    @property
     def highest(self) -> list[float]:
         """The highest accuracy over all epochs of each run."""
         return [max(run.curve("accuracy")) for run in self.runs if run.epochs]

@@ -6,15 +6,16 @@ from typing import ClassVar
 
 from cnngraph.fields import field
 from cnngraph.ops.kinds import OutputSize
-from cnngraph.ops.op import Example, Layer, Op, layer
-from cnngraph.ops.shapes import need_map, need_map_or_signal, resized_map, side
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import describe, need_map_or_signal, resized, side, spatial
 from cnngraph.tensor_type import TensorType
 
 
 class AdaptiveAvgPool(Op):
     """The mean over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`. A
+    signal C×L is pooled along L.
     """
 
     name: ClassVar[str] = "adaptive_avg_pool"
@@ -26,22 +27,24 @@ class AdaptiveAvgPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({"output": 3}, ((4, 9),), (4, 3)),
         Example({"output": [None, 1]}, ((4, 9, 2),), (4, 9, 1)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
+        return resized(inputs[0], (inputs[0].channels, *_output(self, inputs[0])))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveAvgPool2d."""
-        return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
+        """torch.nn.AdaptiveAvgPool2d or AdaptiveAvgPool1d."""
+        return _layer("AdaptiveAvgPool", self, inputs[0])
 
 
 class AdaptiveMaxPool(Op):
     """The maximum over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`. A
+    signal C×L is pooled along L.
     """
 
     name: ClassVar[str] = "adaptive_max_pool"
@@ -53,21 +56,30 @@ class AdaptiveMaxPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
         Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({"output": 3}, ((4, 9),), (4, 3)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×output."""
-        return _adapt(self.name, inputs[0], self.output)
+        return resized(inputs[0], (inputs[0].channels, *_output(self, inputs[0])))
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.AdaptiveMaxPool2d."""
-        return layer("AdaptiveMaxPool2d", self.output if None in self.output else side(self.output))
+        """torch.nn.AdaptiveMaxPool2d or AdaptiveMaxPool1d."""
+        return _layer("AdaptiveMaxPool", self, inputs[0])
 
 
-def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
-    need_map(op, image)
-    height, width = (new or size for new, size in zip(output, image.sizes[1:], strict=True))
-    return resized_map(image, height, width)
+def _output(op: AdaptiveAvgPool | AdaptiveMaxPool, tensor: TensorType) -> tuple[int, ...]:
+    need_map_or_signal(op.name, tensor)
+    wanted: tuple[int | None, ...] = spatial(tensor, vars(op), "output")
+    if wanted == (None,):
+        message = f"`{op.name}` of {describe(tensor)} needs the length of its output"
+        raise OpError(message, code="E205", parameter="output")
+    return tuple(new or size for new, size in zip(wanted, tensor.sizes[1:], strict=True))
+
+
+def _layer(kind: str, op: AdaptiveAvgPool | AdaptiveMaxPool, tensor: TensorType) -> Layer:
+    wanted = spatial(tensor, vars(op), "output")
+    return layer(f"{kind}{tensor.rank - 1}d", wanted if None in wanted else side(wanted))
 
 
 class GlobalAvgPool(Op):

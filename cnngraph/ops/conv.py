@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Choice, Int, Optional, Pair, field
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.padding import padding_advice, same_advice
 from cnngraph.ops.shapes import (
     check_padding_mode,
     need_divisible,
-    need_map,
     need_map_or_signal,
     resized,
-    resized_map,
     resolve_padding,
     side,
     slide,
@@ -169,8 +168,8 @@ class ConvTranspose(Op):
     """A transposed 2D convolution over C×H×W, which enlarges a map: the gradient of a convolution.
 
     The output is out×H'×W' with H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1, and W'
-    likewise. `kernel: 2, stride: 2` doubles height and width, as in U-Net (Ronneberger et al. 2015).
-    Multiply-accumulates: H·W of the input times the number of elements of `weight`.
+    likewise. `kernel: 2, stride: 2` doubles height and width, as in U-Net (Ronneberger et al. 2015). Over a signal
+    C×L it is one-dimensional. Multiply-accumulates: H·W of the input times the number of elements of `weight`.
     """
 
     name: ClassVar[str] = "conv_transpose"
@@ -214,12 +213,13 @@ class ConvTranspose(Op):
         ),
         Example({"out": 6, "kernel": [3, 1], "groups": 2, "dilation": 2, "padding": "half"}, ((8, 7, 5),), (6, 7, 5)),
         Example({"out": 1, "kernel": 4, "stride": 1}, ((8, 1, 1),), (1, 4, 4)),
+        Example({"out": 4, "kernel": 4, "stride": 2, "padding": 1}, ((8, 7),), (4, 14)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """out×H'×W'."""
         (image,) = inputs
-        need_map(self.name, image)
+        need_map_or_signal(self.name, image)
         need_divisible(image.channels, self.groups, "input's channels", "groups")
         need_divisible(self.out, self.groups, "output channels", "groups")
         for added, step, spread in zip(self.output_padding, self.stride, self.dilation, strict=True):
@@ -229,22 +229,25 @@ class ConvTranspose(Op):
                     code="E205",
                     parameter="output_padding",
                 )
-        sizes = zip(
-            image.sizes[1:], self.kernel, self.stride, self._padding, self.output_padding, self.dilation, strict=True
-        )
-        out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
+        kernel, stride, padding, output_padding, dilation = self._window(image)
+        sizes = zip(image.sizes[1:], kernel, stride, padding, output_padding, dilation, strict=True)
+        out = tuple((n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes)
         if min(out) < 1:
-            message = f"`padding` {side(self._padding)} removes the whole map: its size would be {out[0]}×{out[1]}"
+            what = "map" if image.rank == 3 else "signal"
+            message = f"`padding` {side(padding)} removes the whole {what}: its size would be {show_sizes(out)}"
             raise OpError(message, code="E205", parameter="padding")
-        return resized_map(image, out[0], out[1], self.out)
+        return resized(image, (self.out, *out))
 
-    @property
-    def _padding(self) -> tuple[int, int]:
-        return resolve_padding(self.padding, self.kernel, self.dilation)
+    def _window(self, image: TensorType) -> tuple[tuple[int, ...], ...]:
+        """Kernel, stride, padding, output padding and dilation, with one number for each axis."""
+        padding = resolve_padding(self.padding, self.kernel, self.dilation)
+        values = {**vars(self), "padding": padding}
+        names = ("kernel", "stride", "padding", "output_padding", "dilation")
+        return tuple(spatial(image, values, name) for name in names)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
         """`weight` C×(out/groups)×kernel, `bias` out."""
-        weight = (inputs[0].channels, self.out // self.groups, *self.kernel)
+        weight = (inputs[0].channels, self.out // self.groups, *self.kernel[: inputs[0].rank - 1])
         return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
 
     def macs(self, *inputs: TensorType) -> int:
@@ -252,19 +255,20 @@ class ConvTranspose(Op):
         return math.prod(inputs[0].sizes[1:]) * math.prod(self.parameters(*inputs)["weight"])
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.ConvTranspose2d."""
+        """torch.nn.ConvTranspose2d or ConvTranspose1d."""
+        kernel, stride, padding, output_padding, dilation = map(side, self._window(inputs[0]))
         return layer(
-            "ConvTranspose2d",
+            f"ConvTranspose{inputs[0].rank - 1}d",
             inputs[0].channels,
             self.out,
-            kernel_size=side(self.kernel),
+            kernel_size=kernel,
             **unless_default(
-                stride=(side(self.stride), 1),
-                padding=(side(self._padding), 0),
-                output_padding=(side(self.output_padding), 0),
+                stride=(stride, 1),
+                padding=(padding, 0),
+                output_padding=(output_padding, 0),
                 groups=(self.groups, 1),
                 bias=(self.bias, True),
-                dilation=(side(self.dilation), 1),
+                dilation=(dilation, 1),
             ),
         )
 

@@ -198,7 +198,7 @@ class LpPool(Op):
     """The p-norm of each window of each channel: the p-th root of the sum of p-th powers.
 
     C×H×W becomes C×H'×W', where H' and W' are those of `avg_pool` without padding. With `norm_type: 1` it is the sum;
-    as `norm_type` grows it approaches the maximum.
+    as `norm_type` grows it approaches the maximum. A signal C×L is pooled along L.
     """
 
     name: ClassVar[str] = "lp_pool"
@@ -212,23 +212,29 @@ class LpPool(Op):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"norm_type": 2, "kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
         Example({"norm_type": 1, "kernel": [3, 2], "stride": 2, "ceil_mode": True}, ((4, 8, 7),), (4, 4, 4)),
+        Example({"norm_type": 2, "kernel": 3, "stride": 2}, ((4, 9),), (4, 4)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""
         (image,) = inputs
-        need_map(self.name, image)
-        height, width = slide(image, self.kernel, self.stride or self.kernel, (0, 0), ceil=self.ceil_mode)
-        return resized_map(image, height, width)
+        need_map_or_signal(self.name, image)
+        kernel, stride = self._window(image)
+        return resized(image, (image.channels, *slide(image, kernel, stride, (0,) * len(kernel), ceil=self.ceil_mode)))
+
+    def _window(self, image: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        kernel = spatial(image, vars(self), "kernel")
+        return kernel, kernel if self.stride is None else spatial(image, vars(self), "stride")
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.LPPool2d."""
+        """torch.nn.LPPool2d or LPPool1d."""
+        kernel, stride = self._window(inputs[0])
         norm = int(self.norm_type) if self.norm_type.is_integer() else self.norm_type
         return layer(
-            "LPPool2d",
+            f"LPPool{inputs[0].rank - 1}d",
             norm,
-            kernel_size=side(self.kernel),
-            stride=side(self.stride or self.kernel),
+            kernel_size=side(kernel),
+            stride=side(stride),
             **unless_default(ceil_mode=(self.ceil_mode, False)),
         )
 

@@ -1,4 +1,4 @@
-"""Drawing graphs as SVG, PNG, PDF, DOT and Mermaid, from one layout-independent picture. Does not import PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, HTML, DOT and Mermaid, from one layout-independent picture, without PyTorch."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ FORMATS = {
     ".gv": "dot",
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
+    ".html": "html",
+    ".htm": "html",
 }
 
 
@@ -47,6 +49,10 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out
         picture = compose(graph, settings)
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
+    if format == "html":
+        from cnngraph.render.page import page  # imported on demand, with its analyses
+
+        return page(graph, settings).encode()
     drawn, theme = fitted(graph, settings), THEMES[settings.theme]
     scale = drawn.scale * settings.scale
     if format == "svg":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
@@ -22,9 +22,9 @@ class TooMuchError(SpecError):
 
 
 def arrows(
-    tree: Tree, box_of: Mapping[int, str], terminals: Terminals, errors: Mapping[str, NodeError]
+    tree: Tree, box_of: Mapping[int, str], terminals: Terminals, errors: Iterable[tuple[str, NodeError]]
 ) -> tuple[Arrow, ...]:
-    """The arrows between boxes, in order of execution of their heads; `errors` are by the key of their box.
+    """The arrows between boxes, in order of execution of their heads; `errors` are those in boxes, by key.
 
     Raises SpecError (E501) if there are too many.
     """
@@ -38,7 +38,7 @@ def arrows(
                 role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)
                 found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), always=is_concat)
-    for key, error in errors.items():
+    for key, error in errors:
         for place, ref in enumerate(error.reads):
             if found.is_drawn(ref):
                 found.add(ref, Arrow("", key, "", main=place == 0), always=len(error.reads) > 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
@@ -33,7 +33,8 @@ class Detail:
     """How much of a tree is drawn open, and the maximum number of boxes.
 
     Groups at level `depth` and below are closed, except those that `open` matches. With `opens_inline`, inline nodes in
-    an open scope are always opened; with `examples`, the first use of each block is.
+    an open scope are always opened; with `examples`, the first use of each block is. With `own_errors`, nodes with
+    errors are drawn in their own group only, not beside the closed box of one.
     """
 
     depth: int
@@ -41,6 +42,7 @@ class Detail:
     open: tuple[str, ...] = ()
     opens_inline: bool = False
     examples: bool = False
+    own_errors: bool = False
 
 
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
@@ -84,6 +86,39 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
         yield tree, Detail(level, OVERVIEW if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
+@frozen
+class OpenGroup:
+    """The contents of one group, with all groups inside closed: its members, and the box of each node.
+
+    `closed` are the groups in closed boxes, by the key of the box; `title` is that of the group's frame. `errors` are
+    the nodes with errors, with the key of the box that they are, or that they are in.
+    """
+
+    title: Title
+    members: tuple[Box | Frame, ...]
+    box_of: Mapping[int, str]
+    closed: Mapping[str, Group]
+    look: Look
+    errors: tuple[tuple[str, NodeError], ...]
+
+
+def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGroup:
+    """The contents of a group of a tree, whose parent is `around`. Raises SpecError (E501) if it has too many boxes."""
+    drawing = _Drawing(tree, Detail(group.level + 1, own_errors=True))
+    members = tuple(drawing._members(group))
+    look = _common([member.look for member in members])
+    title = drawing._title(group)
+    if around and group.times == 1 and _block(group) == _block(around):
+        title = replace(title, block="")
+    keys = set(drawing.box_of.values())
+    inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}
+    closed = {key: member for key, member in inner.items() if key in keys}
+    heads = {id(member): key for key, member in closed.items()}
+    inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
+    errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
+    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors)
+
+
 @dataclass(slots=True)
 class _Drawing:
     """One walk over a tree with one amount of detail."""
@@ -110,7 +145,7 @@ class _Drawing:
         return Picture(
             name=clean(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
-            arrows=arrows(self.tree, self.box_of, terminals, self.errors),
+            arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
@@ -130,7 +165,8 @@ class _Drawing:
     def _errors_in(self, group: Group) -> list[NodeError]:
         """The nodes with errors inside a group that are not shown yet."""
         inside, shown = f"{group.scope.path}." if group.scope.path else "", set(self.errors.values())
-        return [error for error in self.graph.errors if error.path.startswith(inside) and error not in shown]
+        found = [error for error in self.graph.errors if error.path.startswith(inside) and error not in shown]
+        return [error for error in found if not (self.detail.own_errors and _around(error, group))]
 
     def _error(self, error: NodeError) -> Box:
         key = f"{Shape.ERROR}{len(self.errors)}"
@@ -151,9 +187,9 @@ class _Drawing:
             only = members[0]
             if isinstance(only, Box) and only.shape is Shape.OPS:
                 name = "" if stem(group.scope.name) == "" else title.name
-                return replace(only, title=_merged(replace(title, name=name, block=""), only.title))
+                return replace(only, title=merged(replace(title, name=name, block=""), only.title))
             if 1 in (title.times, only.title.times):
-                return replace(only, title=_merged(title, only.title), tip=self._tip(group))
+                return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
         members = _noted(members) if look is Look.PLAIN else members
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
@@ -162,7 +198,7 @@ class _Drawing:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if any(_opens(pattern, scope.path) for pattern in detail.open):
+        if any(opens(pattern, scope.path) for pattern in detail.open):
             return False
         if detail.examples and self._is_example(group):
             return False
@@ -200,7 +236,7 @@ class _Drawing:
         facts += [shapes_label(str(self.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
         look = _common([_look(node) for node in nodes])
         box = Box(
-            key=f"scope{group.scope.start}",
+            key=_closed_key(group),
             shape=Shape.SCOPE,
             title=title,
             rows=(Row(" · ".join(facts), "scope"),),
@@ -261,7 +297,17 @@ class _Drawing:
         return f"{clean(scope.path, 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
 
 
-def _opens(pattern: str, path: str) -> bool:
+def _closed_key(group: Group) -> str:
+    return f"scope{group.scope.start}"
+
+
+def _around(error: NodeError, group: Group) -> Group | None:
+    """The inner group of a group that contains a node with an error."""
+    groups = (member for member in group.members if isinstance(member, Group))
+    return next((inner for inner in groups if error.path.startswith(f"{inner.scope.path}.")), None)
+
+
+def opens(pattern: str, path: str) -> bool:
     """Whether a pattern matches a path, or a path inside it."""
     depth = path.count(".") + 1
     return matches_path(pattern, path) or matches_path(".".join(pattern.split(".")[:depth]), path)
@@ -286,7 +332,7 @@ def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
     )
 
 
-def _merged(outer: Title, inner: Title) -> Title:
+def merged(outer: Title, inner: Title) -> Title:
     """The combined title of a frame and its only member."""
     return Title(
         name=outer.name or inner.name,

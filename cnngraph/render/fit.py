@@ -46,7 +46,9 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     best: Fitted | None = None
     for picture in small:
         enlarged = SMALL / page.least
-        drawing = lay_out(picture, settings).drawing((page.width * enlarged, page.height * enlarged))
+        drawing = lay_out(picture, settings).drawing(
+            (page.width * enlarged, page.height * enlarged), page.most * enlarged
+        )
         drawing = surrounded(drawing, settings.title, settings.legend)
         scale = _scale(drawing, page)
         if best is None or scale > best.scale:

@@ -35,11 +35,12 @@ def _group(group: Group) -> Iterator[str]:
     yield f'<g{name} class="{group.kind}">'
     if group.tip:
         yield f"<title>{escape(group.tip)}</title>"
-    yield from map(_part, group.parts)
+    yield from map(markup, group.parts)
     yield "</g>"
 
 
-def _part(part: Part) -> str:
+def markup(part: Part) -> str:
+    """The SVG element of a part."""
     match part:
         case Rect():
             at = part.at

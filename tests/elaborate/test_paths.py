@@ -134,6 +134,21 @@ NUMBERS: dict[str, tuple[str, str, dict[str, str]]] = {
         f"{SOME}, name: '0'}}",
         {"x.1": "x.0", "x.2": "x.2", "x.3": "x.3"},
     ),
+    "the numbers are the names, and an iteration leaves two tensors": (
+        "",
+        MIXED.replace("carry", "name: '0', carry"),
+        {"x.0": "x.0", "x.1": "E319", "x[1]": "in", "x[2]": "in", "x.2": "x.2", "x[3]": "x.2"},
+    ),
+    "the numbers are the names, and an iteration leaves nothing": (
+        "",
+        f"{SOME.replace('false', 'false, else: []')}, carry: none, name: '0'}}",
+        {"x.1": "E319", "x[1]": "x.2", "x.2": "x.2", "x.3": "x.3"},
+    ),
+    "the repeat says that it gives all": (
+        "",
+        MIXED.replace("carry", "name: '0', gives: all, carry"),
+        {"x.1": "in in", "x[1]": "in", "x.2": "x.2"},
+    ),
     "other names": (
         "",
         f"{SOME}, carry: none, name: path1}}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,11 +14,13 @@ import pytest
 
 from cnngraph.experiment import running
 from cnngraph.experiment.curves import curves_figure
+from cnngraph.experiment.differences import difference
 from cnngraph.experiment.report import write_report
 from cnngraph.experiment.results import mean_and_std, read_results
 from cnngraph.experiment.running import PrintingReporter, run_experiment
 from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import load_experiment
+from cnngraph.text import markdown as text_markdown
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
 from cnngraph.train.data.load_splits import load_splits
@@ -93,11 +96,20 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     html = page.read_text()
     assert "Which &lt;width&gt; does it take?" in html
     assert "<td>8|wide</td>" in html
-    assert "http" not in re.sub(
-        r"\"http://www.w3.org/[^\"]*\"", "", re.sub(r"<metadata>.*</metadata>", "", html, flags=re.S)
-    )
-    svg = html[html.index("<svg") : html.index("</svg>") + 6]
-    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert "http" not in html  # the page is self-contained
+    drawn = [b64decode(data).decode() for data in re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', html)]
+    assert all(ElementTree.fromstring(svg).tag.endswith("svg") for svg in drawn)
+    assert drawn[0] == (ROOT / "curves.svg").read_text()
+    assert len(drawn) == 3  # and each network
+    assert "<figcaption>net, width 2</figcaption>" in html
+    pairs = [other - first for first, other in zip(narrow.accuracies, accuracies, strict=True)]
+    seeds = " | ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies)
+    found = difference(wide, narrow)
+    assert found
+    assert found.mean == pytest.approx(sum(pairs) / 2)
+    assert "| network | seed 0 | seed 1 | difference to net, width 2 |" in text
+    assert f"| 8\\|wide | {seeds} | {text_markdown(str(found))} |" in text
+    assert f"<td>{found}</td>" in html
 
 
 def test_finished_runs_are_kept_and_others_resumed(

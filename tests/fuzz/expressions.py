@@ -301,7 +301,7 @@ class Expressions:
                 f"{choice(['make', 'ceil'])}_divisible({inner})",
                 f"fill({self.number(depth - 1)}, {choice(['2', '$a', '0'])})",
                 f"[{choice(['$q', '2 * $q', '$q + $a'])} for $q in {inner}{choice(['', ' if $t', ' if $q > 1'])}]",
-                f"[[$p, $q] for $p in {inner} for $q in [$p, 2]{choice(['', ' if $t', ' if $p != $q'])}]",
+                f"[$p + $q for $p in {inner} for $q in [2, $a]{choice(['', ' if $t', ' if $q > 2'])}]",
                 f"{inner}{choice(['[1:]', '[:-1]', '[::2]', '[$z:$a]', '[-2:]', '[5:]'])}",
             ]
         )

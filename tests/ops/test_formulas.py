@@ -153,6 +153,9 @@ CASES: list[tuple[str, dict[str, Any], Shapes, tuple[str, ...], tuple[int, ...],
     ("global_avg_pool", {}, ((4, 9),), (), (), lambda x: x.mean(2)),
     ("global_max_pool", {}, ((4, 9),), (), (), lambda x: x.amax(2)),
     ("max_pool", {"kernel": 3, "stride": 2}, ((4, 9),), (), (), lambda x: F.max_pool1d(x, 3, 2)),
+    ("adaptive_avg_pool", {"output": 4}, ((4, 9),), (), (), lambda x: F.adaptive_avg_pool1d(x, 4)),
+    ("adaptive_max_pool", {"output": 4}, ((4, 9),), (), (), lambda x: F.adaptive_max_pool1d(x, 4)),
+    ("lp_pool", {"norm_type": 1, "kernel": 3}, ((4, 9),), (), (), lambda x: 3 * F.avg_pool1d(x, 3)),
     ("avg_pool", {"kernel": 3, "padding": "half"}, ((4, 9),), (), (), lambda x: F.avg_pool1d(x, 3, 3, 1)),
 ]
 

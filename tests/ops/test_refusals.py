@@ -30,6 +30,8 @@ BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("conv_transpose", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
     ("conv_transpose", {"out": 8, "kernel": 3, "stride": 2, "output_padding": 2}, (MAP,), "E205", "output_padding"),
     ("conv_transpose", {"out": 8, "kernel": 1, "padding": 5}, (MAP,), "E205", "padding"),
+    ("conv_transpose", {"out": 8, "kernel": 1, "padding": 5}, ((4, 8),), "E205", "padding"),
+    ("lp_pool", {"norm_type": 2, "kernel": 9}, ((4, 8),), "E204", "kernel"),
     ("max_pool", {"kernel": 9}, (MAP,), "E204", "kernel"),
     ("max_pool", {"kernel": 2, "padding": 2}, (MAP,), "E205", "padding"),
     ("max_pool", {"kernel": 3, "dilation": 2, "padding": "half"}, (MAP,), "E205", "padding"),
@@ -96,6 +98,9 @@ NO_CODE: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str |
 # What PyTorch would run, but probably not as intended.
 STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str, ...], str]] = [
     ("linear", {"out": 8}, (MAP,), (), "E211"),
+    ("conv_transpose", {"out": 8, "kernel": [2, 3]}, ((4, 8),), (), "E205"),
+    ("adaptive_max_pool", {"output": [2, 3]}, ((4, 8),), (), "E205"),
+    ("adaptive_avg_pool", {"output": [None, None]}, ((4, 8),), (), "E205"),
     ("linear", {"out": 8}, ((4, 1, 1),), (), "E211"),
     ("conv", {"out": 8, "kernel": 1}, ((8, 6, 4),), ("HWC",), "E211"),
     ("conv", {"out": 8, "kernel": 1}, ((8,),), (), "E211"),

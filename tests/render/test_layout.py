@@ -180,6 +180,24 @@ def test_a_long_network_is_broken_into_columns_that_continue() -> None:
     assert len(several.arrows) == len(one.arrows)
 
 
+def test_a_u_net_is_drawn_as_a_u() -> None:
+    """Down on the left, up on the right, with the skips across, each at the side of its concat."""
+    drawing = fitted(load("unet"), Settings(fold=True)).drawing
+    at = {box.box.key: box.at for box in drawing.boxes}
+    concats = {box.box.key for box in drawing.boxes if [row.text for row in box.box.rows] == ["concat"]}
+    skips = [
+        arrow
+        for arrow in drawing.arrows
+        if arrow.arrow.head in concats and arrow.curve[-1][0] == at[arrow.arrow.head].x
+    ]
+    assert len(skips) == len(concats) == 4
+    ordered = sorted(skips, key=lambda arrow: at[arrow.arrow.tail].y)
+    heads = [at[arrow.arrow.head].y for arrow in ordered]
+    assert heads == sorted(heads)
+    assert crossings(drawing) == 0
+    assert list(faults(drawing)) == []
+
+
 def test_one_block_alone_has_its_inputs_and_outputs() -> None:
     drawing = laid(RESIDUAL, node="layer2.0", page=None)
     titles = {box.box.key: box.box.title.name for box in drawing.boxes}

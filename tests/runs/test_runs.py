@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cnngraph.runs.comparison import comparison_figure
-from cnngraph.runs.overview import read_run
+from cnngraph.runs.overview import RunRow, read_run
 from tests.cli.conftest import Cli
 from tests.test_floors import RUN, loaded
 
@@ -131,3 +132,48 @@ def test_no_runs(cli: Cli) -> None:
     ran = cli("runs")
     assert (ran.code, ran.err) == (1, "error: there are no runs in runs\n")
     assert cli("runs", "runs", "-o", "picture.gif").code == 2
+
+
+def row(network: str, number: int, accuracy: float) -> RunRow:
+    """A run of two epochs."""
+    epochs = tuple(
+        {
+            "epoch": epoch,
+            "train_loss": 1.0,
+            "train_accuracy": 0.5,
+            "test_loss": 1.0,
+            "test_accuracy": accuracy / (3 - epoch),
+        }
+        for epoch in (1, 2)
+    )
+    path = Path(f"runs/{network}-{number}")
+    return RunRow(path, network, "digits", 10, 2, epochs, "test", None, {}, {}, 1.0, True, "", {}, measured=False)
+
+
+def test_many_runs_are_grouped_by_network() -> None:
+    rows = [row(f"net{kind}", number, (kind + number / 20) / 12) for number in range(10) for kind in range(12)]
+    figure = comparison_figure(rows)
+    assert figure.get_suptitle() == (
+        "30 of 120 runs are drawn: the best 3 of each network; 2 other networks are left out"
+    )
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[0] == "net11: best of 10 runs, net11-9, 95.42 % test"
+    assert [label.partition(":")[0] for label in labels] == [f"net{kind}" for kind in range(11, 1, -1)]
+    _, accuracy = figure.axes
+    assert len(accuracy.lines) == 30
+    lines: list[Any] = list(accuracy.lines)
+    assert [float(line.get_ydata()[-1]) for line in lines[:2]] == pytest.approx([95.4167, 95.0], abs=1e-3)
+    assert accuracy.lines[0].get_linewidth() > accuracy.lines[1].get_linewidth()
+    colours = [line.get_color() for line in accuracy.lines]
+    assert len(set(colours)) == 10
+    assert colours[0] == colours[1] == colours[2] != colours[3]
+    figure.draw_without_rendering()
+    high = figure.get_size_inches()[1] * figure.dpi
+    assert accuracy.get_window_extent().height > high / 3  # the legend does not fill the picture
+
+
+def test_ten_runs_are_drawn_one_by_one() -> None:
+    figure = comparison_figure([row("net", number, 0.5) for number in range(10)])
+    assert len(figure.legends[0].get_texts()) == 10
+    assert figure.get_suptitle() == ""

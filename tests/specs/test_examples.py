@@ -123,14 +123,23 @@ SMALL: dict[str, dict[str, Any]] = {
     "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
     "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
     "convnextv2_atto": {"depths": [1, 1], "widths": [16, 24], "classes": 10},
-    # see test_vision_transformer.py and test_timm_examples.py
+    # see test_vision_transformer.py and tests/zoo/test_timm.py
     "vit_b_16": {"layers": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "vit_tiny": {"depth": 2, "width": 32, "heads": 2, "patch": 8, "classes": 10},
     "nf_resnet50": {"units": [1, 2], "widths": [16, 32], "classes": 10},
     "botnet50": {"units": [1, 1, 1, 1], "width": 16, "out": 64, "classes": 10},
-    "coatnet_0": {"units": [1, 2], "widths": [16, 32], "stages": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "botnet26t": {"widths": [16, 32], "attention": [[False], [True, True]], "classes": 10},
+    "coatnet_0": {"depths": [1, 2], "widths": [16, 32], "units": ["mbconv", "transformer"], "stem": 8, "head_width": 8},
+    "res2net50": {"units": [1, 1, 0, 0], "classes": 10},
+    "ese_vovnet19b_dw": {"stem": [8, 8, 8], "stages": [{"width": 8, "out": 16}], "classes": 10},
+    "poolformer_s12": {"depths": [1, 1], "widths": [8, 16], "classes": 10},
+    "mixer_s32": {"depth": 2, "width": 32, "classes": 10},
     "ecaresnet50": {"units": [1, 1, 0, 0], "classes": 10},
     "cbamresnet50": {"units": [1, 1, 0, 0], "classes": 10},
+    # see tests/backend/test_earlier_iterations.py
+    "dla34": {"widths": [4, 4, 8, 8, 16, 16], "classes": 10},
+    "hardnet68": {"stem": [8, 8], "stages": [{"layers": 4, "growth": 8, "out": 16}], "classes": 10},
+    "hardnet39ds": {"stem": [8, 8], "stages": [{"layers": 4, "growth": 8, "out": 16}], "classes": 10},
     # see test_swin.py
     "swin_t": {"depths": [2, 1, 1, 1], "width": 16, "heads": [1, 2, 2, 2], "classes": 10},
     "swin_v2_t": {"depths": [2, 1, 1, 1], "width": 32, "heads": [1, 2, 2, 2], "classes": 10, "drop_path": 0.0},
@@ -141,7 +150,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "drn_c_26_by_change": {"classes": 10},
 }
 ELSEWHERE = {
-    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("vit_b_16", "vit_tiny", "nf_resnet50", "botnet50", "botnet26t", "coatnet_0", "ecaresnet50", "cbamresnet50"),
+    *("dla34", "hardnet68", "hardnet39ds"),
+    *("res2net50", "ese_vovnet19b_dw", "poolformer_s12", "mixer_s32"),
     *("swin_t", "swin_v2_t", "seresnet50", "resnet50_silu", "resnet50_small", "drn_c_26_by_change"),
 }
 SEVERAL = {"resnet18_two_heads", "resnet50_fpn", "siamese_resnet18"}  # inputs or outputs

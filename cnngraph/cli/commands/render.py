@@ -20,6 +20,7 @@ NONE = "none"
     ("cnngraph render net.yaml -o net.pdf --page slide --title ResNet-50", "from left to right, for a slide"),
     ("cnngraph render net.yaml -o net.svg --open layer2.0", "the top level, and one block open"),
     ("cnngraph render net.yaml -o block.pdf --node layer2.0", "one block alone"),
+    ("cnngraph render net.yaml -o net.html", "as one interactive page, to send to someone"),
     ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
 @spec_argument
@@ -29,7 +30,7 @@ NONE = "none"
     type=Path,
     required=True,
     metavar="FILE",
-    help="Output file: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
+    help="Output file: .svg, .png, .pdf, .html (interactive), .dot, or .mmd for Mermaid.",
 )
 @click.option(
     "--page",

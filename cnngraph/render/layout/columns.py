@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.boxes import frame_lines
 from cnngraph.render.layout.curves import around
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 
@@ -19,7 +20,9 @@ GUTTER = 26.0  # between columns
 TURN = 9.0  # how far below and above the columns a line continues
 BORDER = 6.0
 MAX_COLUMNS = 12
+GAIN = 1.05  # how much larger a drawing with one more column must be
 HEAD = 16.0  # the height of a title at the head of a column
+TITLE_ROOM = 14.0  # beside a title
 CONTINUED = 6.0  # … if no title is beside the flow
 WORTH = 1.12  # how much higher columns may be that cut fewer frames
 
@@ -42,21 +45,24 @@ class Columns:
     along: float
 
 
-def fitting(drawing: Drawing, breaks: Sequence[Break], across: float, along: float) -> Columns:
-    """The columns with which a drawing is largest on a page of this size, across and along the flow."""
+def fitting(drawing: Drawing, breaks: Sequence[Break], across: float, along: float, most: float) -> Columns:
+    """The columns with which a drawing is largest on a page, which has this size at scale 1, across and along the flow.
+
+    It is never enlarged more than `most`.
+    """
     best: Columns | None = None
     for count in range(1, min(MAX_COLUMNS, len(breaks) + 1) + 1):
         chosen = _sized(drawing, _balanced(drawing, breaks, count))
-        if best is None or _scale(chosen, across, along) > 1.02 * _scale(best, across, along):
+        if best is None or _scale(chosen, across, along, most) > GAIN * _scale(best, across, along, most):
             best = chosen
-        if best and _scale(best, across, along) >= 1:
+        if best and _scale(best, across, along, most) >= most:
             break
     assert best is not None
     return best
 
 
-def _scale(columns: Columns, across: float, along: float) -> float:
-    return min(1.0, across / columns.across, along / columns.along)
+def _scale(columns: Columns, across: float, along: float, most: float) -> float:
+    return min(most, across / columns.across, along / columns.along)
 
 
 def _balanced(drawing: Drawing, breaks: Sequence[Break], count: int) -> tuple[Break, ...]:
@@ -173,6 +179,7 @@ class _Moving:
             self.old,
             width=self.columns.across,
             height=self.columns.along,
+            columns=len(self.spans),
             boxes=tuple(self._box(box) for box in self.old.boxes),
             frames=tuple(part for frame in self.old.frames for part in self._parts(frame)),
             arrows=tuple(self._arrow(arrow) for arrow in self.old.arrows),
@@ -259,9 +266,19 @@ def breaks_of(drawing: Drawing, candidates: Sequence[Break]) -> list[Break]:
     for place in sorted(candidates, key=lambda place: place.y):
         if any(box.at.y < place.y < box.at.bottom for box in drawing.boxes):
             continue
+        if any(_cuts_title(frame, place.y) for frame in drawing.frames):
+            continue
         if all(_passes(curve, place) for low, high, curve in curves if low < place.y < high):
             found.append(place)
     return found
+
+
+def _cuts_title(frame: PlacedFrame, y: float) -> bool:
+    """Whether a break would leave too little of a frame for its title, which is along the flow."""
+    if frame.is_down or not frame.at.y < y < frame.at.bottom:
+        return False
+    title = max((line.width for line in frame_lines(frame.frame.title, is_down=False)), default=0.0) + TITLE_ROOM
+    return y - frame.at.y < title or frame.at.bottom - y < title
 
 
 def _passes(curve: Sequence[Point], place: Break) -> bool:

@@ -55,7 +55,7 @@ class PlacedFrame:
     """A frame and its place.
 
     `level` counts the frames around it, `is_down` is whether it flows from top to bottom, `continues` whether it is the
-    part of a frame that begins in another column.
+    part of a frame that begins in another column. In a frame that `rises` the flow is upwards, and the title is below.
     """
 
     frame: Frame
@@ -63,6 +63,7 @@ class PlacedFrame:
     level: int
     is_down: bool = True
     continues: bool = False
+    rises: bool = False
 
 
 @frozen
@@ -106,3 +107,4 @@ class Drawing:
     notes: tuple[Note, ...]
     title: str = ""
     legend: tuple[Key, ...] = ()
+    columns: int = 1

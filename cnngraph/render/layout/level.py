@@ -269,11 +269,11 @@ class _Router:
         straight = [place for place, index in enumerate(ordered) if abs(source[index]) < 1]
         centre = float(straight[0]) if len(straight) == 1 else (len(ordered) - 1) / 2
         room = max((self.edges[index].room for index in ids), default=PORTS)
-        most = (node.left + node.right - 8) / max(len(ids) - 1, 1)
+        most = (2 * node.radius - 8) / max(len(ids) - 1, 1)
         step = min(room, most)
         ends = {}
         for place, index in enumerate(ordered):
-            offset = max(-node.left + 4, min(node.right - 4, (place - centre) * step))
+            offset = max(4 - node.radius, min(node.radius - 4, (place - centre) * step))
             ends[index] = ((x + offset, y + node.lead), False)
         return ends
 

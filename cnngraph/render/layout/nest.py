@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.level import PORTS, Arrangement, arrange
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
+from cnngraph.render.layout.ushape import bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, sign
 from cnngraph.render.settings import Settings
 
@@ -47,19 +48,18 @@ class _Laid:
 
 def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
-    return Layout(picture, is_down=settings.flow == "down", shapes=settings.shapes)
+    return Layout(picture, settings.flow == "down", _labels(picture.arrows, settings.shapes))
 
 
 class Layout:
     """A picture with places on one long strip."""
 
-    def __init__(self, picture: Picture, *, is_down: bool, shapes: bool) -> None:
-        self.picture, self.is_down = picture, is_down
+    def __init__(self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]]) -> None:
+        self.picture, self.is_down, self.labels = picture, is_down, labels
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
-        self.labels = _labels(picture.arrows, shapes)
         self.roles = _roles_of(picture.arrows)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.laid: dict[str, _Laid] = {}
@@ -123,7 +123,7 @@ class Layout:
         join = sign(member)
         is_side = member.look is not Look.PLAIN
         lead = self.lead(member)
-        return Node(half, half, lead + along + below, None, exits, join, 1, is_side, width / 2, lead)
+        return Node(half, half, lead + along + below, None, exits, join, 1, is_side, across / 2, lead)
 
     def size(self, box: Box) -> tuple[float, float]:
         """The width and height of a box, wide enough for the names of its inputs."""
@@ -138,7 +138,7 @@ class Layout:
         roles = () if self.is_down else self.roles.get(box.key, ())
         return max(map(_role_width, roles), default=0.0)
 
-    def exits(self, labels: dict[str, str]) -> dict[str, float]:
+    def exits(self, labels: Mapping[str, str]) -> dict[str, float]:
         """The ports of a box: one for each tensor that leaves it, with room for their shapes."""
         widths = [max(self.width(text) + 8, 9.0) for text in labels.values()]
         start = -sum(widths) / 2
@@ -174,13 +174,24 @@ class Layout:
         node = Node(left, right, length, placed.entries, placed.exits, weight=weight, is_side=side)
         return _Laid(node, placed, (0.0, start))
 
-    def drawing(self, page: tuple[float, float] | None = None) -> Drawing:
-        """The layout as a drawing: on one long strip, or in columns, as large as possible on a page (width, height)."""
+    def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
+        """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         strip, breaks = self._strip
-        if page is not None:
+        if self._bent is not None:
+            strip = self._bent
+        elif page is not None:
             across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along))
+            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         return strip if self.is_down else _turned(strip)
+
+    @cached_property
+    def _bent(self) -> Drawing | None:
+        """The drawing in the shape of a U, if the network has it."""
+        found = skips_of(self.picture)
+        if found is None:
+            return None
+        chain = Layout(replace(self.picture, arrows=found.others), self.is_down, self.labels)
+        return bent(*chain._strip, found.skips)
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:

@@ -19,8 +19,9 @@ class Node:
     """A box or a frame on a level, by its extents on both sides of its spine and its length.
 
     `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
-    `join` is the sign of a sum or product, in a circle with a `radius`; `weight` is the number of boxes, and `is_side`
-    whether none of them always runs. `lead` is the room before the box, for the names of its inputs.
+    `join` is the sign of a sum or product, `radius` half the extent of a box without the shapes below it. `weight` is
+    the number of boxes, and `is_side` whether none of them always runs. `lead` is the room before the box, for the
+    names of its inputs.
     """
 
     left: float

@@ -1,0 +1,212 @@
+// The drawing on the screen: which groups are open, what is selected, zoom and pan.
+const canvas = byId("canvas");
+const world = byId("world");
+const state = { open: new Set(FACTS.open), x: 0, y: 0, scale: 1, selected: null, metric: "" };
+let view = { boxes: [], frames: [], size: [0, 0] };
+let hasMoved = false; // whether the reader has zoomed or moved the drawing
+
+const READABLE = 1.4;
+
+function render() {
+  if (!NET) return;
+  const focused = document.activeElement?.dataset?.id;
+  view = draw(0, state.open);
+  world.replaceChildren(view.element);
+  for (const box of view.boxes) prepareBox(box);
+  for (const frame of view.frames) prepareFrame(frame);
+  colour();
+  showMatches();
+  markSelected();
+  if (focused) elementOf(focused)?.focus({ preventScroll: true });
+  document.dispatchEvent(new Event("drawn"));
+}
+
+const idOf = (box) => `${box.home}:${box.key}`;
+const boxById = (id) => view.boxes.find((box) => idOf(box) === id);
+const frameOf = (number) => view.frames.find((frame) => frame.group === number);
+const elementOf = (id) => canvas.querySelector(`[data-id="${CSS.escape(id)}"]`);
+const opens = (box) => box.group !== undefined && Boolean(GROUPS[box.group].drawing);
+
+function prepareBox(box) {
+  const { element } = box;
+  element.dataset.id = idOf(box);
+  element.setAttribute("tabindex", "0");
+  element.setAttribute("role", "button");
+  element.setAttribute("aria-label", labelOf(box));
+  if (box.group === undefined) return;
+  element.classList.add("closed");
+  element.setAttribute("aria-expanded", "false");
+  if (!opens(box)) return;
+  const { at } = GROUPS[box.home].drawing.boxes[box.key];
+  element.append(
+    s("g", { class: "plus", transform: `translate(${at[0] + at[2] - 1} ${at[1] + 1})` }, s("circle", { r: 4.5 }), s("path", { d: "M-2.3,0H2.3M0,-2.3V2.3" }))
+  );
+}
+
+function prepareFrame(frame) {
+  const { element, group } = frame;
+  element.dataset.id = `frame:${group}`;
+  element.setAttribute("tabindex", "0");
+  element.setAttribute("role", "button");
+  element.setAttribute("aria-expanded", "true");
+  element.setAttribute("aria-label", `block ${GROUPS[group].path}, open`);
+}
+
+function labelOf(box) {
+  if (box.group !== undefined) {
+    const group = GROUPS[box.group];
+    return `closed block ${group.path}${group.block ? `, ${group.block}` : ""}, ${box.nodes.length} operations`;
+  }
+  if (!box.nodes.length) return box.element.textContent.trim();
+  const last = box.nodes[box.nodes.length - 1];
+  return `${box.nodes.map((node) => opOf(node)[0]).join(", ")}: ${NODES.path[last]}, output ${shapes(last)}`;
+}
+
+// Opens or closes groups. What was under the pointer stays where it is.
+function change(groups, isOpen, anchor) {
+  const before = anchor && placeOf(anchor);
+  for (const group of groups) {
+    if (isOpen) groupsAround(group).forEach((number) => state.open.add(number));
+    else for (const number of [...state.open]) if (number && groupsAround(number).includes(group)) state.open.delete(number);
+  }
+  render();
+  const after = anchor && (placeOf(anchor) || placeOf({ frame: anchor.group }));
+  if (before && after) {
+    const axis = ACROSS ? 1 : 0;
+    const shift = [before[0] - after[0], before[1] - after[1]];
+    shift[axis] = before[axis] + before[axis + 2] / 2 - after[axis] - after[axis + 2] / 2;
+    state.x += shift[0] * state.scale;
+    state.y += shift[1] * state.scale;
+  }
+  place();
+  remember();
+}
+
+function placeOf({ group, frame }) {
+  const found = frameOf(frame ?? group) || view.boxes.find((box) => box.group === (frame ?? group));
+  return found && found.at;
+}
+
+function openBox(box) {
+  if (!opens(box)) return;
+  change([box.group], true, { group: box.group });
+  bringIntoView(frameOf(box.group).at);
+  select({ group: box.group }, `frame:${box.group}`);
+}
+
+function closeGroup(number) {
+  if (!number) return;
+  change([number], false, { group: number });
+  const box = view.boxes.find((item) => item.group === number);
+  if (box) select({ group: number }, idOf(box));
+}
+
+function openAll() {
+  state.open = new Set(GROUPS.map((_, number) => number));
+  render();
+  fit(!hasMoved);
+  remember();
+}
+
+function closeAll() {
+  state.open = new Set([0]);
+  render();
+  fit(true);
+  remember();
+}
+
+// Zoom and pan.
+function place() {
+  world.setAttribute("transform", `translate(${state.x} ${state.y}) scale(${state.scale})`);
+}
+
+function room() {
+  return [canvas.clientWidth || 800, canvas.clientHeight || 600];
+}
+
+function zoom(factor, x = room()[0] / 2, y = room()[1] / 2) {
+  const scale = Math.min(Math.max(state.scale * factor, 0.02), 12);
+  state.x = x - ((x - state.x) * scale) / state.scale;
+  state.y = y - ((y - state.y) * scale) / state.scale;
+  state.scale = scale;
+  hasMoved = true;
+  place();
+  remember();
+}
+
+// All of the drawing, or if that is too small to be read and `readable`, its beginning.
+function fit(readable) {
+  const [width, height] = room();
+  const margin = 16;
+  const [w, h] = view.size;
+  const whole = Math.min((width - 2 * margin) / w, (height - 2 * margin) / h);
+  const isSmall = readable && whole < 1;
+  state.scale = isSmall ? Math.max(whole, Math.min(READABLE, (DOWN ? width - 2 * margin : height - 2 * margin) / (DOWN ? w : h))) : Math.min(whole, 2.2);
+  state.x = !DOWN && isSmall ? margin : (width - w * state.scale) / 2;
+  state.y = DOWN && isSmall ? margin : (height - h * state.scale) / 2;
+  place();
+  remember();
+}
+
+function bringIntoView(at, centre = false) {
+  const [width, height] = room();
+  const [x, y, w, h] = [state.x + at[0] * state.scale, state.y + at[1] * state.scale, at[2] * state.scale, at[3] * state.scale];
+  const margin = 24;
+  const shift = (start, length, size) => {
+    if (centre && (start < margin || start + length > size - margin)) return size / 2 - start - length / 2;
+    if (length > size - 2 * margin || start < margin) return margin - start > 0 || start + Math.min(length, 60) > size ? margin - start : 0;
+    return Math.min(0, size - margin - start - length);
+  };
+  state.x += shift(x, w, width);
+  state.y += shift(y, h, height);
+  place();
+}
+
+// Selection: an operation, a box or a group. `id` is that of its element.
+function select(item, id, focus = true) {
+  state.selected = item ? { ...item, id } : null;
+  markSelected();
+  showDetails();
+  if (id && focus) elementOf(id)?.focus({ preventScroll: true });
+  remember();
+}
+
+function markSelected() {
+  canvas.querySelectorAll(".selected").forEach((element) => element.classList.remove("selected"));
+  canvas.querySelectorAll(".near").forEach((element) => element.classList.remove("near"));
+  if (!state.selected) return;
+  const element = state.selected.id && elementOf(state.selected.id);
+  if (!element) return;
+  element.classList.add("selected");
+  light(element, "near");
+}
+
+// Marks the arrows at a box.
+function light(element, css) {
+  const key = element.dataset.key;
+  for (const arrow of element.parentNode.querySelectorAll(":scope > .arrow")) {
+    const isNear = !element.classList.contains("frame") && (arrow.dataset.tail === key || arrow.dataset.head === key);
+    arrow.classList.toggle(css, isNear);
+  }
+}
+
+// Shows an operation: opens what is around it, and selects its box.
+function reveal(node, shown = true) {
+  const home = HOME[drawnOf(node)];
+  if (!home) return;
+  const missing = groupsAround(home[0]).filter((number) => !state.open.has(number));
+  if (missing.length) change(missing, true);
+  const box = boxById(`${home[0]}:${home[1]}`);
+  if (shown) bringIntoView(box.at, true);
+  select({ node, box: idOf(box) }, idOf(box), false);
+}
+
+function revealGroup(number) {
+  const parent = GROUPS[number].parent;
+  const missing = parent === null ? [] : groupsAround(parent).filter((around) => !state.open.has(around));
+  if (missing.length) change(missing, true);
+  const found = frameOf(number) || view.boxes.find((box) => box.group === number);
+  if (!found) return;
+  bringIntoView(found.at, true);
+  select({ group: number }, frameOf(number) ? `frame:${number}` : idOf(found), false);
+}

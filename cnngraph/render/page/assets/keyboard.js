@@ -1,0 +1,133 @@
+// Keys: along the arrows, open, close, zoom and search.
+function visibleBoxOf(node) {
+  const drawn = drawnOf(node);
+  return view.boxes.find((box) => box.nodes.includes(drawn));
+}
+
+function neighbours(box, isAfter) {
+  const found = new Set();
+  for (const node of box.nodes) {
+    const others = isAfter ? READERS[node].map(([reader]) => reader) : NODES.reads[node].filter((_, place) => place % 2 === 0);
+    for (const other of others) {
+      const target = other >= 0 ? visibleBoxOf(other) : view.boxes.find((item) => item.key === `input${-1 - other}` && !item.home);
+      if (target && target !== box) found.add(target);
+    }
+  }
+  NET.outputs.forEach(([, node], place) => {
+    const end = view.boxes.find((item) => item.key === `output${place}` && !item.home);
+    if (isAfter && end && box.nodes.includes(drawnOf(node))) found.add(end);
+    if (!isAfter && box === end && visibleBoxOf(node)) found.add(visibleBoxOf(node));
+  });
+  if (isAfter && box.key.startsWith("input") && !box.home) {
+    const input = -1 - Number(box.key.slice(5));
+    NODES.reads.forEach((reads, node) => {
+      const target = reads.some((other, place) => place % 2 === 0 && other === input) && visibleBoxOf(node);
+      if (target) found.add(target);
+    });
+  }
+  return [...found];
+}
+
+// The nearest box beside another one, across the flow.
+function beside(box, sign) {
+  const middle = (item, axis) => item.at[axis] + item.at[axis + 2] / 2;
+  const others = view.boxes.filter((item) => sign * (middle(item, ACROSS) - middle(box, ACROSS)) > 4);
+  const score = (item) => Math.abs(middle(item, ACROSS) - middle(box, ACROSS)) + 3 * Math.abs(middle(item, ALONG) - middle(box, ALONG));
+  return others.sort((a, b) => score(a) - score(b))[0];
+}
+
+function focusBox(box) {
+  if (!box) return;
+  bringIntoView(box.at);
+  choose(box);
+}
+
+function choose(box, focus = true) {
+  if (box.group !== undefined) select({ group: box.group }, idOf(box), focus);
+  else if (box.nodes.length) select({ node: box.nodes[0], box: idOf(box) }, idOf(box), focus);
+  else select({ end: box.key }, idOf(box), focus);
+}
+
+function focusedGroup(element) {
+  const id = element?.dataset?.id || "";
+  return id.startsWith("frame:") ? Number(id.slice(6)) : null;
+}
+
+function onArrow(key) {
+  const element = document.activeElement;
+  const frame = focusedGroup(element);
+  const box = frame === null ? boxById(element?.dataset?.id || "") : view.boxes.find((item) => item.home === frame);
+  if (!box) return focusBox(view.boxes[0]);
+  if (frame !== null) return focusBox(box);
+  const [back, forward, left, right] = DOWN ? ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"] : ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+  if (key === left || key === right) return focusBox(beside(box, key === right ? 1 : -1));
+  const forwards = key === forward;
+  if (!forwards && key !== back) return undefined;
+  const order = neighbours(box, forwards).sort((a, b) => (forwards ? 1 : -1) * (a.at[ALONG] - b.at[ALONG]));
+  return focusBox(order[0]);
+}
+
+function onEnter() {
+  const element = document.activeElement;
+  const frame = focusedGroup(element);
+  if (frame !== null) return closeGroup(frame);
+  const box = boxById(element?.dataset?.id || "");
+  if (!box) return undefined;
+  if (opens(box)) return openBox(box);
+  choose(box);
+  return showSide(true);
+}
+
+function onEscape() {
+  const element = document.activeElement;
+  const frame = focusedGroup(element);
+  if (frame !== null) return closeGroup(frame);
+  const box = boxById(element?.dataset?.id || "");
+  if (box && box.home) return closeGroup(box.home);
+  return select(null);
+}
+
+const ACTIONS = {
+  "+": () => zoom(1.25),
+  "=": () => zoom(1.25),
+  "-": () => zoom(0.8),
+  0: () => fit(false),
+  1: () => fit(true),
+  e: openAll,
+  c: closeAll,
+  t: () => toggleTheme(),
+  m: () => {
+    const options = ["", ...Object.keys(METRICS)];
+    setMetric(options[(options.indexOf(state.metric) + 1) % options.length]);
+  },
+  "/": () => {
+    query.focus();
+    query.select();
+  },
+  "?": () => byId("keys").showModal(),
+  Enter: onEnter,
+  Escape: onEscape,
+  Backspace: onEscape,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+  const { target, key } = event;
+  if (target === query) {
+    if (key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
+    else if (key === "Escape") {
+      query.value = "";
+      search();
+      query.blur();
+    } else return;
+    event.preventDefault();
+    return;
+  }
+  if (target.closest("select, input, #text")) return;
+  if (target.closest("button, a") && (key === "Enter" || key === " ")) return;
+  if (key.startsWith("Arrow")) onArrow(key);
+  else if (key === " " && target.closest("#canvas")) onEnter();
+  else if (Object.hasOwn(ACTIONS, key)) ACTIONS[key]();
+  else return;
+  event.preventDefault();
+});

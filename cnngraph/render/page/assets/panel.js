@@ -1,0 +1,155 @@
+// The details of what is selected, and the tooltip.
+const details = byId("details");
+
+function showDetails() {
+  const chosen = state.selected;
+  if (!NET) details.replaceChildren();
+  else if (!chosen) details.replaceChildren(...overview());
+  else if (chosen.group !== undefined) details.replaceChildren(...groupDetails(chosen.group));
+  else if (chosen.node !== undefined) details.replaceChildren(...nodesDetails(chosen.node));
+  else details.replaceChildren(...terminalDetails(chosen));
+  details.scrollTop = 0;
+}
+
+function overview() {
+  const all = NODES.path.map((_, node) => node);
+  const metric = state.metric && state.metric !== "field" ? state.metric : "params";
+  const most = all.filter((node) => NODES[metric][node]).sort((a, b) => NODES[metric][b] - NODES[metric][a]).slice(0, 8);
+  return [
+    h("h2", {}, NET.name),
+    NET.about && h("p", {}, NET.about),
+    h("dl", {}, numbers(all)),
+    most.length ? h("h3", {}, `Most ${METRICS[metric].name}`) : null,
+    h("ol", { class: "most" }, most.map((node) => h("li", {}, nodeLink(node), h("span", {}, METRICS[metric].show(NODES[metric][node]))))),
+    h("p", { class: "hint" }, "Click a block to open it, and an operation for its details. Press ? for keys."),
+  ].filter(Boolean);
+}
+
+function numbers(nodes, each) {
+  const drawn = each || nodes;
+  const extra = (metric) => (each && each.length !== nodes.length ? ` (${METRICS[metric].show(total(drawn, metric))} each)` : "");
+  return ["params", "macs", "memory"].flatMap((metric) => {
+    const value = total(nodes, metric);
+    const exact = metric !== "memory" && value >= 1000 ? value.toLocaleString("en") : METRICS[metric].show(value);
+    return [h("dt", {}, { params: "parameters", macs: "MACs", memory: "memory" }[metric]), h("dd", {}, exact + extra(metric))];
+  });
+}
+
+function groupDetails(number) {
+  const group = GROUPS[number];
+  const all = withCopies(group.nodes);
+  const kinds = new Map();
+  for (const node of all) kinds.set(opOf(node)[0], (kinds.get(opOf(node)[0]) || 0) + 1);
+  const ops = [...kinds].sort((a, b) => b[1] - a[1]).map(([op, times]) => `${times} ${op}`);
+  const isOpen = Boolean(frameOf(number));
+  const button = group.drawing && number
+    ? h("button", { onclick: () => (isOpen ? closeGroup(number) : openBox(view.boxes.find((box) => box.group === number))) }, isOpen ? "Close" : "Open")
+    : h("span", { class: "hint" }, group.drawing ? "" : "too large to be drawn open");
+  const last = COPIES.get(group.nodes[group.nodes.length - 1])?.slice(-1)[0];
+  return [
+    h("h2", {}, h("code", {}, group.path)),
+    h("p", { class: "lead" }, group.block ? ["block ", h("code", {}, group.block), " "] : [], button),
+    h(
+      "dl",
+      {},
+      numbers(all, group.nodes),
+      last === undefined ? [] : [h("dt", {}, "receptive field"), h("dd", {}, fieldText(NODES.field[last]))],
+      h("dt", {}, "operations"),
+      h("dd", {}, ops.join(", ")),
+      group.paths.length > 1 ? [h("dt", {}, `${group.paths.length} equal`), h("dd", {}, list(group.paths))] : [],
+      h("dt", {}, "source"),
+      h("dd", {}, sourceLink(group.at))
+    ),
+  ];
+}
+
+const list = (paths) => (paths.length > 4 ? `${paths[0]}, …, ${paths[paths.length - 1]}` : paths.join(", "));
+
+// The operations in the box of a node; of those that stand for several, the iteration of the node is shown.
+function nodesDetails(node) {
+  const home = HOME[drawnOf(node)];
+  const inBox = nodesOf(GROUPS[home[0]].drawing.boxes[home[1]]);
+  const copies = COPIES.get(drawnOf(node));
+  const index = copies.indexOf(node);
+  const shown = GROUPS[home[0]].drawing.boxes[home[1]].group === undefined ? inBox : [drawnOf(node)];
+  const parts = shown.map((other) => COPIES.get(other)[COPIES.get(other).length === copies.length ? index : 0]);
+  const chooser = copies.length > 1 ? iterations(copies, node) : null;
+  return [chooser, ...parts.flatMap((part) => nodeDetails(part, parts.length > 1 && part === node))].filter(Boolean);
+}
+
+function iterations(copies, node) {
+  const options = copies.slice(0, 400).map((copy) => h("option", { value: copy, selected: copy === node }, NODES.path[copy]));
+  if (!copies.slice(0, 400).includes(node)) options.unshift(h("option", { value: node, selected: true }, NODES.path[node]));
+  const chooser = h("select", { "aria-label": "Iteration" }, options);
+  chooser.addEventListener("change", () => select({ ...state.selected, node: Number(chooser.value) }, state.selected.id, false));
+  return h("p", { class: "lead" }, `one of ${copies.length} equal: `, chooser);
+}
+
+function nodeDetails(node, isChosen) {
+  const [op, , ...parameters] = opOf(node);
+  const path = NODES.path[node];
+  const reads = [];
+  for (let place = 0; place < NODES.reads[node].length; place += 2) {
+    const source = sourceOf(NODES.reads[node][place], NODES.reads[node][place + 1]);
+    reads.push(h("div", {}, source.node === undefined ? h("code", {}, source.name) : nodeLink(source.node, source.name), ` ${source.shape}`));
+  }
+  const rows = parameters.map(([name, value, isDefault]) => h("tr", { class: isDefault ? "default" : "" }, h("th", { scope: "row" }, name), h("td", {}, value)));
+  const weights = NET.ops[NODES.weights[node]].map(([name, shape]) => `${name || "value"} ${shape}`);
+  return [
+    h("h2", { class: isChosen ? "chosen" : "" }, h("span", { class: "op" }, op), " ", h("code", {}, path)),
+    NODES.note[node] && h("p", { class: "lead" }, NODES.note[node]),
+    rows.length ? h("table", {}, h("tbody", {}, rows)) : null,
+    h(
+      "dl",
+      {},
+      h("dt", {}, reads.length > 1 ? "inputs" : "input"),
+      h("dd", {}, reads.length ? reads : "none"),
+      h("dt", {}, "output"),
+      h("dd", {}, shapes(node)),
+      weights.length ? [h("dt", {}, "weights"), h("dd", {}, weights.join(", "))] : [],
+      numbers([node]),
+      h("dt", {}, "receptive field"),
+      h("dd", {}, fieldText(NODES.field[node])),
+      h("dt", {}, "source"),
+      h("dd", {}, sourceLink(NODES.at[node]), usedAt(node))
+    ),
+  ].filter(Boolean);
+}
+
+// Where the block around an operation is used, if that is in another place.
+function usedAt(node) {
+  const home = HOME[drawnOf(node)];
+  const around = groupsAround(home[0]).filter((number) => number && GROUPS[number].at).reverse();
+  const places = around.map((number) => GROUPS[number].at).filter((at, index, all) => [NODES.at[node], ...all].findIndex((other) => other.join() === at.join()) === index + 1);
+  return places.length ? h("div", {}, "used at ", places.slice(0, 3).flatMap((at, index) => [index ? ", " : "", sourceLink(at)])) : null;
+}
+
+function terminalDetails(chosen) {
+  const box = boxById(chosen.id);
+  return [h("h2", {}, box ? box.element.textContent : ""), ...overview().slice(1)];
+}
+
+function nodeLink(node, text = NODES.path[node]) {
+  return h("a", { href: "#", onclick: (event) => (event.preventDefault(), reveal(node)) }, h("code", {}, text));
+}
+
+// The tooltip of a box.
+const tip = byId("tip");
+
+function showTip(box, x, y) {
+  const nodes = withCopies(box.nodes);
+  if (!nodes.length) return hideTip();
+  const last = box.nodes[box.nodes.length - 1];
+  const title = box.group !== undefined ? GROUPS[box.group].path : NODES.path[last];
+  const facts = [`${shapes(last)}`, `${count(total(nodes, "params"))} parameters`, `${count(total(nodes, "macs"))} MACs`, memory(total(nodes, "memory")), `sees ${fieldText(NODES.field[last])}`];
+  tip.replaceChildren(h("strong", {}, title), h("div", {}, facts.join(" · ")), opens(box) ? h("small", {}, "click to open") : "");
+  tip.hidden = false;
+  const width = Math.min(340, window.innerWidth - 16);
+  tip.style.maxWidth = `${width}px`;
+  tip.style.left = `${Math.max(8, Math.min(x + 14, window.innerWidth - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${y + 18 + tip.offsetHeight > window.innerHeight ? y - 12 - tip.offsetHeight : y + 18}px`;
+}
+
+function hideTip() {
+  tip.hidden = true;
+}
