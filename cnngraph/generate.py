@@ -24,6 +24,8 @@ IMAGES = {  # the drawings of the documentation, which names the command of each
     "googlenet_mnist": ("googlenet_mnist", Settings(page="slide")),
     "resnet18": ("resnet18", Settings()),
     "googlenet": ("googlenet", Settings(legend=True)),
+    "vgg16_volumes": ("vgg16", Settings(style="volumes")),
+    "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
     "unet": ("unet", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
 }

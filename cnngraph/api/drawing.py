@@ -14,7 +14,7 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.render import FORMATS, Settings, draw
 
-Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "mermaid", "html"]
+Format: TypeAlias = Literal["svg", "png", "pdf", "tikz", "dot", "mermaid", "html"]
 
 
 def render(
@@ -30,10 +30,11 @@ def render(
     node: str | None = None,
     fold: bool | None = None,
     shapes: bool = True,
-    legend: bool = False,
+    legend: bool | None = None,
     title: str | None = None,
     scale: float = 1.0,
     theme: Literal["light", "dark", "print"] = "light",
+    style: Literal["boxes", "volumes"] = "boxes",
     font: str | None = None,
     input: InputShape | None = None,
     plugins: Plugins = (),
@@ -43,9 +44,9 @@ def render(
 ) -> Drawing:
     """Draw a network. A notebook shows the result; with a `path` it is also written to a file.
 
-    `format` is `svg` (the default), `png`, `pdf`, `html`, `dot` or `mermaid`. With a `path` its ending determines the
-    format (.svg, .png, .pdf, .html, .htm, .dot, .gv, .mmd, .mermaid). `html` is one interactive page, on which blocks
-    are opened and closed; `depth` and `open` are its first view.
+    `format` is `svg` (the default), `png`, `pdf`, `tikz`, `html`, `dot` or `mermaid`. With a `path` its ending
+    determines the format (.svg, .png, .pdf, .tex, .html, .htm, .dot, .gv, .mmd, .mermaid). `html` is one interactive
+    page, on which blocks are opened and closed; `depth` and `open` are its first view.
 
     The drawing fits a `page`: `a4`, a 16:9 `slide` or a `column` of a paper, or is unlimited with None. It has as much
     detail as the page allows with text of at least 6 pt (on a slide 9 pt), and long networks are broken into columns.
@@ -53,13 +54,15 @@ def render(
     of nesting to show: 1 draws each top-level node as one box. `open` are patterns of the paths of blocks to draw open;
     all others are closed, or as `depth` says. `node` is the path of a block to draw alone. `fold` draws equal
     iterations of a repeat as one, labelled `×6`; by default it does unless each iteration fits the page. `shapes`,
-    `legend` and `title` are shown beside the boxes. `scale` enlarges the drawing; `font` is the font family of an SVG.
-    DOT and Mermaid take only `depth`, `open`, `node`, `fold` and `direction`. All other arguments are those of `load`.
+    `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature maps are drawn in perspective,
+    from left to right, with a legend unless it is False. `scale` enlarges the drawing; `font` is the font family of an
+    SVG. DOT and Mermaid take only `depth`, `open`, `node`, `fold` and `direction`. All other arguments are those of
+    `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
-    (E501); ValueError for an unknown file ending or format, a depth below 1 or a path at which there is no block;
-    WriteError, an OSError, if the file cannot be written; PackageError if matplotlib is not installed, which PNG and
-    PDF need.
+    (E501); ValueError for an unknown file ending or format, a depth below 1, a path at which there is no block, or a
+    style, direction or font that the format cannot have; WriteError, an OSError, if the file cannot be written;
+    PackageError if matplotlib is not installed, which PNG and PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
@@ -76,6 +79,7 @@ def render(
         title=title,
         scale=scale,
         theme=theme,
+        style=style,
         font=font,
     )
     data = draw(graph, chosen, settings)

@@ -1,4 +1,4 @@
-"""Drawing graphs as SVG, PNG, PDF, HTML, DOT and Mermaid, from one layout-independent picture, without PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, TikZ, HTML, DOT and Mermaid, from one picture without layout. No PyTorch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cnngraph.render.fit import fitted
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.settings import DEFAULT, PAGES, Settings
 from cnngraph.render.svg import svg
+from cnngraph.render.tikz import tikz
 
 __all__ = ["FORMATS", "PAGES", "THEMES", "Settings", "draw", "render"]
 
@@ -21,6 +22,7 @@ FORMATS = {
     ".svg": "svg",
     ".png": "png",
     ".pdf": "pdf",
+    ".tex": "tikz",
     ".dot": "dot",
     ".gv": "dot",
     ".mmd": "mermaid",
@@ -33,9 +35,9 @@ FORMATS = {
 def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     """Draw a graph into a file, in the format of its ending (see FORMATS).
 
-    Raises ValueError for an unknown ending, a depth below 1 or a path at which there is no block, SpecError (E501) if
-    there are more boxes than can be laid out, and WriteError if the file cannot be written. The file is written
-    atomically.
+    Raises ValueError for an unknown ending, a depth below 1, a path at which there is no block, or a style,
+    direction or font that the format cannot have, SpecError (E501) if there are more boxes than can be laid out, and
+    WriteError if the file cannot be written. The file is written atomically.
     """
     format = FORMATS.get(path.suffix.lower())
     if format is None:
@@ -46,6 +48,7 @@ def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
 
 def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     """The drawing itself, in a format that FORMATS names; see `render`."""
+    _refuse(format, settings)
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out
         picture = compose(graph, settings)
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
@@ -57,8 +60,20 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     scale = drawn.scale * settings.scale
     if format == "svg":
         return svg(drawn.drawing, scale, theme, settings.font).encode()
+    if format == "tikz":
+        return tikz(drawn.drawing, scale, theme).encode()
     require_extra("draw")
     with explained():
         from cnngraph.render import raster  # Matplotlib is slow to import
 
         return (raster.pdf if format == "pdf" else raster.png)(drawn.drawing, scale, theme)
+
+
+def _refuse(format: str, settings: Settings) -> None:
+    """Raise ValueError for settings that contradict the format or each other."""
+    if settings.style == "volumes" and format in ("html", "dot", "mermaid"):
+        raise ValueError("volumes cannot be drawn in HTML, DOT and Mermaid; choose .svg, .png, .pdf or .tex")
+    if settings.style == "volumes" and settings.direction == "down":
+        raise ValueError("volumes are drawn from left to right; omit the direction")
+    if settings.font is not None and format == "tikz":
+        raise ValueError("a .tex file is set in the font of its document; omit the font")

@@ -59,10 +59,11 @@ class Theme:
 
     def edge(self, kind: str) -> str:
         """The border colour of a kind of op."""
-        return self.wrong if kind == "error" else _shaded(self.fill(kind), self.shade)
+        return self.wrong if kind == "error" else shaded(self.fill(kind), self.shade)
 
 
-def _shaded(colour: str, shade: float) -> str:
+def shaded(colour: str, shade: float) -> str:
+    """The colour, darker (below 1) or lighter."""
     parts = (min(255, int(int(colour[place : place + 2], 16) * shade)) for place in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in parts)
 

@@ -242,16 +242,17 @@ class _Drawing:
             rows=(Row(" · ".join(facts), "scope"),),
             tip=self._tip(group),
             look=look,
+            types=tuple(self.graph.type_of(ref) for ref in group.scope.value),
         )
         return self._box(box, group.indices())
 
     def _ops(self, stack: Sequence[int]) -> Box:
         nodes = [self.graph.nodes[index] for index in stack]
         key, look = f"node{stack[0]}", _common([_look(node) for node in nodes])
-        tip = "\n".join(_node_tip(node) for node in nodes)
+        tip, types = "\n".join(_node_tip(node) for node in nodes), nodes[-1].types
         if stack[0] in self.tree.joins:
-            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look), stack)
-        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look), stack)
+            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look, types=types), stack)
+        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look, types=types), stack)
 
     def _box(self, box: Box, nodes: Sequence[int]) -> Box:
         self.count += 1

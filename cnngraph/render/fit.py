@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
-from cnngraph.render.compose import compose, pictures
+from cnngraph.render.compose import pictures
 from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing
@@ -14,6 +14,7 @@ from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.picture import Picture
 from cnngraph.render.settings import PAGES, Page, Settings
+from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
@@ -39,9 +40,9 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     """
     page = PAGES[settings.page] if settings.page else None
     if page is None:
-        layout = lay_out(compose(graph, settings), settings)
-        return Fitted(surrounded(layout.drawing(), settings.title, settings.legend), 1.0)
-    candidates = list(_distinct(pictures(graph, settings)))
+        layout = lay_out(next(_pictures(graph, settings)), settings)
+        return Fitted(surrounded(layout.drawing(), settings.title, settings.has_legend), 1.0)
+    candidates = list(_distinct(_pictures(graph, settings)))
     small = [picture for picture in candidates if _area(picture) <= MOST_INK * _room(page)] or candidates[-1:]
     best: Fitted | None = None
     for picture in small:
@@ -49,7 +50,7 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         drawing = lay_out(picture, settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
-        drawing = surrounded(drawing, settings.title, settings.legend)
+        drawing = surrounded(drawing, settings.title, settings.has_legend)
         scale = _scale(drawing, page)
         if best is None or scale > best.scale:
             best = Fitted(drawing, scale)
@@ -57,6 +58,12 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
             break
     assert best is not None
     return best
+
+
+def _pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
+    """The pictures of a graph in the style of the drawing."""
+    for picture in pictures(graph, settings):
+        yield with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
 
 
 def _distinct(candidates: Iterable[Picture]) -> Iterator[Picture]:

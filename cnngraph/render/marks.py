@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cnngraph.frozen import frozen
-from cnngraph.render.colours import Theme
-from cnngraph.render.layout.boxes import BETWEEN, PAD_X, PAD_Y, SMALL, Line, Run, frame_lines, lines
+from cnngraph.render.colours import Theme, shaded
+from cnngraph.render.layout.boxes import BETWEEN, LEADING, PAD_X, PAD_Y, SMALL, Line, Run, frame_lines, labels_of, lines
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.surroundings import HEADING, KINDS, SIGNS, SWATCH
-from cnngraph.render.picture import Box, Look, Row, Shape, has_one_colour, sign
+from cnngraph.render.picture import Box, Look, Row, Shape, Volume, has_one_colour, sign
 
 ARROW = 5.0  # the length of an arrowhead
 RADIUS = 3.0
+LIT, SIDE = 1.1, 0.85  # the colours of the upper and the right side of a volume
 ASCENT = 0.36  # from the middle of a line of text down to its baseline, in font sizes
 
 
@@ -51,10 +53,11 @@ class Curve:
 
 @frozen
 class Polygon:
-    """A filled polygon."""
+    """A filled polygon; without a fill, its outline."""
 
     points: tuple[Point, ...]
     fill: str
+    stroke: str = ""
 
 
 @frozen
@@ -86,9 +89,22 @@ def marks(drawing: Drawing, theme: Theme) -> Iterator[Group]:
     return _Marks(drawing, theme).groups()
 
 
+def front_of(volume: Volume, at: Rectangle) -> Rectangle:
+    """The front of a volume in the middle of its place."""
+    x, y = at.middle
+    x, y = x - (volume.thickness + volume.depth) / 2, y - (volume.height - volume.depth) / 2
+    return Rectangle(x, y, volume.thickness, volume.height)
+
+
 class _Marks:
     def __init__(self, drawing: Drawing, theme: Theme) -> None:
         self.drawing, self.theme = drawing, theme
+        self.volumes = {placed.box.key: placed for placed in drawing.boxes if placed.box.volume}
+        self.starts: dict[str, list[float]] = {}
+        self.ends: dict[str, list[float]] = {}
+        for placed in drawing.arrows if self.volumes else ():
+            self.starts.setdefault(placed.arrow.tail, []).append(placed.curve[0][1])
+            self.ends.setdefault(placed.arrow.head, []).append(placed.curve[-1][1])
 
     def groups(self) -> Iterator[Group]:
         for frame in self.drawing.frames:
@@ -121,7 +137,9 @@ class _Marks:
 
     def _box(self, placed: PlacedBox) -> Iterator[Part]:
         box, at = placed.box, placed.at
-        if mark := sign(box):
+        if box.volume:
+            yield from self._volume(box, box.volume, at)
+        elif mark := sign(box):
             yield from self._circle(box, mark, at)
         elif box.shape in (Shape.INPUT, Shape.OUTPUT):
             yield from self._terminal(box, at)
@@ -175,6 +193,35 @@ class _Marks:
             yield self._text(at.middle[0], y + line.height / 2, line, theme.pale if unused else theme.ink)
             y += line.height + BETWEEN * (bool(line.kind) and not one)
 
+    def _volume(self, box: Box, volume: Volume, at: Rectangle) -> Iterator[Part]:
+        """Slices in parallel projection, from the front, above and the right, with labels above and below."""
+        front = front_of(volume, at)
+        yield from self._faces(volume, front)
+        x, right, back = front.x, front.right, (volume.depth, -volume.depth)
+        line = self.theme.pale if box.look is Look.UNUSED else self.theme.line
+        yield Polygon(_quad((x, front.y), (right, front.y), back), "", line)
+        yield Polygon(_quad((x, front.y), (right, front.y), (0, front.height)), "", line)
+        yield Polygon(_quad((right, front.y), (right, front.bottom), back), "", line)
+        middle, y = at.middle[0], front.bottom + SMALL * LEADING * 0.6
+        if volume.size:
+            above = front.y - volume.depth - SMALL * 0.65
+            yield self._text(middle, above, Line((Run(volume.size, SMALL, grey=True),)))
+        labelled = [(start, slab.label) for start, slab in labels_of(volume) if slab.label]
+        for start, label in labelled:
+            yield self._text(front.x + start, y, Line((Run(label, SMALL),)))
+        if volume.name:
+            yield self._text(middle, y + SMALL * LEADING * bool(labelled), Line((Run(volume.name, SMALL),)))
+
+    def _faces(self, volume: Volume, front: Rectangle) -> Iterator[Part]:
+        x, back = front.x, (volume.depth, -volume.depth)
+        colour = self.theme.box
+        for kind, thickness in (piece for slab in volume.slabs for piece in slab.slices):
+            colour = self.theme.terminal if kind == Shape.INPUT else self.theme.fill(kind)
+            yield Polygon(_quad((x, front.y), (x + thickness, front.y), back), shaded(colour, LIT))
+            yield Polygon(_quad((x, front.y), (x + thickness, front.y), (0, front.height)), colour)
+            x += thickness
+        yield Polygon(_quad((x, front.y), (x, front.bottom), back), shaded(colour, SIDE))
+
     def _text(self, x: float, middle: float, line: Line, colour: str = "", *, to_left: bool = False) -> Text:
         size = max(run.size for run in line.runs)
         colours = tuple(self.theme.grey if run.grey else colour or self.theme.ink for run in line.runs)
@@ -183,8 +230,22 @@ class _Marks:
     def _note(self, note: Note) -> Text:
         return self._text(note.x, note.y, Line((Run(note.text, SMALL, grey=True),)))
 
+    def _to_volumes(self, placed: PlacedArrow) -> tuple[Point, ...]:
+        """The curve of an arrow, with its ends at the volumes themselves instead of the places with their labels."""
+        curve, arrow = placed.curve, placed.arrow
+        if (tail := self.volumes.get(arrow.tail)) and (volume := tail.box.volume):
+            front = front_of(volume, tail.at)
+            side = front.y - volume.depth, front.bottom - volume.depth
+            y = _within(side, curve[0][1], tail.at.middle[1], self.starts[arrow.tail])
+            curve = ((front.right + volume.depth, y), (curve[1][0], y), *curve[2:])
+        if (head := self.volumes.get(arrow.head)) and (volume := head.box.volume):
+            front = front_of(volume, head.at)
+            y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
+            curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
+        return curve
+
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
-        curve = placed.curve
+        curve = self._to_volumes(replace(placed, curve=_without_stops(placed.curve)))
         stroke = self.theme.pale if placed.arrow.look is Look.UNUSED else self.theme.line
         (x, y), before = curve[-1], next((point for point in reversed(curve[:-1]) if point != curve[-1]), curve[0])
         length = math.hypot(x - before[0], y - before[1]) or 1.0
@@ -194,6 +255,29 @@ class _Marks:
         half = ARROW * 0.36
         sides = [(back[0] + half * across * along[1], back[1] - half * across * along[0]) for across in (1, -1)]
         yield Polygon(((x, y), *sides), stroke)
+
+
+def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
+    """A parallelogram by one side and the direction of the others."""
+    (x, y), (a, b), (dx, dy) = start, end, along
+    return start, end, (a + dx, b + dy), (x + dx, y + dy)
+
+
+def _within(side: Point, y: float, middle: float, ends: Sequence[float]) -> float:
+    """A y among those at which arrows end, moved towards the middle such that all are on the side of a volume."""
+    up, down = middle - min(ends), max(ends) - middle
+    fits = min((middle - side[0]) / up if up > 0 else 1, (side[1] - middle) / down if down > 0 else 1)
+    return y if fits >= 1 else middle + (y - middle) * fits * 0.85
+
+
+def _without_stops(curve: Sequence[Point]) -> tuple[Point, ...]:
+    """The curve without segments of no length, at which an arrowhead would point back."""
+    points = [curve[0]]
+    for place in range(1, len(curve), 3):
+        segment = curve[place : place + 3]
+        if any(point != points[-1] for point in segment):
+            points += segment
+    return tuple(points)
 
 
 def _segment(start: Point, end: Point) -> tuple[Point, ...]:

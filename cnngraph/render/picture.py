@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from cnngraph.frozen import frozen
+from cnngraph.tensor_type import TensorType
 
 
 class Shape(StrEnum):
@@ -60,10 +61,43 @@ class Title:
 
 
 @frozen
+class Slab:
+    """A part of a volume with one number of channels, its label: slices of operations, from left to right.
+
+    Slices are kinds of op and thicknesses in points.
+    """
+
+    slices: tuple[tuple[str, float], ...]
+    label: str
+
+    @property
+    def thickness(self) -> float:
+        """The sum of all slices."""
+        return sum(thickness for _, thickness in self.slices)
+
+
+@frozen
+class Volume:
+    """A tensor in perspective, in points. `size` is a label above it, `name` one below it."""
+
+    slabs: tuple[Slab, ...]
+    height: float
+    depth: float
+    size: str = ""
+    name: str = ""
+
+    @property
+    def thickness(self) -> float:
+        """The sum of all slabs."""
+        return sum(slab.thickness for slab in self.slabs)
+
+
+@frozen
 class Box:
     """One box. `key` is unique and safe in every format; `tip` is the tooltip.
 
     `nodes` are the indices of all nodes of the graph that it represents, including those hidden by folding.
+    `types` are the tensors that it computes, and `volume` is what is drawn instead of the box, if anything.
     """
 
     key: str
@@ -73,6 +107,8 @@ class Box:
     tip: str = ""
     look: Look = Look.PLAIN
     nodes: tuple[int, ...] = ()
+    types: tuple[TensorType, ...] = ()
+    volume: Volume | None = None
 
 
 @frozen

@@ -77,7 +77,9 @@ def _patches(part: Part, scale: float) -> Iterator[Patch]:
             codes = [Path.MOVETO, *[Path.CURVE4] * (len(part.points) - 1)]
             yield _patch(Path(part.points, codes), "none", part.stroke, width, part.dashed)
         case Polygon():
-            yield _patch(Path([*part.points, part.points[0]], closed=True), part.fill, "", width, False)
+            yield _patch(
+                Path([*part.points, part.points[0]], closed=True), part.fill or "none", part.stroke, width, False
+            )
         case Text():
             x = part.x if part.to_left else part.x - part.line.width / 2
             for run, colour in zip(part.line.runs, part.colours, strict=True):

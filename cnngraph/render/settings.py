@@ -7,6 +7,7 @@ from typing import Literal
 from cnngraph.frozen import frozen
 
 Direction = Literal["down", "right"]
+Style = Literal["boxes", "volumes"]
 
 
 @frozen
@@ -36,7 +37,8 @@ class Settings:
     or closed. `node` is the path of a block to be drawn alone. `fold` draws equal iterations of a repeat as one, with
     `×6`. `page` is one of PAGES, or None for no limit. `direction` is that of the flow; by default that of the page.
     `title`, `legend` and `shapes` are what is shown beside the boxes; `scale` enlarges; `theme` and `font` are the
-    colours and the font family.
+    colours and the font family. `style` is how operations are drawn: as boxes, or as volumes, whose flow is always to
+    the right, and which have a legend by default.
     """
 
     depth: int | None = None
@@ -46,16 +48,24 @@ class Settings:
     page: str | None = "a4"
     direction: Direction | None = None
     shapes: bool = True
-    legend: bool = False
+    legend: bool | None = None
     title: str | None = None
     scale: float = 1.0
     theme: str = "light"
+    style: Style = "boxes"
     font: str | None = None
 
     @property
     def flow(self) -> Direction:
         """The direction of the flow."""
+        if self.style == "volumes":
+            return "right"
         return self.direction or (PAGES[self.page].direction if self.page else "down")
+
+    @property
+    def has_legend(self) -> bool:
+        """Whether there is a legend: by default only if colours alone tell operations apart."""
+        return self.style == "volumes" if self.legend is None else self.legend
 
 
 DEFAULT = Settings()

@@ -52,7 +52,8 @@ def markup(part: Part) -> str:
         case Curve():
             return f'<path d="{_path(part.points)}" fill="none"{_stroke(part.stroke, part.dashed)}/>'
         case Polygon():
-            return f'<polygon points="{" ".join(map(_point, part.points))}" fill="{part.fill}"/>'
+            points, stroke = " ".join(map(_point, part.points)), _stroke(part.stroke, False)
+            return f'<polygon points="{points}" fill="{part.fill or "none"}"{stroke}/>'
         case Text():
             return _text(part)
 

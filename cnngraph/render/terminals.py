@@ -60,4 +60,6 @@ def _box(graph: Graph, shape: Shape, place: int, name: str, ref: Ref) -> Box:
     size = graph.type_of(ref)
     look = Look.TRAINING if shape is Shape.OUTPUT and name in graph.training_only else Look.PLAIN
     row = Row(str(size), shape)
-    return Box(f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look)
+    return Box(
+        f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look, types=(size,)
+    )

@@ -59,6 +59,11 @@ def test_every_format_marks_every_node_with_an_error(path: Path) -> None:
         svg = draw(graph, "svg", Settings(page=page)).decode()
         ElementTree.fromstring(svg)
         assert svg.count('class="box error"') == len(graph.errors)
+    volumes = draw(graph, "svg", Settings(style="volumes")).decode()
+    assert volumes.count('class="box error"') == len(graph.errors)
+    tikz = draw(graph, "tikz").decode()
+    assert all(f"(error{number})" in tikz for number in range(len(graph.errors)))
+    assert draw(graph, "html").decode().count('class="box error"') == len(graph.errors)
     for format in ("dot", "mermaid"):
         text = draw(graph, format).decode()
         assert all(f"  error{number}" in text for number in range(len(graph.errors)))

@@ -41,7 +41,7 @@ def test_text_formats(ending: str, start: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["net.jpg", "net", "svg"])
 def test_an_unknown_ending_lists_the_known_ones(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"must end in \.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(ValueError, match=r"must end in \.svg, \.png, \.pdf, \.tex, \.dot"):
         render(graph_of(INCEPTION), tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -20,6 +20,7 @@ NONE = "none"
     ("cnngraph render net.yaml -o net.pdf --page slide --title ResNet-50", "from left to right, for a slide"),
     ("cnngraph render net.yaml -o net.svg --open layer2.0", "the top level, and one block open"),
     ("cnngraph render net.yaml -o block.pdf --node layer2.0", "one block alone"),
+    ("cnngraph render net.yaml -o net.tex --style volumes", "feature maps in perspective, for a paper in LaTeX"),
     ("cnngraph render net.yaml -o net.html", "as one interactive page, to send to someone"),
     ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
@@ -30,7 +31,7 @@ NONE = "none"
     type=Path,
     required=True,
     metavar="FILE",
-    help="Output file: .svg, .png, .pdf, .html (interactive), .dot, or .mmd for Mermaid.",
+    help="Output file: .svg, .png, .pdf, .tex (TikZ), .html (interactive), .dot, or .mmd for Mermaid.",
 )
 @click.option(
     "--page",
@@ -38,6 +39,13 @@ NONE = "none"
     default="a4",
     show_default=True,
     help="Fit the drawing to a page, a 16:9 slide or a column of a paper, with text of at least 6 pt (slide: 9 pt).",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["boxes", "volumes"]),
+    default="boxes",
+    show_default=True,
+    help="Draw operations as boxes, or feature maps as volumes in perspective, from left to right.",
 )
 @click.option("--direction", type=click.Choice(["down", "right"]), help="Direction of the flow; right for a slide.")
 @click.option(
@@ -56,7 +64,9 @@ NONE = "none"
 @click.option("--node", metavar="PATH", help="Draw only the block at this path.")
 @click.option("--fold/--no-fold", default=None, help="Draw equal iterations of a repeat as one (×6), or each.")
 @click.option("--shapes/--no-shapes", default=True, help="Show the shapes of tensors.")
-@click.option("--legend", is_flag=True, help="Explain the colours and lines that occur.")
+@click.option(
+    "--legend/--no-legend", default=None, help="Explain the colours and lines that occur. By default for volumes only."
+)
 @click.option("--title", metavar="TEXT", help="A title above the drawing.")
 @click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
 @click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
@@ -66,8 +76,8 @@ def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading:
     """Draw a network.
 
     Blocks are frames, operations are boxes coloured by kind, and the shapes of tensors stand below the boxes. Equal
-    iterations are drawn once (×6). A long network is broken into columns, like text. If the spec has errors, the valid
-    part is drawn, with the nodes that have errors in red.
+    iterations are drawn once (×6). A long network is broken into columns, like text. A .tex file compiles alone, and a
+    paper can \\input it. If the spec has errors, the valid part is drawn, with the nodes that have errors in red.
     """
     from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_file, valid_part

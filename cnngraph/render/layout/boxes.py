@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.picture import Box, Row, Shape, Title, has_one_colour, sign
+from cnngraph.render.picture import Box, Row, Shape, Slab, Title, Volume, has_one_colour, sign
 
 TEXT, SMALL, TITLE = 9.0, 8.0, 8.5  # font sizes in points: rows, notes and shapes, titles
 LEADING = 1.3  # the height of a line in font sizes
@@ -49,9 +50,11 @@ class Line:
 
 
 def lines(box: Box) -> tuple[Line, ...]:
-    """The text of a box: its title, then its rows."""
+    """The text of a box: its title, then its rows; a volume has labels instead."""
+    if box.volume:
+        return ()
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
-        return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}"))),)
+        return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}".rstrip()))),)
     titled = [title_line(box.title)] if box.title else []
     return (*titled, *(_row(row) for row in box.rows))
 
@@ -60,12 +63,36 @@ def size(box: Box) -> tuple[float, float]:
     """The width and height of a box."""
     if sign(box):
         return CIRCLE, CIRCLE
+    if box.volume:
+        return volume_size(box.volume)
     texts = lines(box)
     rows = len(box.rows)
     inset = 0 if has_one_colour(box) else BETWEEN
     width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
     height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
     return width, height
+
+
+def volume_size(volume: Volume) -> tuple[float, float]:
+    """The width and height of a volume with its labels, such that the middle is at half of both."""
+    whole = volume.thickness + volume.depth
+    widths = [whole, *(text_width(text, SMALL) for text in (volume.size, volume.name))]
+    for start, slab in labels_of(volume):
+        half = text_width(slab.label, SMALL) / 2
+        widths.append(2 * max(abs(start - half - whole / 2), abs(start + half - whole / 2)))
+    below = any(slab.label for slab in volume.slabs) + bool(volume.name)
+    return max(widths), volume.height + volume.depth + 2 * max(below, bool(volume.size)) * SMALL * LEADING
+
+
+def labels_of(volume: Volume) -> Iterator[tuple[float, Slab]]:
+    """The middles of the labels below a volume, from its left side; that of a single one is below the whole."""
+    if len(volume.slabs) == 1:
+        yield (volume.thickness + volume.depth) / 2, volume.slabs[0]
+        return
+    x = 0.0
+    for slab in volume.slabs:
+        yield x + slab.thickness / 2, slab
+        x += slab.thickness
 
 
 def title_line(title: Title, *, leads: bool = True) -> Line:

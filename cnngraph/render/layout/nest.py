@@ -186,7 +186,9 @@ class Layout:
 
     @cached_property
     def _bent(self) -> Drawing | None:
-        """The drawing in the shape of a U, if the network has it."""
+        """The drawing in the shape of a U, if the network has it; volumes always follow each other to the right."""
+        if any(box.volume for box in self.picture.boxes()):
+            return None
         found = skips_of(self.picture)
         if found is None:
             return None

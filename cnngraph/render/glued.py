@@ -1,0 +1,94 @@
+"""Chains of volumes of one height and depth become one volume, in which they touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from cnngraph.render.fonts import text_width
+from cnngraph.render.layout.boxes import SMALL, labels_of
+from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume
+from cnngraph.render.shared_boxes import FOLLOWERS
+
+THIN = 2.0  # the thickness of a follower that continues a volume
+APART = 2.0  # between two labels
+
+
+def glued(picture: Picture) -> Picture:
+    """The picture with chains of volumes as one; a chain ends where another tensor enters or leaves."""
+    gluing = _Gluing(picture.arrows)
+    members = gluing.members(picture.members)
+    return replace(picture, members=members, arrows=tuple(filter(None, map(gluing.arrow, picture.arrows))))
+
+
+class _Gluing:
+    def __init__(self, arrows: Sequence[Arrow]) -> None:
+        self.out: dict[str, list[Arrow]] = {}
+        self.into: dict[str, list[Arrow]] = {}
+        for arrow in arrows:
+            self.out.setdefault(arrow.tail, []).append(arrow)
+            self.into.setdefault(arrow.head, []).append(arrow)
+        self.stands: dict[str, str] = {}  # the box that a box is part of
+
+    def members(self, members: Sequence[Box | Frame]) -> tuple[Box | Frame, ...]:
+        """The members of a level, with chains as one box at the place of the first."""
+        found: dict[str, Box | Frame] = {}
+        for member in members:
+            if isinstance(member, Frame):
+                found[member.key] = replace(member, members=self.members(member.members))
+                continue
+            key = self._before(member)
+            before = found.get(key)
+            box = _both(before, member) if isinstance(before, Box) else None
+            if box:
+                found[key] = box
+                self.stands[member.key] = key
+            else:
+                found[member.key] = member
+        return tuple(found.values())
+
+    def _before(self, box: Box) -> str:
+        """The box of which this one is the only reader, if it reads nothing else."""
+        into = self.into.get(box.key, [])
+        tail = into[0].tail if len(into) == 1 else ""
+        return self.stands.get(tail, tail) if len(self.out.get(tail, ())) == 1 else ""
+
+    def arrow(self, arrow: Arrow) -> Arrow | None:
+        """The arrow between the boxes that are drawn."""
+        tail, head = (self.stands.get(key, key) for key in (arrow.tail, arrow.head))
+        return replace(arrow, tail=tail, head=head) if tail != head else None
+
+
+def _both(one: Box, two: Box) -> Box | None:
+    """Two boxes as one, if their volumes can touch."""
+    first, second = one.volume, two.volume
+    if first is None or second is None or second.name or first.name or one.look is not two.look:
+        return None
+    if (first.height, first.depth) != (second.height, second.depth) or one.types[0].rank < 2:
+        return None
+    if not one.shape is two.shape is Shape.OPS:
+        return None
+    volume = replace(first, slabs=_slabs(first.slabs, two))
+    if not _fit(volume):
+        return None
+    rows, nodes = one.rows + two.rows, one.nodes + two.nodes
+    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types, volume=volume)
+
+
+def _slabs(slabs: tuple[Slab, ...], box: Box) -> tuple[Slab, ...]:
+    assert box.volume
+    (slab,) = box.volume.slabs
+    slices = slab.slices
+    if all(row.kind in FOLLOWERS for row in box.rows):
+        slices = tuple((kind, min(THIN, thickness)) for kind, thickness in slices)
+    *before, last = slabs
+    if last.label == slab.label:
+        return (*before, replace(last, slices=last.slices + slices))
+    return (*slabs, replace(slab, slices=slices))
+
+
+def _fit(volume: Volume) -> bool:
+    """Whether the labels of neighbours do not touch."""
+    labels = [(middle, text_width(slab.label, SMALL)) for middle, slab in labels_of(volume) if slab.label]
+    return all(x + width / 2 + APART <= y - other / 2 for (x, width), (y, other) in pairwise(labels))

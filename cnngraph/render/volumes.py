@@ -1,0 +1,137 @@
+"""Turning the boxes of a picture into volumes in perspective, as papers draw feature maps.
+
+Height and depth of a volume are from the height and width of the map, its thickness from the channels: square roots, so
+that a map of 7×7 is visible beside one of 224×224. Chains of operations whose maps have one size are one volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import prod, sqrt
+
+from cnngraph.render.glued import glued
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Volume, sign
+from cnngraph.render.shared_boxes import FOLLOWERS
+from cnngraph.tensor_type import CHANNELS, TensorType
+
+TALLEST = 64.0  # the height of the largest map
+FLATTEST = 3.0  # the depth of what has no width, such as tokens and vectors
+OBLIQUE = 0.3  # how much smaller depth is drawn than height
+LEAST = 5.0  # the height of a map of one pixel
+SLICE = 2.0  # the thickness of an activation or normalization after another operation
+POOL = 4.0  # … of a pooling, whose colour is important, not its channels
+BAR = 5.0  # … of a vector, whose height is from its features
+THICK, THICKEST = 0.8, 30.0  # … of one channel, and of the most
+TALL_VECTOR = 4096  # features of a vector as high as the largest map
+KEEPERS = FOLLOWERS | {"pool"}
+MAX_REPEATED = 4  # iterations that are drawn as so many slices
+
+
+def with_volumes(picture: Picture, *, shapes: bool = True) -> Picture:
+    """The picture with a volume for each box that computes a tensor, with labels of its size if `shapes`."""
+    flat = replace(picture, members=tuple(_without_crossed(picture.members, picture.arrows)))
+    return glued(_Volumes(flat, shapes).picture())
+
+
+class _Volumes:
+    def __init__(self, picture: Picture, shapes: bool) -> None:
+        self.source, self.shapes = picture, shapes
+        self.types = {box.key: box.types[0] for box in picture.boxes() if box.types}
+        self.tails: dict[str, list[str]] = {}
+        for arrow in picture.arrows:
+            self.tails.setdefault(arrow.head, []).append(arrow.tail)
+        maps = (type_ for type_ in self.types.values() if type_.batched)
+        self.largest = max((side for type_ in maps for side in _sides(type_)), default=1)
+        self.names_inputs = sum(box.shape is Shape.INPUT for box in picture.boxes()) > 1
+
+    def picture(self) -> Picture:
+        """The picture with volumes; shapes are labels of these, not of arrows."""
+        arrows = tuple(replace(arrow, label="") for arrow in self.source.arrows)
+        return replace(self.source, members=tuple(map(self._member, self.source.members)), arrows=arrows)
+
+    def _member(self, member: Box | Frame) -> Box | Frame:
+        if isinstance(member, Frame):
+            return replace(member, members=tuple(map(self._member, member.members)))
+        if member.shape is Shape.OUTPUT:
+            return replace(member, rows=(replace(member.rows[0], text=""),))
+        if not member.types or sign(member) or member.look is Look.UNUSED:
+            return member
+        return replace(member, volume=self._volume(member, member.types[0]))
+
+    def _volume(self, box: Box, type_: TensorType) -> Volume:
+        height, depth = self._extent(type_)
+        size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
+        slices, title = list(_slices(box, type_)), box.title
+        times = 1 if title.parallel or title.times > MAX_REPEATED else title.times
+        label = str(_channels(type_)) if self.shapes and not self._keeps_channels(box) else ""
+        name = title.name or title.block if box.shape is Shape.SCOPE or self._is_named(box) else ""
+        count = title.count if times == 1 else ""
+        return Volume(
+            slabs=(Slab(tuple(slices * times), label),),
+            height=height,
+            depth=depth,
+            size=size if self.shapes and before != {size} else "",
+            name=" ".join(filter(None, (name, count))),
+        )
+
+    def _keeps_channels(self, box: Box) -> bool:
+        """Whether a box consists of operations which never change the channels, such as pooling."""
+        if any(row.kind not in KEEPERS for row in box.rows):
+            return False
+        before = [self.types[tail] for tail in self.tails.get(box.key, ())]
+        return {_channels(type_) for type_ in before} == {_channels(box.types[0])} and bool(_sides(box.types[0]))
+
+    def _is_named(self, box: Box) -> bool:
+        return box.shape is Shape.INPUT and self.names_inputs
+
+    def _extent(self, type_: TensorType) -> tuple[float, float]:
+        """The height and depth of a tensor."""
+        sides = [max(LEAST, TALLEST * sqrt(min(1.0, side / self.largest))) for side in _sides(type_)]
+        if not sides:
+            return max(LEAST, TALLEST * sqrt(min(1.0, type_.count / TALL_VECTOR))), FLATTEST
+        return sides[0], min(sides[0], sides[1] * OBLIQUE) if len(sides) > 1 else FLATTEST
+
+
+def _slices(box: Box, type_: TensorType) -> Iterator[tuple[str, float]]:
+    """The kinds and thicknesses of the operations from left to right; followers of an operation are thin."""
+    full = min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
+    has_lead = any(row.kind not in FOLLOWERS for row in box.rows)
+    for row in box.rows:
+        is_thin = row.kind in FOLLOWERS and has_lead
+        yield row.kind, SLICE if is_thin else max(SLICE, min(full, POOL) if row.kind == "pool" else full)
+
+
+def _sides(type_: TensorType) -> tuple[int, ...]:
+    """The height and width of a map, the length of a sequence, nothing for a vector."""
+    if type_.rank < 2:
+        return ()
+    if type_.height is not None and type_.width is not None:
+        return type_.height, type_.width
+    return (prod(type_.sizes) // _channels(type_),)
+
+
+def _size(type_: TensorType) -> str:
+    """The height and width, or the length, as a text."""
+    return "×".join(map(str, _sides(type_)))
+
+
+def _channels(type_: TensorType) -> int:
+    """The channels; of a tensor without named channels, the last axis."""
+    return type_.channels if CHANNELS in type_.axes else type_.sizes[-1]
+
+
+def _without_crossed(members: Sequence[Box | Frame], arrows: Sequence[Arrow]) -> Iterator[Box | Frame]:
+    """The members without the frames that several tensors enter or leave: skip connections run along the main path."""
+    for member in members:
+        if isinstance(member, Box):
+            yield member
+            continue
+        inside = {box.key for box in Picture("", (member,), ()).boxes()}
+        entering = {arrow.source for arrow in arrows if arrow.head in inside and arrow.tail not in inside}
+        leaving = {arrow.source for arrow in arrows if arrow.tail in inside and arrow.head not in inside}
+        inner = _without_crossed(member.members, arrows)
+        if member.title.times == 1 and member.look is Look.PLAIN and max(len(entering), len(leaving)) > 1:
+            yield from inner
+        else:
+            yield replace(member, members=tuple(inner))
