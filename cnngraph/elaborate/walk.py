@@ -255,6 +255,7 @@ class Walker:
         block: str | None,
         place: Place,
         value: Callable[[Bound], Tensors | None] = lambda last: last.value,
+        params: Mapping[str, object] | None = None,
     ) -> Bound:
         """A scope's nodes, with a level of names unless it is flat. `value` gives its value from the last node."""
         start, span = len(self.maker.nodes), child.span
@@ -273,7 +274,7 @@ class Walker:
             refs = bound.value.refs if bound.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
             place.slot.append(
-                Scope(path, kind, block, inputs, refs, tree, start, bound.stop, span, self.maker.owner(path))
+                Scope(path, kind, block, inputs, refs, tree, start, bound.stop, span, self.maker.owner(path), params)
             )
         return bound
 
@@ -356,7 +357,8 @@ class Walker:
             bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
             use = replace(child, flat=flat, repeat=None)
-            bound = self.scope(body.nodes, use, env, "block", block.name.text, place)
+            given = {name: argument.value for name, argument in arguments.items()}
+            bound = self.scope(body.nodes, use, env, "block", block.name.text, place, params=given)
         else:
             assert body.op is not None
             inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}

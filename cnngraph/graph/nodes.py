@@ -100,7 +100,8 @@ class Scope:
     `children` are in module order, which is that of the file and of the state_dict: scopes, or indices into
     Graph.nodes. The scope contains exactly the nodes start … stop-1 of Graph.nodes, which are in order of execution;
     a container contains none (start == stop == 0), because its nodes run in the enclosing scope. `value` are the output
-    tensors. A scope with `flat: true` is left out: its children belong to the enclosing scope.
+    tensors. `params` are those that the use of a block sets. A scope with `flat: true` is left out: its children belong
+    to the enclosing scope.
     """
 
     path: str
@@ -113,6 +114,7 @@ class Scope:
     stop: int
     span: Span
     shares: str | None = None
+    params: Mapping[str, object] | None = None
 
     @property
     def name(self) -> str:

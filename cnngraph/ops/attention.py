@@ -145,6 +145,9 @@ class Attention(Op):
             raise OpError("`is_causal: true` allows no bias as a fourth input", code="E205", parameter="is_causal")
         scores = (*leading.sizes, self.num_heads, query.sizes[-2], key.sizes[-2])
         wanted = TensorType(scores, (OTHER,) * len(scores))
+        if bias.rank < 2:  # which PyTorch's function does not repeat
+            message = f"the bias needs at least two axes, queries×keys, got {describe(bias)}"
+            raise OpError(message, code="E211")
         unnamed = TensorType(bias.sizes, (OTHER,) * bias.rank, bias.batched)
         try:
             found = broadcast(self.name, (wanted, unnamed)).sizes

@@ -48,6 +48,7 @@ class Concat(Op):
         Example({"dim": -1}, ((4, 5, 6),), (4, 5, 6)),
         Example({"dim": 1}, ((1, 1, 4), (9, 4)), (10, 4), axes=("???", "?C"), free=(0,)),
         Example({"dim": 1}, ((3, 4), (2, 4)), (5, 4), axes=("?C", "?C"), free=(0, 1)),
+        Example({}, ((4,), ()), (5,), free=(1,)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -67,15 +68,26 @@ class Concat(Op):
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.cat."""
-        joined = self._joined(inputs, aligned_types(self.name, inputs))
+        aligned = aligned_types(self.name, inputs)
+        joined = self._joined(inputs, aligned)
         image = next((argument for argument, tensor in zip(arguments, inputs, strict=True) if tensor.batched), "")
-        kept = ", -1" * joined.rank
         expanded = [
-            argument if tensor.batched or not image else f"{argument}.expand({image}.shape[0]{kept})"
-            for argument, tensor in zip(arguments, inputs, strict=True)
+            _expanded(argument, tensor, sizes.sizes, image)
+            for argument, tensor, sizes in zip(
+                aligned_arguments(self.name, arguments, inputs), inputs, aligned, strict=True
+            )
         ]
         tensors = ", ".join(expanded) if len(expanded) > 1 else f"{expanded[0]},"
         return f"torch.cat(({tensors}), {torch_axis(self.name, joined, self.dim)})"
+
+
+def _expanded(argument: str, tensor: TensorType, aligned: tuple[int, ...], image: str) -> str:
+    """An input of torch.cat, which repeats nothing: a parameter gets the batch axis and others that it lacks."""
+    if tensor.batched or (not image and tensor.rank == len(aligned)):
+        return argument
+    kept = tensor.rank >= len(aligned)
+    sizes = ["-1" if kept else str(size) for size in aligned]
+    return f"{argument}.expand({', '.join([f'{image}.shape[0]', *sizes] if image else sizes)})"
 
 
 class Add(Op):

@@ -142,9 +142,9 @@ class Permute(Op):
         """The sizes and axes in the new order."""
         (tensor,) = inputs
         if sorted(self.dims) != list(range(tensor.rank + 1)) or self.dims[0] != 0:
+            others = f" followed by the axes 1 to {tensor.rank} in any order" if tensor.rank else ", the only axis"
             raise OpError(
-                f"`dims` must be 0 (the batch) followed by the axes 1 to {tensor.rank} in any order, "
-                f"got `{show_value(self.dims)}`",
+                f"`dims` must be 0 (the batch){others}, got `{show_value(self.dims)}`",
                 code="E205",
                 parameter="dims",
                 help="to move the channels last, write `dims: [0, 2, 3, 1]`" if tensor.is_map else None,
@@ -157,7 +157,7 @@ class Permute(Op):
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """Tensor.permute."""
         dims = self.dims if inputs[0].batched else [dim - 1 for dim in self.dims[1:]]
-        return f"{arguments[0]}.permute({', '.join(map(str, dims))})"
+        return f"{arguments[0]}.permute({', '.join(map(str, dims)) or '()'})"
 
 
 def _resized(tensor: TensorType, index: int, size: int) -> TensorType:

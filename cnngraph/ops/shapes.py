@@ -165,16 +165,14 @@ def axis_index(op: str, tensor: TensorType, dim: str | int, parameter: str = "di
     if isinstance(dim, str):
         letter = AXIS_NAMES[dim]
         if letter not in tensor.axes:
-            message = f"`{parameter}: {dim}` of `{op}` is not an axis of its input {describe(tensor)}"
+            which = f" {describe(tensor)}" if tensor.rank else ", which is a single number"
+            message = f"`{parameter}: {dim}` of `{op}` is not an axis of its input{which}"
             raise OpError(message, code="E211", parameter=parameter)
         return tensor.axes.index(letter)
     index = dim - 1 if dim > 0 else tensor.rank + dim
     if not 0 <= index < tensor.rank:
-        raise OpError(
-            f"the input has no axis {dim}: besides the batch, it has axes 1 to {tensor.rank}",
-            code="E211",
-            parameter=parameter,
-        )
+        which = f"besides the batch, it has axes 1 to {tensor.rank}" if tensor.rank else "it is a single number"
+        raise OpError(f"the input has no axis {dim}: {which}", code="E211", parameter=parameter)
     return index
 
 

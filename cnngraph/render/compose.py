@@ -14,7 +14,7 @@ from cnngraph.graph.path_patterns import matches_path
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.folding import fold_tree, stem
-from cnngraph.render.label import clean, error_lines, op_label, shapes_label, tip_label
+from cnngraph.render.label import clean, error_lines, op_label, params_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
@@ -235,11 +235,12 @@ class _Drawing:
         facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
         facts += [shapes_label(str(self.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
         look = _common([_look(node) for node in nodes])
+        given = params_label(_uses(group))
         box = Box(
             key=_closed_key(group),
             shape=Shape.SCOPE,
             title=title,
-            rows=(Row(" · ".join(facts), "scope"),),
+            rows=(*([Row(given, "scope")] if given else []), Row(" · ".join(facts), "scope")),
             tip=self._tip(group),
             look=look,
             types=tuple(self.graph.type_of(ref) for ref in group.scope.value),
@@ -331,6 +332,13 @@ def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
         else member
         for member in members
     )
+
+
+def _uses(group: Group) -> list[Mapping[str, object]]:
+    """The params of the use of a block, or of the iterations of a repeat."""
+    if group.scope.kind != "repeat":
+        return [group.scope.params or {}]
+    return [member.scope.params or {} for member in group.members if isinstance(member, Group)]
 
 
 def merged(outer: Title, inner: Title) -> Title:

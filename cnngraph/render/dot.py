@@ -17,7 +17,7 @@ from cnngraph.render.colours import (
     fill,
 )
 from cnngraph.render.forks import frames_of, with_forks
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape, Title, has_one_colour, sign
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape, Title, sign
 from cnngraph.render.settings import Direction
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -133,10 +133,10 @@ def _small(text: str) -> str:
 
 def _table(box: Box) -> str:
     """An HTML-like label: one coloured box, or a white one with a coloured row for each operation."""
-    unused, one = box.look is Look.UNUSED, has_one_colour(box)
-    border = PALE if unused else edge(box.rows[0].kind) if one else LINE
+    unused = box.look is Look.UNUSED
+    border = PALE if unused else edge(box.rows[0].kind) if box.is_one else LINE
     style = "ROUNDED" if box.look is Look.PLAIN else "ROUNDED,DASHED"
-    padding = 4 if box.shape is Shape.SCOPE else 3
+    one, padding = box.is_one, 4 if box.shape is Shape.SCOPE else 3
     ground = ("#ffffff" if unused else fill(box.rows[0].kind)) if one else "#ffffff"
     cells = []
     if box.title:

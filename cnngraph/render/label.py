@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cnngraph.fields import Field, fields_of, show_value
 from cnngraph.graph.nodes import NodeError
@@ -13,6 +13,7 @@ from cnngraph.text import one_line
 
 MAX_LABEL = 60
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
+MAX_PARAMS = 40  # characters of the params of a block
 MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
@@ -76,6 +77,29 @@ def tip_label(operation: Op) -> str:
     """The op with all parameters that differ from their defaults, as YAML."""
     parameters = ", ".join(f"{name}: {show_value(value)}" for name, value in changed_parameters(operation).items())
     return clean(f"{operation.name} {{{parameters}}}" if parameters else operation.name, 200)
+
+
+def params_label(uses: Sequence[Mapping[str, object]]) -> str:
+    """The params that all uses of a block set to the same value: `24, expand 6, /2`."""
+    first, *others = uses or [{}]
+    common = {name: value for name, value in first.items() if all(use.get(name) == value for use in others)}
+    return clean(", ".join(filter(None, (_param_label(*item) for item in common.items()))), MAX_PARAMS)
+
+
+def _param_label(name: str, value: object) -> str:
+    """The label of a block's param, or an empty string if it switches something off."""
+    shown = name.replace("_", " ")
+    match value:
+        case bool():
+            return shown if value else ""
+        case int() | float() | tuple() | list() if name == "stride":
+            return "" if value in (1, (1, 1), [1, 1]) else f"/{_sizes(value)}"
+        case int() | float() | tuple() | list():
+            return _number(value) if name in BARE else f"{shown} {_sizes(value)}"
+        case str():
+            return value.replace("_", " ")
+        case _:
+            return ""
 
 
 def shapes_label(shapes: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from cnngraph.render.colours import Theme, shaded
 from cnngraph.render.layout.boxes import BETWEEN, LEADING, PAD_X, PAD_Y, SMALL, Line, Run, frame_lines, labels_of, lines
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.surroundings import HEADING, KINDS, SIGNS, SWATCH
-from cnngraph.render.picture import Box, Look, Row, Shape, Volume, has_one_colour, sign
+from cnngraph.render.picture import Box, Look, Row, Shape, Volume, sign
 
 ARROW = 5.0  # the length of an arrowhead
 RADIUS = 3.0
@@ -181,7 +181,7 @@ class _Marks:
 
     def _rows(self, box: Box, at: Rectangle) -> Iterator[Part]:
         theme, unused = self.theme, box.look is Look.UNUSED
-        texts, one = lines(box), has_one_colour(box)
+        texts, one = lines(box), box.is_one
         ground = theme.box if unused or not one else theme.fill(box.rows[0].kind)
         border = theme.pale if unused else theme.edge(box.rows[0].kind) if one else theme.line
         yield Rect(at, ground, border, RADIUS, box.look is not Look.PLAIN)

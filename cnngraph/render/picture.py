@@ -110,6 +110,11 @@ class Box:
     types: tuple[TensorType, ...] = ()
     volume: Volume | None = None
 
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one coloured box, not a white one with a coloured row for each operation."""
+        return len(self.rows) == 1 or self.shape in (Shape.SCOPE, Shape.ERROR)
+
 
 @frozen
 class Frame:
@@ -164,11 +169,6 @@ class Picture:
             yield member
             if isinstance(member, Frame):
                 waiting += reversed(member.members)
-
-
-def has_one_colour(box: Box) -> bool:
-    """Whether a box has one colour, rather than a row for each operation with a colour of its own."""
-    return len(box.rows) == 1 or box.shape is Shape.ERROR
 
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×"}

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from cnngraph.ops.conv import Conv
 from cnngraph.ops.norm import LayerNorm
+from cnngraph.ops.op import OpError, infer_types, make_op
 from cnngraph.ops.pool import MaxPool
 from cnngraph.tensor_type import TensorType
 from tests.fuzz import cases
+from tests.fuzz.checks import check_refusal
 from tests.fuzz.stricter import STRICTER, Stricter
 from tests.library import ROOT
 
@@ -60,6 +63,15 @@ def test_many_random_specs(seeds: range, tmp_path: Path, record_property: Any) -
 @pytest.mark.parametrize("rule", STRICTER, ids=lambda rule: f"{rule.code}-{'-'.join(rule.ops)}")
 def test_the_documentation_says_where_the_language_is_stricter(rule: Stricter) -> None:
     assert rule.sentence in (ROOT / "docs" / rule.page).read_text(encoding="utf-8")
+
+
+def test_a_refusal_for_two_reasons_is_accepted() -> None:
+    op = make_op(Conv, {"out": 4, "kernel": [3, 1], "groups": 3})  # neither the groups nor the pair suit a signal
+    signal = TensorType.of((4, 9))
+    with pytest.raises(OpError) as caught:
+        infer_types(op, (signal,))
+    assert caught.value.code == "E208"
+    check_refusal(op, (signal,), caught.value)
 
 
 def first_failure(folder: Path, start: int = 0) -> cases.Failure:

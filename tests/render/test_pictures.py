@@ -118,16 +118,30 @@ def test_with_depth_blocks_are_boxes_with_parameters_and_shape() -> None:
     closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed.keys() == {"layer1", "layer2"}
     assert closed["layer1"].title.block == "basic ×4"
-    assert closed["layer1"].rows[0].text == "18.7 k params · 16×32×32"
+    assert closed["layer1"].rows[-1].text == "18.7 k params · 16×32×32"
     two = [box for box in compose(graph_of(RESIDUAL), unlimited(depth=2)).boxes() if box.shape is Shape.SCOPE]
     assert [box.title.count for box in two] == ["×4", "", "×3"]
-    assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
+    assert two[2].rows[-1].text == "18.6 k params each · 32×16×16"
+
+
+def test_a_closed_block_shows_the_params_that_distinguish_it() -> None:
+    two = [box for box in compose(graph_of(RESIDUAL), unlimited(depth=2)).boxes() if box.shape is Shape.SCOPE]
+    assert [box.rows[0].text for box in two] == ["16", "32, /2", "32"]
+    text = RESIDUAL.replace(
+        "params: {out: , stride: 1}", "params: {out: , stride: 1, squeeze: false, norm: batch, rate: 0}"
+    )
+    text = text.replace(
+        "layer1: {repeat: $units, op: basic, out: 16}",
+        "layer1: {op: basic, out: 16, squeeze: true, norm: in, rate: 0.5}",
+    )
+    first = next(box for box in compose(graph_of(text), unlimited(depth=1)).boxes() if box.shape is Shape.SCOPE)
+    assert first.rows[0].text == "16, squeeze, in, rate 0.5"
 
 
 def test_a_closed_block_lists_all_its_shapes() -> None:
     picture = compose(graph_of(SKIPS), unlimited(depth=1))
     closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
-    assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
+    assert closed["sizes"].rows[-1].text == "113 params · 4×16×16, 5×32×32"
     assert {
         arrow.label for arrow in picture.arrows if (arrow.tail, arrow.head) == (closed["down"].key, closed["up"].key)
     } == {"4×32×32", "8×16×16", "16×8×8"}
@@ -144,7 +158,7 @@ nodes:
   sum: {op: concat, from: pyramid}
 """
     (pyramid,) = (box for box in compose(graph_of(text), unlimited(depth=1)).boxes() if box.shape is Shape.SCOPE)
-    assert pyramid.rows[0].text == "40 params · 2×32×32, …, 6×32×32"
+    assert pyramid.rows[-1].text == "40 params · 2×32×32, …, 6×32×32"
 
 
 def test_a_transposed_convolution_shows_its_larger_output() -> None:

@@ -84,16 +84,7 @@ def migrate(
     """
     from cnngraph.cli.reading import compile_network
 
-    if output is not None:
-        check_output(output, (ENDING,))
-        if weights is None:
-            raise click.BadParameter("there is nothing to write without WEIGHTS", param_hint="--output")
-        if output.exists() and Path(weights).exists() and output.samefile(weights):
-            raise click.BadParameter(f"{output} is the file with the old weights", param_hint="--output")
-    if seed is not None and weights is None:
-        raise click.UsageError(
-            "--seed needs WEIGHTS: without them only the plan is printed, and nothing is initialised"
-        )
+    _check_options(output, weights, seed)
     graphs = old_graph(old, migration.old_sets, reading), compile_network(new, reading)
     options = Options(migration.input_channels, migration.classes, fresh)
     done = opened = None
@@ -231,3 +222,17 @@ def _summary(planned: Plan, done: Migration | None, new: Graph) -> Iterator[Styl
             yield [(f"  measured at {claim.at}: {found}", "dim")]
     totals = ", ".join(f"{number:,} {kind}" for kind, number in planned.counts.items() if number)
     yield [(f"{planned.old} → {planned.new}: ", "bold"), (f"{count(len(new.state), 'weight')}: {totals}", "")]
+
+
+def _check_options(output: Path | None, weights: str | None, seed: int | None) -> None:
+    """Refuse an output that cannot be written, and options that need WEIGHTS without them."""
+    if output is not None:
+        check_output(output, (ENDING,))
+        if weights is None:
+            raise click.BadParameter("there is nothing to write without WEIGHTS", param_hint="--output")
+        if output.exists() and Path(weights).exists() and output.samefile(weights):
+            raise click.BadParameter(f"{output} is the file with the old weights", param_hint="--output")
+    if seed is not None and weights is None:
+        raise click.UsageError(
+            "--seed needs WEIGHTS: without them only the plan is printed, and nothing is initialised"
+        )

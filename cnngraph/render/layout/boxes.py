@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.picture import Box, Row, Shape, Slab, Title, Volume, has_one_colour, sign
+from cnngraph.render.picture import Box, Row, Shape, Slab, Title, Volume, sign
 
 TEXT, SMALL, TITLE = 9.0, 8.0, 8.5  # font sizes in points: rows, notes and shapes, titles
 LEADING = 1.3  # the height of a line in font sizes
@@ -67,7 +67,7 @@ def size(box: Box) -> tuple[float, float]:
         return volume_size(box.volume)
     texts = lines(box)
     rows = len(box.rows)
-    inset = 0 if has_one_colour(box) else BETWEEN
+    inset = 0.0 if box.is_one else BETWEEN
     width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
     height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
     return width, height
