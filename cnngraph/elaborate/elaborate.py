@@ -209,13 +209,30 @@ def _input_help(value: object) -> str:
             return f"write `input: {image}` for a greyscale image, `input: {line}` for a 1-D signal (a map of height 1)"
         case [_, _, _] if sizes is not value:
             return f"write `input: {write_flow(sizes)}`"
-        case [batch, channels, height, width] if sizes is value:
-            if type(batch) is not int or batch < 2 or channels in (1, 3, 4):
-                return f"leave out the batch size: `input: {show_value([channels, height, width])}`"
-            return "3-D inputs are not supported; leave out the batch size, as in `input: [3, 224, 224]`"
+        case [_, _, _, _] if sizes is value:
+            return _help_for_four(list(sizes))
         case int():
             return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
     return "write, for example, `input: [3, 224, 224]` (channels, height, width)"
+
+
+def _help_for_four(sizes: list[object]) -> str:
+    """Help for four sizes: with a batch, or of volumes."""
+    image = f"leave out the batch size: `input: {show_value(sizes[1:])}`"
+    numbers = [size for size in sizes if type(size) is int]
+    if starts_with_batch(sizes) or len(numbers) < 4:
+        return image
+    slices = f"`input: {show_value([numbers[0] * numbers[1], *numbers[2:]])}`"
+    return (
+        "3-D convolutions are not supported; write the slices of a volume or the frames of a video as channels, "
+        f"{slices}; or, for a batch of maps, {image}"
+    )
+
+
+def starts_with_batch(sizes: list[object]) -> bool:
+    """Whether the first of four sizes can only be a batch size: otherwise they may be those of a volume or a video."""
+    batch, channels, *_ = sizes
+    return type(batch) is not int or batch < 2 or channels in (1, 3, 4)
 
 
 def _input_type(value: object, span: Span) -> TensorType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnngraph.diagnostics import Edit, Question
+from cnngraph.elaborate.elaborate import starts_with_batch
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written
 
@@ -27,7 +28,7 @@ def inputs(written: Written) -> Iterator[Candidate]:
 
 def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:
     match sizes:
-        case [_, c, h, w]:
+        case [_, c, h, w] if starts_with_batch([*sizes]):
             yield 0.5, [c, h, w]
         case [a, b] if a == b:
             yield 0.8, [3, a, b]

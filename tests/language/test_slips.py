@@ -190,13 +190,27 @@ def test_other_encodings_are_reported(encoding: str, tmp_path: Path) -> None:
         ("(3, 32, 32)", "write `input: [3, 32, 32]`"),
         ("3x32x32", "write `input: [3, 32, 32]`"),
         ("[1, 3, 32, 32]", "leave out the batch size: `input: [3, 32, 32]`"),
-        ("[3, 16, 32, 32]", "3-D inputs are not supported; leave out the batch size, as in `input: [3, 224, 224]`"),
+        ("[1, 16, 32, 32]", "leave out the batch size: `input: [16, 32, 32]`"),
+        ("[8, 3, 32, 32]", "leave out the batch size: `input: [3, 32, 32]`"),
+        (
+            "[3, 16, 32, 32]",
+            "3-D convolutions are not supported; write the slices of a volume or the frames of a video as channels, "
+            "`input: [48, 32, 32]`; or, for a batch of maps, leave out the batch size: `input: [16, 32, 32]`",
+        ),
         ("784", "write `input: [784]` for a vector, `input: [3, 224, 224]` for an image"),
     ],
 )
 def test_input_in_another_notation_is_rewritten(input: str, help: str, tmp_path: Path) -> None:
     (found,) = check(tmp_path, f"cnngraph: 1\ninput: {input}\nnodes: [relu]\n")
     assert found.help == help or (input.startswith("(") and found.code == "E105")
+
+
+def test_no_fix_leaves_out_the_channels_of_a_volume(tmp_path: Path) -> None:
+    nodes = "nodes: [{op: conv, out: 4, kernel: 3}]"
+    (found,) = check(tmp_path, f"cnngraph: 1\ninput: [2, 8, 16, 16]\n{nodes}\n")
+    assert not found.fixes
+    (found,) = check(tmp_path, f"cnngraph: 1\ninput: [2, 3, 16, 16]\n{nodes}\n")
+    assert [fix.edits[0].text for fix in found.fixes] == ["[3, 16, 16]"]
 
 
 @pytest.mark.parametrize(("version", "help"), [("'1'", "without quotes"), ("v1", "cnngraph: 1"), ("2", "cnngraph: 1")])
