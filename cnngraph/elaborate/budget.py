@@ -138,19 +138,18 @@ class Budget:
         causes = (*found.causes, *around)
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
 
-    def mark(
-        self, problem: ProblemError | None, path: str, span: Span, position: int, reads: Reads | None = None
-    ) -> None:
-        """Remember a node with an error, for drawings. None stands for an error that was found in the text before."""
+    def mark(self, problem: ProblemError | Span, path: str, position: int, reads: Reads | None = None) -> None:
+        """Remember a node with an error, for drawings. A span stands for an error that was found in the text before."""
         if len(self.marked) >= MAX_MARKED:
             return
         refs = tuple(ref for value in reads.values for ref in value.refs) if reads else ()
-        if problem is None:
-            self.marked.setdefault(path, NodeError(path, "", "", span, refs, position))
+        if isinstance(problem, Span):
+            self.marked.setdefault(path, NodeError(path, "", "", problem, refs, position))
             return
         found, path = problem.diagnostic, problem.path or path
         refs = refs if problem.reads is None else problem.reads
-        self.marked.setdefault(path, NodeError(path, found.code, found.message, span, refs, position))
+        if found.span is not None:
+            self.marked.setdefault(path, NodeError(path, found.code, found.message, found.span, refs, position))
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Add finished diagnostics."""

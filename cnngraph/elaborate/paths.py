@@ -44,10 +44,10 @@ def find(env: Env, path: LocatedText) -> Bound:
     return search.result()
 
 
-def known_reads(env: Env, paths: Sequence[LocatedText]) -> Reads:
-    """What those of some paths refer to that are known, for a node with an error."""
+def known_reads(env: Env, paths: Sequence[LocatedText] | None) -> Reads:
+    """What those of the paths in `from` refer to that are known, for a node with an error."""
     found = []
-    for path in paths:
+    for path in paths or ():
         try:
             found.append(find(env, path).tensors())
         except (ProblemError, UnknownError):

@@ -61,8 +61,7 @@ class Walker:
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
             self.budget.report(problem, level.path)
-            at = min(members)
-            self.budget.mark(problem, level.within(names[at]), scope.children[at].span, len(self.maker.nodes))
+            self.budget.mark(problem, level.within(names[min(members)]), len(self.maker.nodes))
             for index in members:
                 bounds[index] = Bound(None, scope.children[index].span)
         for index, bound in enumerate(bounds):
@@ -116,7 +115,7 @@ class Walker:
         start, reads = len(self.maker.nodes), None
         try:
             if child.broken:
-                self.budget.mark(None, place.peek(), child.span, start)
+                self.budget.mark(child.span, place.peek(), start)
                 raise UnknownError
             reads = self.reads_if_needed(read_once(child), env, above, place)
             env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
@@ -136,8 +135,7 @@ class Walker:
             return bound
         except ProblemError as problem:
             self.budget.report(problem, place.peek())
-            known = reads or known_reads(env, child.reads or ())
-            self.budget.mark(problem, place.peek(), child.span, len(self.maker.nodes), known)
+            self.budget.mark(problem, place.peek(), len(self.maker.nodes), reads or known_reads(env, child.reads))
         except UnknownError:
             pass
         except RecursionError:
