@@ -10,7 +10,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.nearest import nearest
 
-READS_OUTSIDE = -1  # a reader that is not a node: an output of the network
+READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or a node with an error
 
 
 @frozen(eq=False)
@@ -73,7 +73,7 @@ def build_tree(graph: Graph, part: str | None = None) -> Tree:
         for ref in refs:
             if ref.node >= 0:
                 readers[ref.node].append(index)
-    for ref in graph.outputs.values():
+    for ref in (*graph.outputs.values(), *(ref for error in graph.errors for ref in error.reads)):
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
     frozen = tuple(tuple(indices) for indices in readers)
@@ -133,16 +133,16 @@ def _ladders(graph: Graph, joins: frozenset[int]) -> tuple[tuple[Ref, ...], ...]
 
 
 def _group(scope: Scope, level: int) -> Group:
-    return Group(scope, level, tuple(sorted(_members(scope, level), key=_start)))
+    return Group(scope, level, tuple(sorted(_members(scope, level), key=start_of)))
 
 
 def _with_strays(root: Group, count: int) -> Group:
     """The root with the nodes that are in no scope, which exist if a scope of an invalid spec failed half-way."""
     strays = set(range(count)).difference(root.indices())
-    return replace(root, members=tuple(sorted([*root.members, *strays], key=_start))) if strays else root
+    return replace(root, members=tuple(sorted([*root.members, *strays], key=start_of))) if strays else root
 
 
-def _start(member: Group | int) -> int:
+def start_of(member: Group | int) -> int:
     """The index of the first node of a member."""
     return member if isinstance(member, int) else min(member.indices())
 
