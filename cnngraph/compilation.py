@@ -168,7 +168,27 @@ def _compile(
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     recipe, wrong = _own_recipe(parsed)
-    return Compilation(parsed, result.graph, (*diagnostics, *result.diagnostics, *wrong), recipe)
+    graph = result.graph and _explained(result.graph, diagnostics)
+    return Compilation(parsed, graph, (*diagnostics, *result.diagnostics, *wrong), recipe)
+
+
+def _explained(graph: Graph, diagnostics: Sequence[Diagnostic]) -> Graph:
+    """The graph, whose nodes that could not be read have the first error at or after their place in the text."""
+    if all(error.code for error in graph.errors):
+        return graph
+    errors = []
+    for error in graph.errors:
+        places = [
+            (item.line or 0, item.column or 0, item.code, item.message)
+            for item in diagnostics
+            if item.is_error and item.file == error.span.file
+        ]
+        after = [place for place in places if place[:2] >= (error.span.line, error.span.column)]
+        if not error.code and after:
+            *_, code, message = min(after)
+            error = replace(error, code=code, message=message)
+        errors.append(error)
+    return replace(graph, errors=tuple(errors))
 
 
 def limits_for(max_nodes: int) -> Limits:

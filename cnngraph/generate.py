@@ -27,6 +27,9 @@ IMAGES = {  # the drawings of the documentation, which names the command of each
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
     "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
     "unet": ("unet", Settings()),
+    "inception": ("googlenet", Settings(node="inception3a", page="column")),
+    "resnet34": ("resnet34", Settings()),
+    "drn_c_26": ("drn_c_26", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
 }
 ROOT = Path(__file__).parent.parent

@@ -13,6 +13,8 @@ from cnngraph.language.load import Override
 from cnngraph.migration import INPUT_CHANNELS
 from cnngraph.recipe.changed import in_recipe
 
+ARGUMENTS = "arguments"  # the file name in diagnostics about arguments
+
 Params: TypeAlias = Mapping[str, object]
 InputShape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
 Plugins: TypeAlias = "str | Iterable[str]"
@@ -76,7 +78,7 @@ def spelled(name: str) -> str:
 
 def _value(name: str, value: object) -> Value:
     text = f"{name}={value!r}"
-    span = Span(Source("arguments", text), 1, 1, 1, len(text) + 1)
+    span = Span(Source(ARGUMENTS, text), 1, 1, 1, len(text) + 1)
     try:
         return value_of(_plain(value), span)
     except TypeError as error:

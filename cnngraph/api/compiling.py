@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnngraph.api.arguments import (
+    ARGUMENTS,
     InputShape,
     Params,
     Plugins,
@@ -18,9 +19,10 @@ from cnngraph.api.arguments import (
 )
 from cnngraph.api.results import CheckResult
 from cnngraph.compilation import Compilation, compile_spec, network_of
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
-from cnngraph.graph.graph import Graph
+from cnngraph.graph.graph import Graph, show_graphs_with
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
@@ -28,6 +30,19 @@ if TYPE_CHECKING:
 
     from cnngraph.backend import WeightsReport
     from cnngraph.recipe.fit import ReadImages
+
+
+def _drawing(graph: Graph) -> str | None:
+    """The drawing of a graph that a notebook shows, as `render` makes it; None if it has too many boxes."""
+    from cnngraph.render import draw  # on demand: most graphs are not shown
+
+    try:
+        return draw(graph, "svg").decode()
+    except SpecError:
+        return None
+
+
+show_graphs_with(_drawing)
 
 
 def load(
@@ -50,7 +65,7 @@ def load(
     Raises SpecError with all errors of the spec, and TypeError for a value that YAML cannot express. Does not need
     PyTorch.
     """
-    return network_of(_compile(spec, input, plugins, max_nodes, params, more_params), str(spec))
+    return _network(_compile(spec, input, plugins, max_nodes, params, more_params), spec)
 
 
 @explained()
@@ -164,10 +179,21 @@ def graph_of(
     """The graph itself, or that of a spec. Raises SpecError, and TypeError if arguments of a spec come with a graph."""
     if not isinstance(spec_or_graph, Graph):
         compilation = _compile(spec_or_graph, input, plugins, max_nodes, params, more_params)
-        return network_of(compilation, str(spec_or_graph))
+        return _network(compilation, spec_or_graph)
     if params or more_params or plugins or input is not None:
         raise TypeError("`params`, `input` and `plugins` can only be passed with a spec, not with a graph")
     return spec_or_graph
+
+
+def _network(compilation: Compilation, spec: str | Path) -> Graph:
+    """The graph of a spec. Raises SpecError with its valid part, unless that would ignore a wrong argument."""
+    try:
+        return network_of(compilation, str(spec))
+    except SpecError as error:
+        graph, files = compilation.graph, {item.file for item in error.diagnostics}
+        if graph is not None and (graph.nodes or graph.errors) and ARGUMENTS not in files:
+            error.valid_part = graph
+        raise
 
 
 def _compile(

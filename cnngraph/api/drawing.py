@@ -59,10 +59,10 @@ def render(
     SVG. DOT and Mermaid take only `depth`, `open`, `node`, `fold` and `direction`. All other arguments are those of
     `load`.
 
-    Raises SpecError for errors of the spec, or too many boxes (E501); ValueError for an unknown file ending or format,
-    a depth below 1, a path at which there is no block, or a style, direction or font that the
-    format cannot have; WriteError, an OSError, if the file cannot be written; PackageError if matplotlib is not
-    installed, which PNG and PDF need.
+    Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
+    (E501); ValueError for an unknown file ending or format, a depth below 1, a path at which there is no block, or a
+    style, direction or font that the format cannot have; WriteError, an OSError, if the file cannot be written;
+    PackageError if matplotlib is not installed, which PNG and PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)

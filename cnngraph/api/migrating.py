@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cnngraph.api.arguments import InputShape, Params, Plugins, checked_channels, patterns
 from cnngraph.api.compiling import graph_of
-from cnngraph.api.results import Readable
+from cnngraph.api.readable import Readable
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.frozen import frozen
@@ -43,6 +43,9 @@ class MigrationResult(Readable):
     def to_dict(self) -> dict[str, Any]:
         """The plan and the differences as plain data, as in the JSON output of `cnngraph migrate`."""
         return self._migration.to_dict()
+
+    def _repr_html_(self) -> str:
+        return self.plan.html(str(self).splitlines()[1:])
 
     def save(self, path: str | Path) -> None:
         """Write the weights as safetensors, atomically. Raises WriteError, an OSError."""

@@ -7,11 +7,14 @@ from dataclasses import field
 from html import escape
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph import markup
+from cnngraph.api.readable import Readable, plots
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError, diagnostics_html
 from cnngraph.frozen import frozen
 from cnngraph.packages import explained
+from cnngraph.run_files import CURVES
 from cnngraph.runs.wrong_predictions import WrongPrediction
 
 if TYPE_CHECKING:
@@ -19,25 +22,6 @@ if TYPE_CHECKING:
 
 
 PICTURE_ENDINGS = (".png", ".svg", ".pdf")
-
-
-class Printer(Protocol):
-    """The printer that IPython passes to `_repr_pretty_`."""
-
-    def text(self, text: str) -> None:
-        """Write a string."""
-
-
-class Readable:
-    """Base class that shows its `str` in IPython and notebooks."""
-
-    __slots__ = ()
-
-    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
-        printer.text(str(self))
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
 
 
 @frozen
@@ -76,6 +60,10 @@ class CheckResult(Readable):
 
     def __len__(self) -> int:
         return len(self.diagnostics)
+
+    def _repr_html_(self) -> str:
+        ok = markup.paragraph(f"{self.name}: ok", "fix")
+        return diagnostics_html(self.diagnostics, *(() if self.diagnostics else [ok]))
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.diagnostics)) or f"{self.name}: ok"
@@ -169,6 +157,23 @@ class TrainResult(Readable):
         run = TrainedRun.open(self.folder)
         return run.model(run.choose_weights(weights), choose_device(device))
 
+    def _repr_html_(self) -> str:
+        title, *_ = str(self).splitlines()
+        split = "validation" if any(row.validation for row in self.epochs) else "test"
+        headings = ["epoch", "learning rate", "loss", "accuracy", f"{split} loss", f"{split} accuracy", ""]
+        rows = (
+            [
+                row.epoch,
+                row.learning_rate,
+                *_cells(row.train),
+                *_cells(row.validation or row.test),
+                "best" * (row == self.best),
+            ]
+            for row in self.epochs
+        )
+        table = markup.table(title, headings, rows, len(self.epochs))
+        return markup.page(table, *plots([self.folder / CURVES]))
+
     def __str__(self) -> str:
         rows = [f"epoch {row.epoch:>3}   {_columns(row)}" for row in self.epochs]
         end = "interrupted" if self.interrupted else _percent("accuracy", self.accuracy)
@@ -186,6 +191,14 @@ def _columns(row: EpochMetrics) -> str:
 
 def _percent(name: str, value: float | None) -> str:
     return f"{name} –" if value is None else f"{name} {100 * value:.2f} %"
+
+
+def _cells(metrics: Metrics | None) -> list[str | None]:
+    return [None, None] if metrics is None else [f"{metrics.loss:.4f}", _part(metrics.accuracy)]
+
+
+def _part(part: float | None) -> str | None:
+    return None if part is None else f"{100 * part:.2f} %"
 
 
 @frozen
@@ -250,6 +263,12 @@ class EvaluationResult(Readable):
         run_file_formats.write_figure(file, confusion_figure(title, report))
         return file
 
+    def _repr_html_(self) -> str:
+        head, facts, *_ = str(self).splitlines()
+        rows = ([row.name, row.images, _part(row.precision), _part(row.recall)] for row in self.classes)
+        table = markup.table(head, ["class", "images", "precision", "recall"], rows, len(self.classes))
+        return markup.page(table, markup.paragraph(facts))
+
     def __str__(self) -> str:
         top5 = [] if self.top5 is None else [_percent("top-5", self.top5)]
         facts = [f"loss {self.loss:.4f}", _percent("top-1", self.accuracy), *top5]
@@ -296,6 +315,11 @@ class Prediction(Readable):
         if self.error:
             raise ValueError(self.error)
         return self.guesses[0]
+
+    def _repr_html_(self) -> str:
+        rows = ([guess.label, _part(guess.probability)] for guess in self.guesses)
+        table = markup.table(str(self.image or ""), ["class", "probability"], rows, len(self.guesses))
+        return markup.page(markup.paragraph(str(self), "error") if self.error else table)
 
     def __str__(self) -> str:
         guesses = self.error or ", ".join(f"{guess.label} {100 * guess.probability:.2f} %" for guess in self.guesses)
@@ -344,6 +368,15 @@ class ExperimentResult(Readable):
     failed: Mapping[str, SpecError]
     interrupted: bool
     warnings: tuple[Diagnostic, ...] = ()
+
+    def _repr_html_(self) -> str:
+        title, *_ = str(self).splitlines()
+        headings = ["", "accuracy", "standard deviation", "runs", "parameters", "MACs", "seconds"]
+        rows = (
+            [row.name, _part(row.mean), _part(row.std), len(row.runs), row.parameters, row.macs, f"{row.seconds:.1f}"]
+            for row in self.variants
+        )
+        return markup.page(markup.table(title, headings, rows, len(self.variants)))
 
     def __str__(self) -> str:
         width = max((len(row.name) for row in self.variants), default=0)

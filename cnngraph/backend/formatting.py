@@ -22,6 +22,14 @@ def format_statement(text: str, indent: int = 0) -> list[str]:
     start, stop = opened
     head, body, tail = text[:start], text[start : stop - 1], text[stop - 1 :]
     targets, is_assignment, value = text.partition(" = ")
+    names = targets.split(", ")
+    if (
+        is_assignment
+        and indent + len(f"{targets} = (") > WIDTH
+        and len(names) > 1
+        and all(map(str.isidentifier, names))
+    ):
+        return [f"{pad}(", *(f"{pad}{' ' * STEP}{name}," for name in names), f"{pad}) = {value}"]
     if is_assignment and indent + len(head) > WIDTH and indent + STEP + len(value) <= WIDTH:
         return [f"{pad}{targets} = (", pad + " " * STEP + value, f"{pad})"]
     if indent + STEP + len(body) <= WIDTH and not _is_lone_parameter(head, body):

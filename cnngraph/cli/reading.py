@@ -12,6 +12,7 @@ from click.exceptions import Exit
 
 from cnngraph.cli.messages import print_diagnostics
 from cnngraph.cli.options import Reading
+from cnngraph.cli.overrides import COMMAND_LINE
 from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.graph import Graph
@@ -53,6 +54,13 @@ def compile_network(spec: str, reading: Reading) -> Graph:
     compilation = compile_file(spec, reading)
     exit_on_errors(compilation)
     return network_of(compilation, spec)
+
+
+def valid_part(compilation: Compilation) -> Graph | None:
+    """The graph, incomplete if there are errors; None with an error in an option, which the valid part would ignore."""
+    if any(error.span and error.span.file == COMMAND_LINE for error in compilation.diagnostics):
+        return None
+    return compilation.graph
 
 
 def exit_on_errors(compilation: Compilation) -> None:

@@ -6,6 +6,7 @@ from cnngraph.diagnostics.diagnostic import (
     DiagnosticList,
     Severity,
     SpecError,
+    diagnostics_html,
     has_errors,
     warnings_of,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Suggestion",
     "apply_edits",
     "compose_edits",
+    "diagnostics_html",
     "did_you_mean",
     "has_errors",
     "warnings_of",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics.edits import Cause, Fix
 from cnngraph.diagnostics.help import Suggestion
@@ -17,8 +17,9 @@ from cnngraph.text import one_line
 if TYPE_CHECKING:
     from cnngraph.diagnostics.repairs import Repair
 
-MAX_UNDERLINED = 160  # characters of a source line that a message shows
 MAX_ERRORS = 100  # reported at once
+MAX_ARTICLES, MAX_NOTES = 20, 12  # diagnostics that a notebook shows, and notes of each
+INTERNAL = {"cnngraph", "contextlib", "IPython"}  # packages whose lines say nothing about an author's error
 
 
 class Severity(StrEnum):
@@ -101,6 +102,9 @@ class Diagnostic:
             if is_fix or not fix.is_stated_in(self.help or ""):
                 yield f"fix: {one_line(fix.instruction)}"
 
+    def _repr_html_(self) -> str:
+        return diagnostics_html([self])
+
     def __str__(self) -> str:
         lines = [f"{self.severity}[{self.code}]: {one_line(self.message)}"]
         gutter = "  "
@@ -121,17 +125,11 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def _underlined(span: Span, gutter: str) -> list[str]:
-    """The source line with the span underlined; long lines are cut around it."""
-    text = span.source.line(span.line).replace("\t", " ")
-    if not text.strip():
+    """The source line with the span underlined."""
+    parts = span.excerpt()
+    if parts is None:
         return []
-    start = max(0, span.column - 1)
-    end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
-    cut = max(0, start - MAX_UNDERLINED // 2) if len(text) > MAX_UNDERLINED else 0
-    shown = text[cut : cut + MAX_UNDERLINED].rstrip()
-    last = max(start, min(end, cut + len(shown)))
-    parts = text[cut:start], text[start:last], text[last : cut + len(shown)]
-    before, marked, after = map(one_line, parts)  # escape sequences are longer than the characters
+    before, marked, after = parts  # escape sequences are longer than the characters
     return [
         f"{gutter}|",
         f"{span.line} | {before}{marked}{after}",
@@ -139,13 +137,47 @@ def _underlined(span: Span, gutter: str) -> list[str]:
     ]
 
 
+def diagnostics_html(diagnostics: Sequence[Diagnostic], *more: str) -> str:
+    """The diagnostics as a notebook shows them, and more HTML below them."""
+    from cnngraph import markup  # only notebooks need it
+
+    parts = ["".join(_article(diagnostic)) for diagnostic in diagnostics[:MAX_ARTICLES]]
+    if len(diagnostics) > MAX_ARTICLES:
+        parts.append(markup.paragraph(f"… and {len(diagnostics) - MAX_ARTICLES:,} more", "muted"))
+    return markup.page(*parts, *more)
+
+
+def _article(diagnostic: Diagnostic) -> Iterator[str]:
+    from cnngraph import markup
+
+    kind = "error" if diagnostic.is_error else "warning"
+    yield f'<article class="of-{kind}">'
+    head = f"{diagnostic.severity}[{diagnostic.code}]"
+    yield f'<p><b class="{kind}">{markup.text(head)}</b>: {markup.sentence(diagnostic.message)}</p>'
+    if span := diagnostic.span:
+        node = f", node {diagnostic.node}" if diagnostic.node else ""
+        yield markup.paragraph(f"{span.file}:{span.line}:{span.column}{node}", "muted")
+        if parts := span.excerpt():
+            before, marked, after = map(markup.text, parts)
+            yield f'<pre>{span.line} | {before}<u class="{kind}">{marked or " "}</u>{after}</pre>'
+    if diagnostic.notes:
+        notes = "".join(f"<li>{markup.sentence(note)}</li>" for note in diagnostic.notes[:MAX_NOTES])
+        yield f'<ul class="muted">{notes}</ul>'
+    for line in diagnostic.advice(most_fixes=3):
+        label, _, advice = line.partition(": ")
+        yield f'<p><b class="fix">{markup.text(label)}</b>: {markup.sentence(advice)}</p>'
+    yield "</article>"
+
+
 class SpecError(Exception):
     """A spec (or recipe, or weights file) has errors, listed in `diagnostics`.
 
-    `speaks` is whether this process prints it when several train together; None if not decided.
+    `speaks` is whether this process prints it when several train together; None if not decided. `valid_part` is the
+    graph up to the errors, if there is one; a notebook draws it below the messages.
     """
 
     speaks: bool | None = None
+    valid_part: Any = None  # a Graph, which is in a layer above
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -157,6 +189,14 @@ class SpecError(Exception):
     ) -> SpecError:
         """The exception for a single error."""
         return cls([Diagnostic(code, message, span, notes=notes, help=help)])
+
+    def _repr_html_(self) -> str:
+        drawing = self.valid_part._repr_svg_() if self.valid_part is not None else None
+        return diagnostics_html(self.diagnostics, *([drawing[drawing.index("<svg") :]] if drawing else []))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints for an uncaught error: the author's own lines, and the message instead of internals."""
+        return [*_own_lines(self), "", str(self)]
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
@@ -188,3 +228,16 @@ class DiagnosticList(list[Diagnostic]):
         if len(self) > MAX_ERRORS:
             message = f"more than {MAX_ERRORS} errors; the first {MAX_ERRORS} are shown"
             raise SpecError([*self[:MAX_ERRORS], Diagnostic("E504", message)])
+
+
+def _own_lines(error: BaseException) -> Iterator[str]:
+    """The lines of an error's traceback that are the author's: `line 3: cnngraph.load("net.yaml")`."""
+    import linecache
+
+    step = error.__traceback__
+    while step is not None:
+        frame = step.tb_frame
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in INTERNAL:
+            code = linecache.getline(frame.f_code.co_filename, step.tb_lineno, frame.f_globals)
+            yield f"line {step.tb_lineno}: {one_line(code.strip())}"
+        step = step.tb_next

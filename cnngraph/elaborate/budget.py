@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
+from cnngraph.elaborate.values import Reads
 from cnngraph.frozen import frozen
+from cnngraph.graph.nodes import NodeError
 from cnngraph.language.model import BlockSpec, LocatedText
 
 MAX_NODES = 50_000
@@ -15,6 +17,7 @@ MAX_NESTING = 60
 VISITS_PER_NODE = 3
 STEPS_PER_NODE = 60  # a dense block with hundreds of iterations needs many; a hostile spec needs millions
 SHOWN_USES = 6
+MAX_MARKED = 20  # nodes with errors that a drawing shows
 
 
 class TooLargeError(Exception):
@@ -56,6 +59,7 @@ class Budget:
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     warnings: dict[Span, Diagnostic] = field(default_factory=dict)  # only reported if there is no error
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
+    marked: dict[str, NodeError] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
     instead: Span | None = None  # where errors are reported while a shared module runs again
@@ -133,6 +137,19 @@ class Budget:
         around = tuple(Cause(use.span) for use in reversed(self.chain))
         causes = (*found.causes, *around)
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
+
+    def mark(self, problem: ProblemError | Span, path: str, position: int, reads: Reads | None = None) -> None:
+        """Remember a node with an error, for drawings. A span stands for an error that was found in the text before."""
+        if len(self.marked) >= MAX_MARKED:
+            return
+        refs = tuple(ref for value in reads.values for ref in value.refs) if reads else ()
+        if isinstance(problem, Span):
+            self.marked.setdefault(path, NodeError(path, "", "", problem, refs, position))
+            return
+        found, path = problem.diagnostic, problem.path or path
+        refs = refs if problem.reads is None else problem.reads
+        if found.span is not None:
+            self.marked.setdefault(path, NodeError(path, found.code, found.message, found.span, refs, position))
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Add finished diagnostics."""

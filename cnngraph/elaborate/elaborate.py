@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.document.flow import write_flow
-from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
+from cnngraph.elaborate.budget import MAX_MARKED, MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
 from cnngraph.elaborate.file_scope import FileScope
 from cnngraph.elaborate.finish import WalkResult, finish
@@ -29,7 +29,7 @@ from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.frozen import frozen
 from cnngraph.graph import sizes
 from cnngraph.graph.graph import Graph
-from cnngraph.graph.nodes import Input, Scope
+from cnngraph.graph.nodes import Input, NodeError, Ref, Scope
 from cnngraph.language.expressions.values import meter
 from cnngraph.language.model import Spec
 from cnngraph.language.names import NAME, NAME_RULE
@@ -95,9 +95,24 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
     if sound and not budget.has_errors:  # else the nodes that a rule matches may be missing because of errors
         budget.extend(env.file.unmatched(graph))
     budget.extend(more)
+    marked = (*budget.marked.values(), *_marked(graph, more))
     complete = sound and not budget.has_errors
     rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
-    return replace(graph, plugins=registry.plugins, size_rules=rules)
+    return replace(graph, plugins=registry.plugins, size_rules=rules, errors=marked[:MAX_MARKED])
+
+
+def _marked(graph: Graph, found: Iterable[Diagnostic]) -> Iterator[NodeError]:
+    """The nodes of a graph that an error is about, such as unused ones."""
+    errors = {item.node: item for item in found if item.is_error and item.node}
+    if not errors:
+        return
+    values = {scope.path: (scope.stop, scope.value) for scope in graph.scopes()}
+    for index, node in enumerate(graph.nodes):
+        values[node.path] = index + 1, tuple(Ref(index, part) for part in range(len(node.types)))
+    for path, item in errors.items():
+        if path in values and item.span is not None:
+            position, refs = values[path]
+            yield NodeError(path, item.code, item.message, item.span, refs, position)
 
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:

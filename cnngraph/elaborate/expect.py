@@ -25,9 +25,9 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
         return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
     if not isinstance(sizes, list) or any(size != "_" and (type(size) is not int or size < 1) for size in sizes):
-        raise _no_sizes(sizes, span)
+        raise _no_sizes(sizes, span).about(bound.path, tensors.refs)
     if not sizes and any(maker.type_of(ref).sizes for ref in tensors.refs):  # only a mean over all axes has no sizes
-        raise _no_sizes(sizes, span)
+        raise _no_sizes(sizes, span).about(bound.path, tensors.refs)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
@@ -37,7 +37,8 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
         differs = tuple(axis for axis, (want, have) in enumerate(pairs) if want not in ("_", have))
         cause = Cause(span, "expect", (write_flow(found),), differs)
         causes = (cause, *maker.trace.causes((ref,), sizes[0]))
-        raise ProblemError("E209", message, span, notes=maker.trace.history(ref), causes=causes)
+        problem = ProblemError("E209", message, span, notes=maker.trace.history(ref), causes=causes)
+        raise problem.about(bound.path, tensors.refs)
 
 
 def _no_sizes(value: object, span: Span) -> ProblemError:

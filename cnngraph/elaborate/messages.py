@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Cause, Diagnostic, Known, Span, Suggestion
+from cnngraph.graph.nodes import Ref
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference
 from cnngraph.language.names import better_name
 from cnngraph.nearest import nearest
@@ -35,6 +36,8 @@ class ProblemError(Exception):
         repairs: Iterable[Repair] = (),
     ) -> None:
         super().__init__(message)
+        self.path = ""  # of the operation, if it is not the node that reports the error
+        self.reads: tuple[Ref, ...] | None = None
         self.diagnostic = Diagnostic(
             code,
             message,
@@ -45,6 +48,11 @@ class ProblemError(Exception):
             causes=tuple(causes),
             repairs=tuple(repairs),
         )
+
+    def about(self, path: str, reads: tuple[Ref, ...]) -> ProblemError:
+        """The same error, with the path of the operation and what it reads."""
+        self.path, self.reads = path, reads
+        return self
 
     def moved(self, span: Span) -> ProblemError:
         """The same error, reported where a module runs again rather than where it is written."""

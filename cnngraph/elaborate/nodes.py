@@ -137,6 +137,13 @@ class Maker:
             raise problems[-1]
         return cls(**values)
 
+    def make(self, cls: type[Op], arguments: Mapping[str, Argument], reads: Reads, path: str, span: Span) -> int:
+        """Create the op and its node, and return the node's index. Raises ProblemError."""
+        try:
+            return self.add(self.operation(cls, arguments, span, path, reads), arguments, reads, path, span)
+        except ProblemError as problem:
+            raise problem.about(path, reads.refs) from None
+
     def add(self, op: Op, arguments: Mapping[str, Argument], reads: Reads, path: str, span: Span) -> int:
         """Add a node and return its index. Raises ProblemError if the op rejects its inputs."""
         refs = reads.refs

@@ -21,7 +21,7 @@ from cnngraph.elaborate.messages import (
     names_available,
 )
 from cnngraph.elaborate.shifts import Shift, shifted
-from cnngraph.elaborate.values import Bound, Tensors
+from cnngraph.elaborate.values import Bound, Reads, Tensors
 from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import LocatedText
 from cnngraph.language.names import first_name, heads, tensor_path, without_index
@@ -42,6 +42,17 @@ def find(env: Env, path: LocatedText) -> Bound:
         for bound in [env.inputs[head]] if head in env.inputs else env.names.all(head):
             search.walk(bound, rest, head)
     return search.result()
+
+
+def known_reads(env: Env, paths: Sequence[LocatedText] | None) -> Reads:
+    """What those of the paths in `from` refer to that are known, for a node with an error."""
+    found = []
+    for path in paths or ():
+        try:
+            found.append(find(env, path).tensors())
+        except (ProblemError, UnknownError):
+            continue
+    return Reads(tuple(found), (), True)
 
 
 def _index(written: str, head: str, path: LocatedText) -> int | slice | None:

@@ -18,7 +18,7 @@ from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.networks import NetUse, use_network
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
-from cnngraph.elaborate.paths import find
+from cnngraph.elaborate.paths import find, known_reads
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import share
 from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
@@ -61,6 +61,7 @@ class Walker:
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
             self.budget.report(problem, level.path)
+            self.budget.mark(problem, level.within(names[min(members)]), len(self.maker.nodes))
             for index in members:
                 bounds[index] = Bound(None, scope.children[index].span)
         for index, bound in enumerate(bounds):
@@ -111,9 +112,10 @@ class Walker:
         """Elaborate one node with its repeat, condition and checks. Its value is unknown if it has an error."""
         self.budget.visit(child.span, len(self.maker.nodes))
         depth = len(self.budget.chain)
-        start = len(self.maker.nodes)
+        start, reads = len(self.maker.nodes), None
         try:
             if child.broken:
+                self.budget.mark(child.span, place.peek(), start)
                 raise UnknownError
             reads = self.reads_if_needed(read_once(child), env, above, place)
             env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
@@ -133,6 +135,7 @@ class Walker:
             return bound
         except ProblemError as problem:
             self.budget.report(problem, place.peek())
+            self.budget.mark(problem, place.peek(), len(self.maker.nodes), reads or known_reads(env, child.reads))
         except UnknownError:
             pass
         except RecursionError:
@@ -369,8 +372,7 @@ class Walker:
         if cls.inputs == (0, 0) and not reads.explicit:
             reads = Reads((), (), False)
         path = place.take()
-        op = self.maker.operation(cls, arguments, child.span, path, reads)
-        index = self.maker.add(op, arguments, reads, path, child.span)
+        index = self.maker.make(cls, arguments, reads, path, child.span)
         place.slot.append(index)
         node = self.maker.nodes[index]
         refs = tuple(Ref(index, part) for part in range(len(node.types)))

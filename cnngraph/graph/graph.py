@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.fields import fields_of
-from cnngraph.graph.nodes import NetworkWeights, Node, Ref, Scope, SizeLimit
+from cnngraph.graph.nodes import NetworkWeights, Node, NodeError, Ref, Scope, SizeLimit
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.sizes import SizeRules
 from cnngraph.language.model import Spec
@@ -28,7 +28,8 @@ class Graph:
     `inputs` and `outputs` are by name; the outputs in `training_only` exist only in training mode. `weights` are those
     that the spec names for networks that are nodes. `paper` is the source of the network, `published` its published
     top-1 errors in percent by data set. `base` is the spec that it extends, and `plugins` are the plugin ops that both
-    can use; neither is pickled. `size_rules` determine for which input sizes the graph is valid.
+    can use; neither is pickled. `size_rules` determine for which input sizes the graph is valid. The graph of a spec
+    with errors is its valid part, and `errors` are the nodes with errors; it is never built.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Graph:
     base: Spec | None = field(default=None, repr=False)
     plugins: Mapping[str, type[Op]] = field(default_factory=dict, repr=False)
     size_rules: SizeRules | None = field(default=None, repr=False)
+    errors: tuple[NodeError, ...] = ()
 
     def __repr__(self) -> str:
         shapes = [
@@ -55,6 +57,9 @@ class Graph:
         ]
         cost = f"{self.num_params:,} parameters, {show_count(self.macs)} MACs, {len(self.nodes):,} operations"
         return f"<Graph {self.name}: {' → '.join(shapes)}, {cost}>"
+
+    def _repr_svg_(self) -> str | None:
+        return _drawers[0](self) if _drawers else None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # it is immutable
@@ -143,6 +148,14 @@ class Graph:
             scope = waiting.pop()
             yield scope
             waiting += [child for child in reversed(scope.children) if isinstance(child, Scope)]
+
+
+_drawers: list[Callable[[Graph], str | None]] = []
+
+
+def show_graphs_with(drawer: Callable[[Graph], str | None]) -> None:
+    """Notebooks show graphs as the SVG that this function returns. Drawing belongs to a layer above."""
+    _drawers[:] = [drawer]
 
 
 def _attributes(node: Node) -> dict[str, Any]:

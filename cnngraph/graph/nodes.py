@@ -70,6 +70,22 @@ class Node:
         return self.span.line
 
 
+@frozen
+class NodeError:
+    """A node with an error, in the valid part of a spec.
+
+    `reads` are its inputs as far as they are known, or its own tensors if the graph has the node. `position` is the
+    number of nodes before it.
+    """
+
+    path: str
+    code: str
+    message: str
+    span: Span
+    reads: tuple[Ref, ...]
+    position: int
+
+
 class Input(NamedTuple):
     """A named input of a scope and its tensors (more than one if the value is a list)."""
 

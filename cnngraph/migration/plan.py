@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Literal, TypeAlias
 
@@ -165,6 +166,32 @@ class Plan:
     def compared(self) -> tuple[Claim, ...]:
         """The claims that can be measured."""
         return tuple(claim for claim in self.claims if claim.new is not None)
+
+    def _repr_html_(self) -> str:
+        return self.html(map(str, self.claims))
+
+    def html(self, claims: Iterable[str]) -> str:
+        """The plan as a notebook shows it: the claims, and every tensor that is not simply copied."""
+        from cnngraph import markup  # only notebooks need it
+
+        counts = ", ".join(f"{number:,} {kind}" for kind, number in self.counts.items() if number)
+        changed = [tensor for tensor in self.tensors if tensor.kind != "copied"]
+        rows: list[tuple[object, ...]] = [
+            (
+                item.key,
+                item.kind,
+                sizes(item.shape),
+                item.source,
+                item.source_shape and sizes(item.source_shape),
+                item.note,
+            )
+            for item in changed
+        ]
+        rows += [(None, "dropped", None, item.key, sizes(item.shape), item.note) for item in self.dropped]
+        head = f"<p><b>{markup.text(f'{self.old} → {self.new}')}</b>: {markup.text(counts)}</p>"
+        headings = (self.new, "", "shape", self.old, "old shape", "")
+        table = [markup.table("", headings, rows, len(rows))] if rows else []
+        return markup.page(head, *map(markup.paragraph, claims), *table)
 
     def to_dict(self) -> dict[str, object]:
         """The plan as plain data."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.graph.nodes import Ref
+from cnngraph.graph.nodes import NodeError, Ref
 from cnngraph.render.label import shapes_label
 from cnngraph.render.picture import Arrow, Look, Shape
 from cnngraph.render.terminals import Terminals
@@ -21,8 +21,13 @@ class TooMuchError(SpecError):
     """A picture has more boxes or arrows than can be laid out, or than is allowed."""
 
 
-def arrows(tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> tuple[Arrow, ...]:
-    """The arrows between boxes, in order of execution of their heads. Raises SpecError (E501) if there are too many."""
+def arrows(
+    tree: Tree, box_of: Mapping[int, str], terminals: Terminals, errors: Iterable[tuple[str, NodeError]]
+) -> tuple[Arrow, ...]:
+    """The arrows between boxes, in order of execution of their heads; `errors` are those in boxes, by key.
+
+    Raises SpecError (E501) if there are too many.
+    """
     found = _Arrows(tree, box_of, terminals)
     graph = tree.graph
     for index, node in enumerate(graph.nodes):
@@ -34,6 +39,10 @@ def arrows(tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> tuple
                 role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)
                 found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), always=is_concat)
+    for key, error in errors:
+        for place, ref in enumerate(error.reads):
+            if found.is_drawn(ref):
+                found.add(ref, Arrow("", key, "", main=place == 0), always=len(error.reads) > 1)
     for box in terminals.outputs:
         found.add(terminals.ends[box.key], Arrow("", box.key, "", look=box.look))
     return found.all()
@@ -79,6 +88,10 @@ class _Arrows:
             message = f"the drawing would have more than {MAX_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
             raise TooMuchError([Diagnostic("E501", message, span, help="choose a smaller `--depth`")])
+
+    def is_drawn(self, ref: Ref) -> bool:
+        """Whether the picture shows where a tensor comes from."""
+        return ref in self.tails or (ref.node >= 0 and self.tree.drawn(ref.node) in self.box_of)
 
     def _shared(self, lines: list[_Line], ref: Ref, head: str) -> Iterator[_Line]:
         """The arrows that this tensor can share: those of copies drawn as one node, or into a closed scope."""

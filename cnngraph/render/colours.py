@@ -29,6 +29,7 @@ FILLS = {
     "reshape": "#f1f1f1",
     "resize": "#bfe6ea",
     "scope": "#e4e8ef",
+    "error": "#fde3e1",
 }
 OTHER = "#f6d3dc"  # for kinds defined by plugins
 
@@ -49,6 +50,7 @@ class Theme:
     pale: str = PALE
     fills: Mapping[str, str] = field(default_factory=FILLS.copy)
     other: str = OTHER
+    wrong: str = "#c5221f"  # the border of a node with an error
     shade: float = 0.62
 
     def fill(self, kind: str) -> str:
@@ -57,7 +59,7 @@ class Theme:
 
     def edge(self, kind: str) -> str:
         """The border colour of a kind of op."""
-        return shaded(self.fill(kind), self.shade)
+        return self.wrong if kind == "error" else shaded(self.fill(kind), self.shade)
 
 
 def shaded(colour: str, shade: float) -> str:
@@ -80,6 +82,7 @@ _DARK = {
     "reshape": "#363b43",
     "resize": "#1f5a61",
     "scope": "#303844",
+    "error": "#4a1f1d",
 }
 
 THEMES = {
@@ -97,6 +100,7 @@ THEMES = {
         pale="#667080",
         fills=_DARK,
         other="#6b2f43",
+        wrong="#ff6b61",
         shade=1.7,
     ),
     "print": Theme(ink="#000000", grey="#444444", line="#000000", frame_line="#888888", frame_fills=("#ffffff",) * 2),

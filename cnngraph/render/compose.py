@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
-from cnngraph.graph.nodes import Node
+from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.graph.path_patterns import matches_path
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.folding import fold_tree, stem
-from cnngraph.render.label import clean, op_label, params_label, shapes_label, tip_label
+from cnngraph.render.label import clean, error_lines, op_label, params_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.tree import Group, Tree, build_tree
+from cnngraph.render.tree import Group, Tree, build_tree, start_of
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -32,7 +33,8 @@ class Detail:
     """How much of a tree is drawn open, and the maximum number of boxes.
 
     Groups at level `depth` and below are closed, except those that `open` matches. With `opens_inline`, inline nodes in
-    an open scope are always opened; with `examples`, the first use of each block is.
+    an open scope are always opened; with `examples`, the first use of each block is. With `own_errors`, nodes with
+    errors are drawn in their own group only, not beside the closed box of one.
     """
 
     depth: int
@@ -40,6 +42,7 @@ class Detail:
     open: tuple[str, ...] = ()
     opens_inline: bool = False
     examples: bool = False
+    own_errors: bool = False
 
 
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
@@ -71,6 +74,7 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
     if settings.depth is not None or opened:
         yield tree, Detail(settings.depth or 1, MAX_BOXES, opened)
         return
+    opened = tuple(error.path.rpartition(".")[0] for error in graph.errors)
     on_page = settings.page is not None
     full, most = whole.height + 2, MAX_ON_PAGE if on_page else READABLE
     if fold is None and len(graph.nodes) <= (MAX_ON_PAGE if on_page else UNROLLED) * MAX_ROWS:
@@ -86,7 +90,8 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
 class OpenGroup:
     """The contents of one group, with all groups inside closed: its members, and the box of each node.
 
-    `closed` are the groups in closed boxes, by the key of the box; `title` is that of the group's frame.
+    `closed` are the groups in closed boxes, by the key of the box; `title` is that of the group's frame. `errors` are
+    the nodes with errors, with the key of the box that they are, or that they are in.
     """
 
     title: Title
@@ -94,11 +99,12 @@ class OpenGroup:
     box_of: Mapping[int, str]
     closed: Mapping[str, Group]
     look: Look
+    errors: tuple[tuple[str, NodeError], ...]
 
 
 def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGroup:
     """The contents of a group of a tree, whose parent is `around`. Raises SpecError (E501) if it has too many boxes."""
-    drawing = _Drawing(tree, Detail(group.level + 1))
+    drawing = _Drawing(tree, Detail(group.level + 1, own_errors=True))
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
     title = drawing._title(group)
@@ -107,7 +113,10 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     keys = set(drawing.box_of.values())
     inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}
     closed = {key: member for key, member in inner.items() if key in keys}
-    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look)
+    heads = {id(member): key for key, member in closed.items()}
+    inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
+    errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
+    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors)
 
 
 @dataclass(slots=True)
@@ -119,6 +128,7 @@ class _Drawing:
     count: int = 0
     examples: dict[str, str] = field(default_factory=dict)  # the path of the open use of a block
     box_of: dict[int, str] = field(default_factory=dict)
+    errors: dict[str, NodeError] = field(default_factory=dict)  # by the key of their box
     shared: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,17 +145,35 @@ class _Drawing:
         return Picture(
             name=clean(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
-            arrows=arrows(self.tree, self.box_of, terminals),
+            arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
-        """The members of an open group: chains of operations, and inner groups, open or closed."""
+        """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
         first = {stack[0]: stack for stack in stacks(group, self.tree)}
+        found: list[tuple[int, Box | Frame]] = []
         for member in group.members:
             if isinstance(member, Group):
-                yield self._group(member, _block(group))
+                found.append((start_of(member), self._group(member, _block(group))))
             elif member in first:
-                yield self._ops(first[member])
+                found.append((member, self._ops(first[member])))
+        if self.graph.errors:  # after the inner groups, which show their own
+            errors = [(error.position, self._error(error)) for error in self._errors_in(group)]
+            found = sorted([*errors, *found], key=itemgetter(0))
+        return (member for _, member in found)
+
+    def _errors_in(self, group: Group) -> list[NodeError]:
+        """The nodes with errors inside a group that are not shown yet."""
+        inside, shown = f"{group.scope.path}." if group.scope.path else "", set(self.errors.values())
+        found = [error for error in self.graph.errors if error.path.startswith(inside) and error not in shown]
+        return [error for error in found if not (self.detail.own_errors and _around(error, group))]
+
+    def _error(self, error: NodeError) -> Box:
+        key = f"{Shape.ERROR}{len(self.errors)}"
+        self.errors[key] = error
+        rows = tuple(Row(line, "error") for line in error_lines(error))
+        tip = f"{clean(error.path, 120)} at {clean(str(error.span), 120)}: {error.code} {clean(error.message, 400)}"
+        return Box(key, Shape.ERROR, Title(clean(error.path)), rows, tip)
 
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
@@ -273,6 +301,12 @@ class _Drawing:
 
 def _closed_key(group: Group) -> str:
     return f"scope{group.scope.start}"
+
+
+def _around(error: NodeError, group: Group) -> Group | None:
+    """The inner group of a group that contains a node with an error."""
+    groups = (member for member in group.members if isinstance(member, Group))
+    return next((inner for inner in groups if error.path.startswith(f"{inner.scope.path}.")), None)
 
 
 def opens(pattern: str, path: str) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from cnngraph.fields import Field, fields_of, show_value
+from cnngraph.graph.nodes import NodeError
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 from cnngraph.text import one_line
 
 MAX_LABEL = 60
+MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
 MAX_PARAMS = 40  # characters of the params of a block
 MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
@@ -37,6 +40,12 @@ def clean(text: str, limit: int = MAX_LABEL) -> str:
     """The text on one line, with invisible characters escaped, truncated to a limit."""
     text = one_line(text.strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def error_lines(error: NodeError) -> list[str]:
+    """The code and message of an error in a few lines; the tooltip has all of it."""
+    text = f"{error.code} {error.message}".replace("`", "")
+    return textwrap.wrap(clean(text, MAX_MESSAGE), ERROR_WIDTH, max_lines=ERROR_LINES, placeholder=" …")
 
 
 def changed_parameters(operation: Op) -> dict[str, object]:

@@ -19,6 +19,7 @@ class Shape(StrEnum):
     FORK = "fork"  # the point at which a tensor that enters a frame splits into several arrows
     INPUT = "input"
     OUTPUT = "output"
+    ERROR = "error"  # a node with an error, in the valid part of a spec
 
 
 class Look(StrEnum):
@@ -112,7 +113,7 @@ class Box:
     @property
     def is_one(self) -> bool:
         """Whether it is one coloured box, not a white one with a coloured row for each operation."""
-        return len(self.rows) == 1 or self.shape is Shape.SCOPE
+        return len(self.rows) == 1 or self.shape in (Shape.SCOPE, Shape.ERROR)
 
 
 @frozen

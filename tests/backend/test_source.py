@@ -77,6 +77,24 @@ NESTED = """
     outputs: {aux: body.tap, end: add}
     training_only: [aux]
     """
+TABLES = """
+    input: [64, 1, 1]
+    blocks:
+      shift:
+        params: {by: }
+        nodes:
+          by: {op: constant, value: $by, axes: C}
+          sum: {op: add, from: [in, by]}
+    nodes:
+      f: {op: constant, value: "[$k for $k in range(64)]", axes: C}
+      mul: {op: mul, from: [in, f]}
+      a: {op: shift, by: "[$k for $k in range(64)]"}
+      b: {op: shift, by: "[$k / 7 - 3 for $k in range(64)]"}
+      c: {op: shift, by: "[$k for $k in range(64)]"}
+      short: {op: shift, by: [2]}
+      names: {op: constant, value: "[[max($a - $b, 0) for $a in range(64)] for $b in range(3)]", dtype: int64}
+      chosen: {op: index, from: [short, names]}
+    """
 GRAPHS = {
     "everything": graph_of(EVERYTHING),
     "initialised": graph_of(INITIALISED),
@@ -84,6 +102,7 @@ GRAPHS = {
     "googlenet_mnist": cnngraph.load(network("googlenet_mnist")),
     "resnet_cifar": cnngraph.load(network("resnet_cifar"), depth=8, join="exclusive_gating"),
     "nested": graph_of(NESTED),
+    "tables": graph_of(TABLES),
 }
 SCRIPT = """
 import runpy, sys
@@ -123,6 +142,15 @@ def test_the_file_builds_the_same_network_without_cnngraph(tmp_path: Path) -> No
             outputs.append(list(result) if isinstance(result, tuple) else [result])
         torch.save((inputs_of(graph), list(model.state_dict()), outputs), tmp_path / f"{name}.pth")
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *GRAPHS], check=True)
+
+
+def test_long_lists_of_numbers_are_written_once_and_in_rows() -> None:
+    source = model_source(GRAPHS["tables"])
+    tables = source[source.index("# fmt: off") : source.index("# fmt: on")]
+    assert [line for line in tables.splitlines() if line.endswith(" = (")] == ["F_2 = (", "B = (", "NAMES = ("]
+    assert "value: tuple[float, ...]" in source
+    assert source.count("62.0, 63.0,") == 1
+    assert len(tables.splitlines()) < 50
 
 
 def test_the_file_can_be_run(tmp_path: Path) -> None:

@@ -27,9 +27,31 @@ def test_depth_and_params_change_the_drawing(cli: Cli, folder: Path) -> None:
     assert "1×32×32" in top
 
 
-def test_invalid_spec_is_not_drawn(cli: Cli, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "start"), [("x.svg", b"<?xml"), ("x.png", b"\x89PNG"), ("x.pdf", b"%PDF"), ("x.dot", b""), ("x.mmd", b"")]
+)
+def test_a_spec_with_errors_is_drawn_up_to_the_error(cli: Cli, folder: Path, name: str, start: bytes) -> None:
     (folder / "wrong.yaml").write_text(ONE.replace("relu", "rellu"))
-    ran = cli("render", "wrong.yaml", "-o", "wrong.svg")
+    ran = cli("render", "wrong.yaml", "-o", name)
+    assert (ran.code, ran.out) == (1, f"wrote {name}: the network up to the error\n")
+    assert ran.err == cli("check", "wrong.yaml").out.partition("\n\nwrong.yaml")[0] + "\n"
+    data = (folder / name).read_bytes()
+    assert data.startswith(start)
+    if name.endswith((".svg", ".dot", ".mmd")):
+        assert b"E313" in data
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("cnngraph: 1\ninput: [3, 8, 8]\nnodes: [relu", ()),  # no YAML
+        ("cnngraph: 1\ninput: [8, 8]\nnodes: [relu]", ()),  # no input
+        (ONE, ("--set", "clases=3")),  # the valid part would ignore the option
+    ],
+)
+def test_without_a_valid_part_no_file_is_written(cli: Cli, folder: Path, text: str, options: tuple[str, ...]) -> None:
+    (folder / "wrong.yaml").write_text(text)
+    ran = cli("render", "wrong.yaml", "-o", "wrong.svg", *options)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error[E313]")
+    assert ran.err.startswith("error[E")
     assert not (folder / "wrong.svg").exists()

@@ -9,6 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib import _afm, get_data_path
 
 from cnngraph import load
@@ -47,6 +49,20 @@ def test_small_networks_have_no_faults(name: str, fold: bool, direction: str) ->
         drawing = laid(SMALL[name], fold=fold, direction=direction, page=page)
         assert list(faults(drawing)) == []
         assert crossings(drawing) <= CROSSINGS.get(name, 0)
+
+
+@given(reads=st.lists(st.lists(st.integers(0, 40), max_size=3), min_size=2, max_size=25), direction=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_any_graph_has_no_faults(reads: list[list[int]], direction: bool) -> None:
+    """Each node reads the one before it, and any others."""
+    nodes = ["  a0: relu"]
+    for index, others in enumerate(reads, 1):
+        sources = [f"a{index - 1}", *(f"a{other % index}" for other in others)]
+        op = "add" if len(sources) > 1 else "sigmoid"
+        nodes.append(f"  a{index}: {{op: {op}, from: [{', '.join(sources)}]}}")
+    text = "cnngraph: 1\nname: any\ninput: [4, 8, 8]\nnodes:\n" + "\n".join(nodes) + "\n"
+    for page in (None, "a4"):
+        assert list(faults(laid(text, page=page, direction="right" if direction else "down"))) == []
 
 
 def test_arrows_beside_the_spine_have_room_in_their_column() -> None:

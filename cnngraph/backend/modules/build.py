@@ -27,7 +27,14 @@ def lower(graph: Graph) -> nn.Module:
         init_weights(model, modules, graph.init)
     model.graph = graph  # type: ignore[assignment]
     type(model).__call__ = call_with_explanation  # type: ignore[method-assign]
+    type(model)._repr_svg_ = _drawing  # type: ignore[attr-defined]
     return model
+
+
+def _drawing(model: nn.Module) -> str | None:
+    """What a notebook shows below PyTorch's own text."""
+    graph = getattr(model, "graph", None)
+    return graph._repr_svg_() if isinstance(graph, Graph) else None
 
 
 def _build(group: ScopeModule) -> nn.Module:

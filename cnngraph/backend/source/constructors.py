@@ -251,10 +251,13 @@ def _with_loops(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _annotation(values: Iterable[Any]) -> str:
+    values = list(values)
     kinds = {type(value) for value in values}
     if kinds == {int, float}:
         return "float"
-    names = sorted("tuple[int, ...]" if kind is tuple else kind.__name__ for kind in kinds - {type(None)})
+    items = {type(item) for value in values if isinstance(value, tuple) for item in value}
+    item = "int" if items <= {int} else "float" if items <= {int, float} else "Any"
+    names = sorted(f"tuple[{item}, ...]" if kind is tuple else kind.__name__ for kind in kinds - {type(None)})
     return " | ".join([*names, "None"] if type(None) in kinds else names)
 
 

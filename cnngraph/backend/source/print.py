@@ -15,6 +15,7 @@ from cnngraph.backend.modules.compile_source import Numbered
 from cnngraph.backend.modules.plan import Leaf, ScopeModule, plan
 from cnngraph.backend.source.constructors import define
 from cnngraph.backend.source.initial_source import init_weights_source
+from cnngraph.backend.source.tables import move_tables
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.graph.graph import Graph
 from cnngraph.version import __version__
@@ -45,11 +46,15 @@ def model_source(graph: Graph) -> str:
 
 
 def _written(graph: Graph, root: ScopeModule) -> str:
-    *classes, network = define(root)
+    definitions = define(root)
+    *classes, network = definitions
     kinds = {leaf.layer.kind for leaf in _leaves(root)}
     init = init_weights_source(root, graph.init)
     ending = ("init_weights(self)",) if init else ()
     chunks = [*_layer_sources(kinds, numbered=any(definition.first.is_numbered for definition in [*classes, network]))]
+    reserved = {definition.name for definition in definitions} | OWN_LAYERS.keys() | IMPORTS.keys()
+    tables = move_tables(definitions, reserved)
+    chunks += [tables] if tables else []
     chunks += [definition.source() for definition in classes]
     chunks += [init] if init else []
     chunks += [network.source(ending), MAIN.format(name=network.name)]

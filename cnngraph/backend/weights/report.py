@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from cnngraph import markup
 from cnngraph.backend.weights.files import WeightsFile
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.backend.weights.tables import Shape, is_bookkeeping
@@ -123,6 +124,21 @@ class WeightsReport:
         fresh = self.fresh_layers
         more = f" and {len(fresh) - MAX_LAYERS:,} more layers" if len(fresh) > MAX_LAYERS else ""
         return f"{', '.join(fresh[:MAX_LAYERS])}{more} freshly initialised"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            *((key, "missing in the file", None, None) for key in self.missing),
+            *((item.key, "different shape", _shape(item.in_file), _shape(item.in_model)) for item in self.misshapen),
+            *((key, "only in the file", None, None) for key in self.unexpected),
+            *(
+                (item.key, f"initialised, {item.why}", item.in_file and _shape(item.in_file), _shape(item.in_model))
+                for item in self.fresh
+            ),
+            *((key, "not loaded", None, None) for key in self.left_out),
+        ]
+        title, *_ = str(self).splitlines()
+        headings = ("weight", "", "in the file", "in the network")
+        return markup.page(markup.table(title, headings, rows, len(rows)) if rows else markup.paragraph(title))
 
     def __str__(self) -> str:
         lines = [f"{self.file}: {len(self.loaded):,} of {self.expected:,} weights loaded"]

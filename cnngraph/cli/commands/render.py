@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from cnngraph.cli.command import command
-from cnngraph.cli.messages import say
+from cnngraph.cli.messages import print_diagnostics, say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 
 NONE = "none"
@@ -76,18 +77,26 @@ def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading:
 
     Blocks are frames, operations are boxes coloured by kind, and the shapes of tensors stand below the boxes. Equal
     iterations are drawn once (×6). A long network is broken into columns, like text. A .tex file compiles alone, and a
-    paper can \\input it.
+    paper can \\input it. If the spec has errors, the valid part is drawn, with the nodes that have errors in red.
     """
     from cnngraph.cli.output_paths import check_output
-    from cnngraph.cli.reading import compile_network
+    from cnngraph.cli.reading import compile_file, valid_part
+    from cnngraph.compilation import network_of
     from cnngraph.render import FORMATS, Settings
     from cnngraph.render import render as draw
 
     check_output(output, FORMATS)
-    graph = compile_network(spec, reading)
+    compilation = compile_file(spec, reading)
+    if compilation.diagnostics:
+        print_diagnostics(compilation.diagnostics, to_stderr=True)
+    graph = network_of(compilation, spec) if compilation.ok else valid_part(compilation)
+    if graph is None or not (graph.nodes or graph.errors):
+        raise Exit(1)
     settings = Settings(open=opened, page=None if page == NONE else page, **options)
     try:
         draw(graph, output, settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    say(f"wrote {output}")
+    say(f"wrote {output}" if compilation.ok else f"wrote {output}: the network up to the error")
+    if not compilation.ok:
+        raise Exit(1)

@@ -44,17 +44,14 @@ def show(spec: str, depth: int | None, resolved: bool, format: Format, reading: 
     The columns are output shape, parameters and multiply-accumulates (MACs). A row shows its inputs (←) unless it only
     reads the row above. If the spec has errors, the table shows the valid part, and the errors are printed to stderr.
     """
-    from cnngraph.cli.overrides import COMMAND_LINE
-    from cnngraph.cli.reading import compile_file
+    from cnngraph.cli.reading import compile_file, valid_part
 
     if format == "json" and depth is not None:
         raise click.BadParameter("--depth applies only to text output: JSON contains all nodes")
     if resolved and (depth is not None or format == "json"):
         raise click.BadParameter("--resolved cannot be combined with --depth or --format")
     compilation = compile_file(spec, reading)
-    graph = compilation.graph
-    if any(error.span and error.span.file == COMMAND_LINE for error in compilation.diagnostics):
-        graph = None  # the valid part would ignore the option
+    graph = valid_part(compilation)
     if resolved:
         _print_resolved(graph if compilation.ok else None, compilation)
     elif graph is not None and format == "json":

@@ -54,8 +54,8 @@ class _Level:
     def _main(self) -> list[int]:
         """The nodes between the main source and the main sink, in topological order."""
         down, up = self._neighbours()
-        source = self._farthest([node for node in self.order if not up[node]], down, OUTSIDE in down[OUTSIDE])
-        sink = self._farthest([node for node in self.order if not down[node]], up, OUTSIDE in up[OUTSIDE])
+        source = self._farthest([node for node in self.order if not up[node]], down)
+        sink = self._farthest([node for node in self.order if not down[node]], up)
         after, before = _reached(source, down), _reached(sink, up)
         return [node for node in self.order if node in after and node in before]
 
@@ -68,7 +68,7 @@ class _Level:
             up[edge.head].append(edge.tail)
         return down, up
 
-    def _farthest(self, ends: Sequence[int], following: Mapping[int, Sequence[int]], _: bool) -> int:
+    def _farthest(self, ends: Sequence[int], following: Mapping[int, Sequence[int]]) -> int:
         """The end from which most nodes are reached; the outside if there is an edge to it."""
         if following[OUTSIDE]:
             return OUTSIDE
@@ -97,24 +97,23 @@ class _Level:
             strip.pass_by(entering[0], (x, y))
         if len(leaving) == 1:
             strip.pass_by(leaving[0], (x, y + sub.length))
-        first = min((strip.at[self.edges[edge].tail][1] for edge in entering if self._placed(edge, strip)), default=y)
-        last = max((strip.at[self.edges[edge].head][1] for edge in leaving if self._headed(edge, strip)), default=y)
-        span = min(y, first), max(y + sub.length, last)
-        strip.cuts = [cut for cut in strip.cuts if not span[0] < cut < span[1]]
+        tails, heads = self._ends(strip, entering, leaving)
+        first = min([y, *(strip.at[tail][1] for tail in tails)])
+        last = max([y + sub.length, *(strip.at[head][1] for head in heads)])
+        strip.cuts = [cut for cut in strip.cuts if not first < cut < last]
         return strip
 
-    def _placed(self, edge: int, strip: Strip) -> bool:
-        return self.edges[edge].tail in strip.at
-
-    def _headed(self, edge: int, strip: Strip) -> bool:
-        return self.edges[edge].head in strip.at
+    def _ends(self, strip: Strip, entering: Sequence[int], leaving: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The tails of edges that enter a hanging part, and the heads of those that leave it, if they have places."""
+        tails = [self.edges[edge].tail for edge in entering]
+        heads = [self.edges[edge].head for edge in leaving]
+        return [tail for tail in tails if tail in strip.at], [head for head in heads if head in strip.at]
 
     def _start(self, strip: Strip, sub: Strip, entering: Sequence[int], leaving: Sequence[int]) -> float:
         """The y of a hanging part: below what it reads, or else above what reads it."""
-        tails = [self.edges[edge].tail for edge in entering if self._placed(edge, strip)]
+        tails, heads = self._ends(strip, entering, leaving)
         if tails:
             return max(strip.at[tail][1] + self.nodes[tail].length for tail in tails) + GAP
-        heads = [self.edges[edge].head for edge in leaving if self._headed(edge, strip)]
         if heads:
             return min(strip.at[head][1] for head in heads) - GAP - sub.length
         return 0.0

@@ -82,19 +82,21 @@ def _order(rows: list[list[_Item]], edges: int) -> None:
         if not fewest:
             break
         down = sweep % 2 == 0
-        for row in rows if down else reversed(rows):
-            _sort(row, rows, down)
+        for fixed, row in pairwise(rows if down else rows[::-1]):
+            _sort(row, fixed, down)
         if (crossings := _crossings(rows)) < fewest:
             best, fewest = [list(row) for row in rows], crossings
     rows[:] = best
 
 
-def _sort(row: list[_Item], rows: list[list[_Item]], down: bool) -> None:
-    places = {item: float(position) for other in rows for position, item in enumerate(other)}
+def _sort(row: list[_Item], fixed: Sequence[_Item], down: bool) -> None:
+    """Sort a rank by the mean places of what its items are connected with in the rank before it."""
+    places = {item: position for position, item in enumerate(fixed)}
+    own = {item: position for position, item in enumerate(row)}
 
     def wanted(item: _Item) -> float:
         near = item.above if down else item.below
-        return sum(places[other] for other in near) / len(near) if near else places[item]
+        return sum(places[other] for other in near) / len(near) if near else own[item]
 
     row.sort(key=wanted)
 

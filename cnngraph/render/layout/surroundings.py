@@ -28,6 +28,7 @@ KINDS = {
     "reshape": "reshape",
     "resize": "resize",
     "scope": "closed block",
+    "error": "error",
 }
 SIGNS = {"+": "sum", "−": "difference", "×": "product", "c": "concat with what enters the block"}
 LOOKS = {Look.TRAINING: "only in training mode", Look.UNUSED: "never runs"}
@@ -67,7 +68,12 @@ def _with_legend(drawing: Drawing) -> Drawing:
 def _entries(drawing: Drawing) -> Iterator[tuple[str, str]]:
     """The samples and texts of a legend, for what occurs."""
     boxes = [placed.box for placed in drawing.boxes]
-    drawn = {row.kind for box in boxes for row in box.rows if not sign(box) and box.shape in (Shape.OPS, Shape.SCOPE)}
+    drawn = {
+        row.kind
+        for box in boxes
+        for row in box.rows
+        if not sign(box) and box.shape in (Shape.OPS, Shape.SCOPE, Shape.ERROR)
+    }
     yield from ((kind, text) for kind, text in KINDS.items() if kind in drawn)
     signs = {sign(box) for box in boxes}
     yield from ((mark, text) for mark, text in SIGNS.items() if mark in signs)

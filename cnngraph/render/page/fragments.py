@@ -122,7 +122,7 @@ class _Fragments:
             nodes.setdefault(key, []).append(node)
         is_root = not self.found
         ends = terminals_of(self.tree, opened.box_of) if is_root else _ends(self.tree, group, opened.box_of)
-        drawn = arrows(replace(self.tree, root=inner), opened.box_of, ends)
+        drawn = arrows(replace(self.tree, root=inner), opened.box_of, ends, opened.errors)
         members: tuple[Box | Frame, ...] = opened.members
         if not is_root:
             members = (Frame(FRAME, title, members, "", opened.look),)
@@ -145,6 +145,11 @@ def _ends(tree: Tree, group: Group, box_of: Mapping[int, str]) -> Terminals:
                 if reader == READS_OUTSIDE or tree.drawn(reader) not in box_of:
                     for ref in _read(tree, reader, copy):
                         leaving.setdefault(_drawn(tree, ref), ref)
+    for error in tree.graph.errors:
+        is_inside = error.path.startswith(f"{group.scope.path}.")
+        for ref in error.reads:
+            if is_inside != (ref.node >= 0 and tree.drawn(ref.node) in box_of):
+                (entering if is_inside else leaving).setdefault(_drawn(tree, ref), ref)
     inputs = {ref: _end(Shape.INPUT, place) for place, ref in enumerate(entering.values())}
     outputs = {ref: _end(Shape.OUTPUT, place) for place, ref in enumerate(leaving.values())}
     tails = {ref: box.key for ref, box in inputs.items()}
