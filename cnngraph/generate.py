@@ -29,6 +29,9 @@ IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, whi
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
     "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
     "unet": ("unet", Settings()),
+    "inception": ("googlenet", Settings(node="inception3a", page="column")),
+    "resnet34": ("resnet34", Settings()),
+    "drn_c_26": ("drn_c_26", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
     "alexnet_error": ("alexnet", Settings(page="slide"), (3, 48, 48)),
 }

@@ -9,6 +9,7 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.nearest import nearest
+from cnngraph.render.dotted_repeats import DottedRepeats
 
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or a node with an error
 
@@ -77,7 +78,7 @@ def build_tree(graph: Graph, part: str | None = None) -> Tree:
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
     frozen = tuple(tuple(indices) for indices in readers)
-    root = _group(graph.root if part is None else _scope(graph, part), 0)
+    root = _group(graph.root if part is None else _scope(graph, part), 0, DottedRepeats(graph))
     root = root if part else _with_strays(root, len(graph.nodes))
     return Tree(graph, root, reads, frozen, joins, {}, {}, part is not None)
 
@@ -132,8 +133,8 @@ def _ladders(graph: Graph, joins: frozenset[int]) -> tuple[tuple[Ref, ...], ...]
     return tuple(reads)
 
 
-def _group(scope: Scope, level: int) -> Group:
-    return Group(scope, level, tuple(sorted(_members(scope, level), key=start_of)))
+def _group(scope: Scope, level: int, dotted: DottedRepeats) -> Group:
+    return Group(scope, level, tuple(sorted(_members(scope, level, dotted), key=start_of)))
 
 
 def _with_strays(root: Group, count: int) -> Group:
@@ -147,14 +148,16 @@ def start_of(member: Group | int) -> int:
     return member if isinstance(member, int) else min(member.indices())
 
 
-def _members(scope: Scope, level: int) -> Iterator[Group | int]:
-    """The children of a scope; those of containers are included, empty scopes are left out."""
+def _members(scope: Scope, level: int, dotted: DottedRepeats) -> Iterator[Group | int]:
+    """The children of a scope, with those of containers that are no repeats; empty scopes are left out."""
     for child in scope.children:
         if isinstance(child, int):
             yield child
-        elif child.kind == "container":
-            yield from _members(child, level)
+            continue
+        repeat = dotted.scope(child) if child.kind == "container" else child
+        if repeat is None:
+            yield from _members(child, level, dotted)
         else:
-            group = _group(child, level + 1)
+            group = _group(repeat, level + 1, dotted)
             if group.members:
                 yield group

@@ -10,6 +10,7 @@ import pytest
 
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
+from cnngraph.graph.plain_spec import plain_spec
 from cnngraph.render.compose import compose
 from cnngraph.render.forks import with_forks
 from cnngraph.render.picture import Box, Look, Picture, Shape
@@ -75,6 +76,29 @@ def test_an_iteration_read_from_outside_ends_a_fold() -> None:
     text += "outputs: {logits: fc, tap: tap}\n"
     picture = compose(graph_of(text), unlimited(depth=9))
     assert titles(picture)[:3] == ["layer1 basic", "basic ×2", "basic ×2"]
+
+
+def test_repeats_in_a_plain_spec_are_folded() -> None:
+    graph = graph_of(RESIDUAL)
+    plain = compose(graph_of(plain_spec(graph)), unlimited(depth=9))
+    assert titles(plain) == ["layer1 ×4", "layer2", "layer2.0", "×3"]
+    assert rows(plain) == rows(compose(graph, unlimited(depth=9)))
+    assert titles(compose(graph_of(plain_spec(graph)), unlimited(depth=1))) == []
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "x.0.a: relu\n  x.1.a: relu\n  x.b: relu",  # another child
+        "x.1.a: relu\n  x.2.a: relu",  # does not start at 0
+        "x.0.a: relu\n  y: relu\n  x.1.a: relu",  # something else between them
+        "x.1.a: {op: relu, from: x.0.a}\n  x.0.a: {op: relu, from: in}\n  y: {op: relu, from: x.1.a}",  # another order
+        "x.0: relu\n  x.1: relu",  # operations
+    ],
+)
+def test_other_dotted_names_are_no_repeats(nodes: str) -> None:
+    picture = compose(graph_of(f"cnngraph: 1\nname: x\ninput: [3, 8, 8]\nnodes:\n  {nodes}\n"), unlimited(depth=9))
+    assert titles(picture) == []
 
 
 def test_drop_rates_may_grow_within_a_fold() -> None:
