@@ -17,7 +17,8 @@ from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import UNLIMITED
 from tests.conftest import GOLDEN
 from tests.planted.corpus import corpus
-from tests.planted.kinds import KINDS, plant
+from tests.planted.kinds import plant
+from tests.planted.slips import KINDS
 
 SPECS = sorted((GOLDEN / "errors").glob("*.yaml"))
 BLOCK = """
