@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cnngraph.api.compiling import load
 from cnngraph.catalogue import library_page, library_text
+from cnngraph.diagnostics import SpecError
 from cnngraph.errors_page import errors_page
 from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.language.keys import keys_manual
@@ -20,7 +22,7 @@ from cnngraph.render import Settings, draw
 from cnngraph.schema import spec_schema
 from cnngraph.schemas.manual import documents_manual
 
-IMAGES = {  # the drawings of the documentation, which names the command of each
+IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, which names the command of each
     "googlenet_mnist": ("googlenet_mnist", Settings(page="slide")),
     "resnet18": ("resnet18", Settings()),
     "googlenet": ("googlenet", Settings(legend=True)),
@@ -31,6 +33,7 @@ IMAGES = {  # the drawings of the documentation, which names the command of each
     "resnet34": ("resnet34", Settings()),
     "drn_c_26": ("drn_c_26", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
+    "alexnet_error": ("alexnet", Settings(page="slide"), (3, 48, 48)),
 }
 ROOT = Path(__file__).parent.parent
 
@@ -40,9 +43,13 @@ def schema_text() -> str:
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def image(network: str, settings: Settings) -> str:
-    """A drawing of a bundled network, as SVG."""
-    return draw(load(network), "svg", settings).decode()
+def image(network: str, settings: Settings, input: tuple[int, ...] | None = None) -> str:
+    """A drawing of a bundled network, as SVG; up to the error if it does not fit the input."""
+    try:
+        graph = load(network, input=input)
+    except SpecError as error:
+        graph = error.valid_part
+    return draw(graph, "svg", settings).decode()
 
 
 FILES: dict[str, Callable[[], str]] = {

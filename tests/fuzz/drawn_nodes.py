@@ -289,7 +289,11 @@ class NodeDrawer(Disguises):
 
     def vary(self, tree: NodeTree, env: Env) -> None:
         """Let each iteration read another tensor of a list."""
-        lists = [(path, value) for path, value in self.reachable(env) if value.is_list and len(value) > 1]
+        lists = [
+            (path, value)
+            for path, value in self.reachable(env)
+            if value.is_list and len(value) > 1 and "[" not in path  # a slice has no index after it
+        ]
         if tree.carry != "none" or not lists or not self.happens(0.5):
             return
         path, value = self.rng.choice(lists)

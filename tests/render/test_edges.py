@@ -13,6 +13,7 @@ from cnngraph.cli.table import TreeTable
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.plain_spec import plain_spec
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid
@@ -79,16 +80,33 @@ def test_show_lists_every_input(nodes: str, reads: int) -> None:
     assert (int(shown[1]) if shown else len(row.reads.split(", "))) == reads
 
 
-@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
-def test_every_edge_of_bundled_networks_is_drawn(path: Path) -> None:
-    graph = load(path)
+def check_every_edge(graph: Graph) -> None:
     tree = build_tree(graph)
-    try:
-        picture = compose(graph, Settings(page=None, depth=tree.height + 1, fold=False))
-    except SpecError:
-        pytest.skip("too large to draw unfolded")
+    picture = compose(graph, Settings(page=None, depth=tree.height + 1, fold=False))
     boxes = {box.key for box in picture.boxes()}
     expected = Counter({f"node{index}": len(tree.reads[index]) for index in range(len(graph.nodes))})
     for key, reads in expected.items():
         if key in boxes:
             assert into(picture, key) == reads, graph.nodes[int(key[4:])].path
+
+
+@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+def test_every_edge_of_bundled_networks_is_drawn(path: Path) -> None:
+    try:
+        check_every_edge(load(path))
+    except SpecError:
+        pytest.skip("too large to draw unfolded")
+
+
+@pytest.mark.parametrize(
+    "carry",
+    ["1", "$i + 1", "range(1, $i + 2)", "[1, min(2, $i + 1)]", "[$n for $n in [1, 2, 4] if ($i + 1) % $n == 0]"],
+)
+@pytest.mark.parametrize("op", ["op: add", "nodes: [{op: concat}, {op: conv, out: 8, kernel: 1}]"])
+def test_iterations_that_read_back(carry: str, op: str) -> None:
+    graph = graph_of(f"r: relu\n  x: {{{op}, repeat: 5, carry: '{carry}', gives: all}}\n  c: {{op: concat, from: x}}")
+    check_every_edge(graph)
+    plain = compile_text(Source("plain.yaml", plain_spec(graph)), Path()).graph
+    assert plain is not None
+    assert [node.inputs for node in plain.nodes] == [node.inputs for node in graph.nodes]
+    check_every_edge(plain)

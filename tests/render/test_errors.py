@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,9 @@ from cnngraph.render.compose import compose
 from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import UNLIMITED
 from tests.conftest import GOLDEN
+from tests.planted.corpus import corpus
+from tests.planted.kinds import plant
+from tests.planted.slips import KINDS
 
 SPECS = sorted((GOLDEN / "errors").glob("*.yaml"))
 BLOCK = """
@@ -137,3 +141,18 @@ def test_many_errors_are_bounded_and_long_messages_cut() -> None:
 
 def test_a_valid_graph_has_no_errors() -> None:
     assert valid_part("cnngraph: 1\ninput: [3, 8, 8]\nnodes: [relu]\n").errors == ()
+
+
+def test_planted_errors_are_drawn() -> None:
+    random, drawn, kinds = Random(7), 0, list(KINDS)
+    while drawn < 10:
+        spec = random.choice(corpus())
+        planted = plant(random.choice(kinds), spec, random)
+        compilation = compile_text(Source(spec.name, planted.text), spec.folder) if planted else None
+        if compilation is None or compilation.ok or compilation.graph is None:
+            continue
+        drawn += 1
+        graph = compilation.graph
+        for settings in (Settings(), Settings(page=None, depth=1), Settings(style="volumes")):
+            assert draw(graph, "svg", settings).decode().count('class="box error"') == len(graph.errors)
+        assert draw(graph, "html").decode().count('class="box error"') == len(graph.errors)
