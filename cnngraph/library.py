@@ -108,7 +108,7 @@ def find_file(text: str) -> Path:
     if not os.path.lexists(path) and path.stem in network_files():
         help = Question(f"`{path.stem}`, the bundled network")
         raise SpecError.of("E101", f"cannot read {text}: file not found", help=help)
-    if (spec := path / run_files.SPEC).is_file():
+    if os.path.isfile(spec := path / run_files.SPEC):
         raise SpecError.of("E101", f"cannot read {text}: it is the folder of a run", help=f"its spec is {spec}")
     return path
 

@@ -132,7 +132,7 @@ def test_an_exception_while_reading_the_text_keeps_the_errors(monkeypatch: pytes
 
 BROKEN_HEADS = [
     (GOOD.replace("params: {out: , stride: 1}", "flat: yes\n    params: {out: , stride: 1}"), "E109"),
-    (GOOD.replace("params: {out: , stride: 1}", "repeat: 2\n    carry: 3\n    params: {out: , stride: 1}"), "E109"),
+    (GOOD.replace("params: {out: , stride: 1}", "repeat: 2\n    carry: {}\n    params: {out: , stride: 1}"), "E109"),
     (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, first: 2}"), "E108"),
     (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, a-b: 2}"), "E108"),
     (GOOD.replace("  unit:\n", "  unit:\n    unused: true\n"), "E107"),

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -111,7 +110,7 @@ def test_file_size_limit_hidden_by_a_library(cli: Cli, folder: Path, monkeypatch
         finally:
             raise AttributeError("no attribute pos")
 
-    monkeypatch.setattr(import_module("cnngraph.render"), "_drawn", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     assert cli("render", one, "-o", "x.svg") == (1, "", "error: x.svg: File too large\n")
 
 
