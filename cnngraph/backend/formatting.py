@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 WIDTH = 88  # the default of ruff and black
 STEP = 4
+LOOP = " for _ in range"  # of a generator, whose element has lines of its own
 TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\[({]|[\])}]|,|[^\[({\])},'"]+""")
 
 
@@ -16,6 +17,9 @@ def format_statement(text: str, indent: int = 0) -> list[str]:
     pad = " " * indent
     if indent + len(text) <= WIDTH:
         return [pad + text]
+    element, loop, count = text.partition(LOOP)
+    if loop and all(element.count(one) == element.count(two) for one, two in ("()", "[]")):
+        return [*format_statement(element, indent), f"{pad}{loop.strip()}{count}"]
     opened = _bracket(text, first=text.startswith(("def ", "class ")))
     if opened is None:
         return [pad + text]

@@ -25,6 +25,7 @@ from cnngraph.ops.registry import Registry
 from tests.library import networks
 from tests.zoo.originals import NAMES, original
 
+OTHER_CODE = {"swin_t", "swin_v2_t"}  # windows are padded only if the size of a map is no multiple of theirs
 LARGER, ODD = 1.25, (0.72, 0.61)  # factors of the height and width that a network is built for
 
 
@@ -60,6 +61,13 @@ def with_weights_of(model: nn.Module, other: nn.Module) -> nn.Module:
     return model.eval()
 
 
+def weaken(model: nn.Module) -> None:
+    """Scale what batch norms compute, so that the activations of a thousand layers stay finite."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.weight, 0.1)
+
+
 @pytest.mark.parametrize("path", networks())
 def test_other_sizes(path: Path) -> None:
     torch.manual_seed(0)
@@ -68,14 +76,23 @@ def test_other_sizes(path: Path) -> None:
     published = original(path.stem) if path.stem in NAMES else None
     if published is not None:
         model = with_weights_of(model, published.eval())
+    else:
+        weaken(model)
     for shapes in other_shapes(graph):
         images = [torch.randn(2, *shape) for shape in shapes.values()]
         fresh = graph_for(path, shapes)
-        if fresh is None or dict(fresh.state) != dict(graph.state):
-            assert published is None
+        differs = fresh is None or dict(fresh.state) != dict(graph.state)
+        if published is None and graph.training_only and differs:
+            continue  # the heads that differ do not run in eval mode
+        if differs and published is None:
             with pytest.raises(ValueError, match="this network was built for inputs of"):
                 model(*images)
             continue
-        reference = published or with_weights_of(cnngraph.build(fresh), model)
+        if path.stem in OTHER_CODE:
+            with pytest.raises(ValueError, match=r"this network was built for inputs of .*\bwhen at"):
+                model(*images)
+            continue
+        reference = published or with_weights_of(cnngraph.build(fresh or graph), model)
         for found, expected in zip(outputs(model, images), outputs(reference, images), strict=True):
+            assert found.isfinite().all()
             assert torch.equal(found, expected), f"{(found - expected).abs().max():.3g} at {shapes}"

@@ -120,6 +120,8 @@ class Layout:
         across, along = (width, height) if self.is_down else (height, width)
         exits = self.exits(labels)
         half = max(across / 2, *(abs(x) + self.width(labels[tensor]) / 2 for tensor, x in exits.items()), 0)
+        if self.is_down and member.key in self.roles:  # the last name is beside its arrow, right of the box
+            half = max(half, across / 2 + max(map(_role_width, self.roles[member.key])))
         join = sign(member)
         is_side = member.look is not Look.PLAIN
         lead = self.lead(member)
