@@ -13,7 +13,7 @@ from cnngraph.text import one_line
 
 MAX_LABEL = 60
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
-MAX_PARAMS = 40  # characters of the params of a block
+MAX_PARAMS = 30  # characters of the params of a block
 MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
