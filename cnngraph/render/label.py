@@ -13,7 +13,7 @@ from cnngraph.text import one_line
 
 MAX_LABEL = 60
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
-MAX_PARAMS = 30  # characters of the params of a block
+MAX_PARAMS = 26  # characters of the params of a block
 MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
@@ -83,7 +83,9 @@ def params_label(uses: Sequence[Mapping[str, object]]) -> str:
     """The params that all uses of a block set to the same value: `24, expand 6, /2`."""
     first, *others = uses or [{}]
     common = {name: value for name, value in first.items() if all(use.get(name) == value for use in others)}
-    return clean(", ".join(filter(None, (_param_label(*item) for item in common.items()))), MAX_PARAMS)
+    parts = [part for part in (_param_label(*item) for item in common.items()) if part]
+    shown = [part for place, part in enumerate(parts) if len(", ".join(parts[: place + 1])) <= MAX_PARAMS]
+    return clean(", ".join(shown if len(shown) == len(parts) else [*shown, "…"]))
 
 
 def _param_label(name: str, value: object) -> str:
@@ -94,8 +96,10 @@ def _param_label(name: str, value: object) -> str:
             return shown if value else ""
         case int() | float() | tuple() | list() if name == "stride":
             return "" if value in (1, (1, 1), [1, 1]) else f"/{_sizes(value)}"
-        case int() | float() | tuple() | list():
-            return _number(value) if name in BARE else f"{shown} {_sizes(value)}"
+        case int() | float():
+            return _number(value) if name in BARE else f"{shown} {_number(value)}"
+        case tuple() | list():
+            return f"{shown} {clean(show_value(value), MAX_PARAMS // 2)}"
         case str():
             return value.replace("_", " ")
         case _:
