@@ -229,8 +229,9 @@ def test_a_phone(browser: Browser, tmp_path: Path) -> None:
     browser.js("sessionStorage.clear()")
     browser.open((tmp_path / "net.html").as_uri())
     assert browser.js("document.documentElement.scrollWidth") <= 390
+    browser.wait("document.getElementById('fold').offsetHeight > 0")
     browser.click("#fold")
-    assert browser.js("document.getElementById('details').offsetHeight") > 100
+    browser.wait("document.getElementById('details').offsetHeight > 100")
 
 
 @pytest.mark.parametrize("name", NASTY)
