@@ -11,6 +11,7 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.graph.path_patterns import matches_path
+from cnngraph.nearest import nearest
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.folding import fold_tree, stem
@@ -58,6 +59,7 @@ def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
     """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
     if settings.depth is not None and settings.depth < 1:
         raise ValueError(f"depth must be at least 1, got {settings.depth}")
+    _check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
     for position, (tree, detail) in enumerate(choices, 1):
         try:
@@ -65,6 +67,16 @@ def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
         except TooMuchError:
             if position == len(choices):
                 raise
+
+
+def _check_open(graph: Graph, patterns: Iterable[str]) -> None:
+    """Raise ValueError for a pattern that matches no block."""
+    paths = [scope.path for scope in graph.scopes() if scope.path]
+    for pattern in patterns:
+        if not any(matches_path(pattern, path) for path in paths):
+            near = nearest(pattern, paths)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"no block matches {pattern!r}{hint}")
 
 
 def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:

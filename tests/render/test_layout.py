@@ -231,6 +231,11 @@ def test_a_node_that_is_no_block(path: str, message: str) -> None:
         laid(RESIDUAL, node=path)
 
 
+def test_a_pattern_that_opens_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no block matches 'layer9'; did you mean 'layer"):
+        laid(RESIDUAL, open=("layer2.0", "layer9"))
+
+
 def test_open_draws_the_named_blocks_open_and_others_closed() -> None:
     drawing = laid(RESIDUAL, open=("layer2.0",))
     assert [frame.frame.title.name for frame in drawing.frames] == ["layer2", "layer2.0"]
