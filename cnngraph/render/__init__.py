@@ -8,7 +8,7 @@ from cnngraph.atomic_files import write
 from cnngraph.graph.graph import Graph
 from cnngraph.packages import explained, require_extra
 from cnngraph.render.colours import THEMES
-from cnngraph.render.compose import compose
+from cnngraph.render.compose import check_open, compose
 from cnngraph.render.dot import dot
 from cnngraph.render.fit import fitted
 from cnngraph.render.mermaid import mermaid
@@ -53,6 +53,7 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
         picture = compose(graph, settings)
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
     if format == "html":
+        check_open(graph, settings.open)
         from cnngraph.render.page import page  # imported on demand, with its analyses
 
         return page(graph, settings).encode()

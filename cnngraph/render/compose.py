@@ -59,7 +59,7 @@ def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
     """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
     if settings.depth is not None and settings.depth < 1:
         raise ValueError(f"depth must be at least 1, got {settings.depth}")
-    _check_open(graph, settings.open)
+    check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
     for position, (tree, detail) in enumerate(choices, 1):
         try:
@@ -69,7 +69,7 @@ def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
                 raise
 
 
-def _check_open(graph: Graph, patterns: Iterable[str]) -> None:
+def check_open(graph: Graph, patterns: Iterable[str]) -> None:
     """Raise ValueError for a pattern that matches no block."""
     paths = [scope.path for scope in graph.scopes() if scope.path]
     for pattern in patterns:

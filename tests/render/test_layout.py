@@ -16,7 +16,7 @@ from matplotlib import _afm, get_data_path
 from cnngraph import load
 from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
-from cnngraph.render import PAGES, Settings
+from cnngraph.render import PAGES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.fit import fitted
@@ -234,6 +234,8 @@ def test_a_node_that_is_no_block(path: str, message: str) -> None:
 def test_a_pattern_that_opens_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="no block matches 'layer9'; did you mean 'layer"):
         laid(RESIDUAL, open=("layer2.0", "layer9"))
+    with pytest.raises(ValueError, match="no block matches 'layer9'"):
+        draw(graph_of(RESIDUAL), "html", Settings(open=("layer9",)))
 
 
 def test_open_draws_the_named_blocks_open_and_others_closed() -> None:
