@@ -20,6 +20,7 @@ from tests.fuzz.slips import slip
 from tests.fuzz.spec_tree import SpecTree, spec_files, written
 from tests.library import network
 
+CHUNK = 100  # seeds of one test
 LIBRARY = ["googlenet_mnist", "residual_mnist", "cifar2_skip", "cifar2_deep", "resnet_cifar", "resnet_cifar_222"]
 EXPRESSIONS = 6  # per case
 

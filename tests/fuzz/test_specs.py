@@ -23,16 +23,7 @@ from tests.fuzz.checks import check_refusal
 from tests.fuzz.stricter import STRICTER, Stricter
 from tests.library import ROOT
 
-CHUNK = 100
 CHUNKS = 3  # in the default suite
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seeds" in metafunc.fixturenames:
-        first = metafunc.config.getoption("--fuzz-seed")
-        count = metafunc.config.getoption("--fuzz-specs")
-        chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
-        metafunc.parametrize("seeds", chunks, ids=[f"{chunk.start}-{chunk.stop - 1}" for chunk in chunks])
 
 
 def try_all(seeds: range, folder: Path) -> tuple[list[cases.Failure], Counter[str]]:
@@ -45,14 +36,14 @@ def check_all(seeds: range, folder: Path, record: Any) -> None:
     failures, counts = try_all(seeds, folder)
     record("fuzz", dict(counts))
     assert not failures, "\n\n".join(map(str, failures))
-    if len(seeds) == CHUNK:
-        assert counts["accepted"] > CHUNK / 2
+    if len(seeds) == cases.CHUNK:
+        assert counts["accepted"] > cases.CHUNK / 2
         assert counts["refused"] > 0
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_specs(chunk: int, tmp_path: Path, record_property: Any) -> None:
-    check_all(range(chunk * CHUNK, (chunk + 1) * CHUNK), tmp_path, record_property)
+    check_all(range(chunk * cases.CHUNK, (chunk + 1) * cases.CHUNK), tmp_path, record_property)
 
 
 @pytest.mark.fuzz

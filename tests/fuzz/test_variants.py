@@ -14,18 +14,9 @@ import pytest
 from cnngraph.elaborate.changes import Changed, NodeUse
 from cnngraph.elaborate.file_scope import Match
 from tests.fuzz import rule_cases
-from tests.fuzz.cases import Failure
+from tests.fuzz.cases import CHUNK, Failure
 
-CHUNK = 100
 CHUNKS = 2  # in the default suite
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seeds" in metafunc.fixturenames:
-        first = metafunc.config.getoption("--fuzz-seed")
-        count = metafunc.config.getoption("--fuzz-specs")
-        chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
-        metafunc.parametrize("seeds", chunks, ids=[f"{chunk.start}-{chunk.stop - 1}" for chunk in chunks])
 
 
 def check_all(seeds: range, folder: Path, record: Any) -> None:
