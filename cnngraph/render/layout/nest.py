@@ -12,7 +12,8 @@ from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.level import PORTS, Arrangement, arrange
+from cnngraph.render.layout.level import arrange
+from cnngraph.render.layout.routes import PORTS, Arrangement
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, sign
