@@ -5,14 +5,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 
+from cnngraph.render.layout.lanes import Places, in_lanes
 from cnngraph.render.layout.routes import Arrangement, routed
 from cnngraph.render.layout.series import BESIDE, GAP, LANE, branches, series
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 
-def arrange(nodes: Sequence[Node], edges: Sequence[Edge]) -> Arrangement:
-    """Places for all nodes and edges of a level."""
-    return _Level(nodes, edges).arrangement()
+def arrange(nodes: Sequence[Node], edges: Sequence[Edge], places: Places | None = None) -> Arrangement:
+    """Places for all nodes and edges of a level; `places` are those in lanes, if there are any."""
+    level = _Level(nodes, edges)
+    return level.arrangement() if places is None else level.in_lanes(places)
 
 
 class _Level:
@@ -31,6 +33,11 @@ class _Level:
         for group in branches(hanging, pairs):
             strip = self._hang(strip, group)
         return routed(self.nodes, self.edges, strip, self.backward)
+
+    def in_lanes(self, places: Places) -> Arrangement:
+        strip = in_lanes(self.nodes, self.edges, self.order, self.forward, places)
+        ports = {edge.tensor: places.at[edge.size] for edge in self.edges if edge.size and edge.size in places.at}
+        return routed(self.nodes, self.edges, strip, self.backward, ports=ports)
 
     def _main(self) -> list[int]:
         """The nodes between the main source and the main sink, in topological order."""

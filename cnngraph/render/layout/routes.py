@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from cnngraph.render.layout.curves import around, into_side, through
 from cnngraph.render.layout.drawing import Point
+from cnngraph.render.layout.measures import PORTS
 from cnngraph.render.layout.series import LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
-
-PORTS = 9.0  # between the ports of a box
 
 
 @dataclass(slots=True)
@@ -29,15 +28,33 @@ class Arrangement:
     ends: dict[int, float] = field(default_factory=dict)  # the x at which edges enter their heads
 
 
-def routed(nodes: Sequence[Node], edges: Sequence[Edge], strip: Strip, backward: AbstractSet[int]) -> Arrangement:
-    """The arrangement of a strip: with ports and curves. `backward` are edges against the flow."""
-    return _Router(nodes, edges, strip, backward).arrangement()
+def routed(
+    nodes: Sequence[Node],
+    edges: Sequence[Edge],
+    strip: Strip,
+    backward: AbstractSet[int],
+    *,
+    ports: Mapping[str, float] | None = None,
+) -> Arrangement:
+    """The arrangement of a strip: with ports and curves. `backward` are edges against the flow.
+
+    `ports` is where tensors enter and leave the level, if that is not only given by what is near.
+    """
+    return _Router(nodes, edges, strip, backward, ports).arrangement()
 
 
 class _Router:
     """The curves of the edges of a level, from port to port."""
 
-    def __init__(self, nodes: Sequence[Node], edges: Sequence[Edge], strip: Strip, backward: AbstractSet[int]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        edges: Sequence[Edge],
+        strip: Strip,
+        backward: AbstractSet[int],
+        ports: Mapping[str, float] | None,
+    ) -> None:
+        self.ports = ports
         self.nodes, self.edges, self.strip, self.backward = nodes, edges, strip, backward
         self.points = {edge: sorted(strip.via.get(edge, ()), key=lambda point: point[1]) for edge in range(len(edges))}
 
@@ -94,8 +111,9 @@ class _Router:
                 continue
             points = self.points[index]
             other = edge.head if side == "tail" else edge.tail
-            wanted[edge.tensor] = points[which][0] if points else self._near(edge, other, side)
-        if len(wanted) == 1 and side == "tail":
+            near = points[which][0] if points else self._near(edge, other, side)
+            wanted[edge.tensor] = (self.ports or {}).get(edge.tensor, near)
+        if len(wanted) == 1 and side == "tail" and self.ports is None:
             return dict.fromkeys(wanted, 0.0)
         return _apart(wanted)
 
