@@ -13,7 +13,7 @@ from cnngraph.version import __version__
 if TYPE_CHECKING:
     from cnngraph.api.backbone import backbone
     from cnngraph.api.compiling import build, check, load, load_weights
-    from cnngraph.api.drawing import render
+    from cnngraph.api.drawing import measure_times, render
     from cnngraph.api.experiments import experiment
     from cnngraph.api.migrating import MigrationResult, migrate
     from cnngraph.api.progress import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cnngraph.api.training import train
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
     from cnngraph.graph.graph import Graph
+    from cnngraph.graph.node_times import NodeTimes
     from cnngraph.graph.nodes import Node
     from cnngraph.packages import PackageError
     from cnngraph.runs.wrong_predictions import WrongPrediction
@@ -65,6 +66,7 @@ __all__ = [
     "Metrics",
     "MigrationResult",
     "Node",
+    "NodeTimes",
     "Note",
     "PackageError",
     "Prediction",
@@ -84,6 +86,7 @@ __all__ = [
     "experiment",
     "load",
     "load_weights",
+    "measure_times",
     "migrate",
     "predict",
     "print_progress",
@@ -94,7 +97,7 @@ __all__ = [
 _HOMES = {
     "cnngraph.api.backbone": ("backbone",),
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
-    "cnngraph.api.drawing": ("render",),
+    "cnngraph.api.drawing": ("measure_times", "render"),
     "cnngraph.api.experiments": ("experiment",),
     "cnngraph.api.migrating": ("MigrationResult", "migrate"),
     "cnngraph.api.progress": (
@@ -125,6 +128,7 @@ _HOMES = {
     "cnngraph.api.training": ("train",),
     "cnngraph.diagnostics": ("Diagnostic", "Severity", "SpecError"),
     "cnngraph.graph.graph": ("Graph",),
+    "cnngraph.graph.node_times": ("NodeTimes",),
     "cnngraph.graph.nodes": ("Node",),
     "cnngraph.packages": ("PackageError",),
     "cnngraph.runs.wrong_predictions": ("WrongPrediction",),
