@@ -17,6 +17,7 @@ from cnngraph.render.page import page
 from cnngraph.viewing.server import Server
 from cnngraph.viewing.viewer import Viewer
 from tests.render.networks import PARTS, RESIDUAL, graph_of
+from tests.render.test_errors import BLOCK, valid_part
 from tests.render.test_strangers import NASTY, renamed
 from tests.viewing.browser import Browser
 
@@ -187,6 +188,29 @@ def test_without_measured_times_there_is_no_such_overlay(browser: Browser, tmp_p
         *("", "params", "macs", "memory", "field")
     ]
     assert "time" not in browser.js(DETAILS)
+
+
+def test_an_error_shows_its_message_and_its_line(browser: Browser, tmp_path: Path) -> None:
+    graph = valid_part(BLOCK)
+    show(browser, tmp_path, graph, open=("one",))
+    browser.click(".box.error")
+    details = browser.js(DETAILS)
+    assert details.startswith("E204 one.pool")
+    assert "input" in details
+    assert "one.b 8×26×26" in details
+    (error,) = (error for error in graph.errors if error.path == "one.pool")
+    assert error.message.replace("`", "") in details
+    browser.click("#details .place")
+    assert "pool: {op: max_pool, kernel: 99}" in browser.js("document.querySelector('#text li.marked').textContent")
+    browser.mouse("mouseMoved", *browser.place(".box.error"))
+    assert "error E204 at one.pool: " in browser.js("document.getElementById('tip').textContent")
+    browser.js("document.querySelector('.box.error').focus()")
+    browser.press("ArrowUp")
+    assert "one.b" in browser.js(FOCUSED)
+    browser.press("ArrowDown")
+    assert browser.js(FOCUSED).startswith("error E204 at one.pool: ")
+    browser.press("Escape")
+    assert "1 errorE204 one.poolnet.yaml:6" in browser.js(DETAILS)
 
 
 def test_search(browser: Browser, tmp_path: Path) -> None:

@@ -52,11 +52,14 @@ function prepareFrame(frame) {
   element.setAttribute("aria-label", `block ${GROUPS[group].path}, open`);
 }
 
+const errorText = ({ path, code, message }) => `error ${code} at ${path}: ${message}`;
+
 function labelOf(box) {
   if (box.group !== undefined) {
     const group = GROUPS[box.group];
     return `closed block ${group.path}${group.block ? `, ${group.block}` : ""}, ${box.nodes.length} operations`;
   }
+  if (box.error !== undefined) return errorText(NET.errors[box.error]);
   if (!box.nodes.length) return box.element.textContent.trim();
   const last = box.nodes[box.nodes.length - 1];
   return `${box.nodes.map((node) => opOf(node)[0]).join(", ")}: ${NODES.path[last]}, output ${shapes(last)}`;

@@ -113,7 +113,7 @@ function remember() {
   if (!NET || !isRestored) return;
   const { x, y, scale, metric, selected } = state;
   const open = [...state.open].map((number) => GROUPS[number].inner);
-  const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node] };
+  const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node], error: NET.errors[selected.error]?.path };
   const known = GROUPS.map((group) => group.inner);
   const saved = { x, y, scale, metric, open, known, chosen, hasMoved, theme, query: query.value };
   try {
@@ -147,6 +147,7 @@ function restore(saved) {
   const node = chosen ? NODES.path.indexOf(chosen.path) : -1;
   if (group > 0) revealGroup(group);
   else if (node >= 0) reveal(node, false);
+  else if (chosen?.error) choose(view.boxes.find((box) => NET.errors[box.error]?.path === chosen.error), false);
   Object.assign(state, { x: saved.x, y: saved.y, scale: saved.scale });
   hasMoved = saved.hasMoved;
   place();
