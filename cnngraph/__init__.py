@@ -13,7 +13,7 @@ from cnngraph.version import __version__
 if TYPE_CHECKING:
     from cnngraph.api.backbone import backbone
     from cnngraph.api.compiling import build, check, load, load_weights
-    from cnngraph.api.drawing import render
+    from cnngraph.api.drawing import measure_times, render
     from cnngraph.api.evaluation_result import ClassMetrics, EvaluationResult
     from cnngraph.api.experiments import experiment
     from cnngraph.api.migrating import MigrationResult, migrate
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cnngraph.api.training import train
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
     from cnngraph.graph.graph import Graph
+    from cnngraph.graph.node_times import NodeTimes
     from cnngraph.graph.nodes import Node
     from cnngraph.packages import PackageError
     from cnngraph.runs.classifier import Box
@@ -70,6 +71,7 @@ __all__ = [
     "Metrics",
     "MigrationResult",
     "Node",
+    "NodeTimes",
     "Note",
     "PackageError",
     "Prediction",
@@ -91,6 +93,7 @@ __all__ = [
     "load",
     "load_weights",
     "localize",
+    "measure_times",
     "migrate",
     "predict",
     "print_progress",
@@ -101,7 +104,7 @@ __all__ = [
 _HOMES = {
     "cnngraph.api.backbone": ("backbone",),
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
-    "cnngraph.api.drawing": ("render",),
+    "cnngraph.api.drawing": ("measure_times", "render"),
     "cnngraph.api.evaluation_result": ("ClassMetrics", "EvaluationResult"),
     "cnngraph.api.experiments": ("experiment",),
     "cnngraph.api.migrating": ("MigrationResult", "migrate"),
@@ -131,6 +134,7 @@ _HOMES = {
     "cnngraph.api.training": ("train",),
     "cnngraph.diagnostics": ("Diagnostic", "Severity", "SpecError"),
     "cnngraph.graph.graph": ("Graph",),
+    "cnngraph.graph.node_times": ("NodeTimes",),
     "cnngraph.graph.nodes": ("Node",),
     "cnngraph.packages": ("PackageError",),
     "cnngraph.runs.classifier": ("Box",),

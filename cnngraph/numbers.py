@@ -14,6 +14,15 @@ def show_count(count: int) -> str:
     return str(count)
 
 
+def show_seconds(seconds: float) -> str:
+    """A short time with three significant digits: `1.25 s`, `23.4 ms`, `870 µs`."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= 0.9995 * size:
+            digits = 2 if seconds < 9.995 * size else 1 if seconds < 99.95 * size else 0
+            return f"{seconds / size:,.{digits}f} {unit}"
+    return f"{seconds * 1e6:.3g} µs" if seconds < 99.95e-6 else f"{seconds * 1e6:.0f} µs"
+
+
 def show_sizes(shape: Sequence[int]) -> str:
     """A shape: `64×56×56`, or `1` for a single number."""
     return "×".join(map(str, shape)) or "1"

@@ -12,6 +12,8 @@ from cnngraph.api.results import Drawing
 from cnngraph.atomic_files import write
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.node_times import NodeTimes
+from cnngraph.packages import explained
 from cnngraph.render import FORMATS, Settings, draw
 
 Format: TypeAlias = Literal["svg", "png", "pdf", "tikz", "dot", "mermaid", "html"]
@@ -36,6 +38,7 @@ def render(
     theme: Literal["light", "dark", "print"] = "light",
     style: Literal["boxes", "volumes"] = "boxes",
     font: str | None = None,
+    times: NodeTimes | None = None,
     input: InputShape | None = None,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
@@ -56,12 +59,12 @@ def render(
     iterations of a repeat as one, labelled `×6`; by default it does unless each iteration fits the page. `shapes`,
     `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature maps are drawn in perspective,
     from left to right, with a legend unless it is False. `scale` enlarges the drawing; `font` is the font family of an
-    SVG. DOT and Mermaid take only `depth`, `open`, `node`, `fold` and `direction`. All other arguments are those of
-    `load`.
+    SVG. `times` are those that `measure_times` measured, which HTML shows. DOT and Mermaid take only `depth`, `open`,
+    `node`, `fold` and `direction`. All other arguments are those of `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
     (E501); ValueError for an unknown file ending or format, a depth below 1, a path at which there is no block, or a
-    style, direction or font that the format cannot have; WriteError, an OSError, if the file cannot be written;
+    style, direction, font or times that the format cannot have; WriteError, an OSError, if the file cannot be written;
     PackageError if matplotlib is not installed, which PNG and PDF need.
     """
     file = None if path is None else Path(path)
@@ -81,11 +84,40 @@ def render(
         theme=theme,
         style=style,
         font=font,
+        times=times,
     )
     data = draw(graph, chosen, settings)
     if file is not None:
         write(file, lambda beside: beside.write_bytes(data))
     return Drawing(chosen, data, file)
+
+
+@explained()
+def measure_times(
+    spec_or_graph: str | Path | Graph,
+    /,
+    *,
+    device: str = "cpu",
+    input: InputShape | None = None,
+    plugins: Plugins = (),
+    max_nodes: int = MAX_NODES,
+    params: Params | None = None,
+    **more_params: object,
+) -> NodeTimes:
+    """Measure how long each operation of a network takes for one image in eval mode, on a device such as `cuda`.
+
+    The network is built with random weights and runs for about 3 seconds, one operation after the other, after a short
+    warm-up; one that takes more than half of that for a single pass runs once. The times of a GPU are those of events
+    in its queue. What Python does between the operations is not included. All other arguments are those of `load`.
+
+    Raises SpecError for errors of the spec, or a device that this machine lacks (E640); PackageError, an ImportError,
+    if PyTorch is not installed.
+    """
+    from cnngraph.backend.node_times import measure_node_times
+    from cnngraph.train.loop.device import choose_device
+
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    return measure_node_times(graph, choose_device(device))
 
 
 def _format(file: Path | None, format: str | None) -> str:

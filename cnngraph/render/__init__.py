@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnngraph.atomic_files import write
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.node_times import NodeTimes
 from cnngraph.packages import explained, require_extra
 from cnngraph.render.colours import THEMES
 from cnngraph.render.compose import check_open, compose
@@ -36,8 +37,8 @@ def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     """Draw a graph into a file, in the format of its ending (see FORMATS).
 
     Raises ValueError for an unknown ending, a depth below 1, a path at which there is no block, or a style,
-    direction or font that the format cannot have, SpecError (E501) if there are more boxes than can be laid out, and
-    WriteError if the file cannot be written. The file is written atomically.
+    direction, font or times that the format cannot have, SpecError (E501) if there are more boxes than can be laid out,
+    and WriteError if the file cannot be written. The file is written atomically.
     """
     format = FORMATS.get(path.suffix.lower())
     if format is None:
@@ -54,6 +55,7 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
     if format == "html":
         check_open(graph, settings.open)
+        _check_times(graph, settings.times)
         from cnngraph.render.page import page  # imported on demand, with its analyses
 
         return page(graph, settings).encode()
@@ -78,3 +80,14 @@ def _refuse(format: str, settings: Settings) -> None:
         raise ValueError("volumes are drawn from left to right; omit the direction")
     if settings.font is not None and format == "tikz":
         raise ValueError("a .tex file is set in the font of its document; omit the font")
+    if settings.times is not None and format != "html":
+        raise ValueError("measured times are shown in HTML only; choose .html, or omit the times")
+
+
+def _check_times(graph: Graph, times: NodeTimes | None) -> None:
+    """Raise ValueError for the times of another network."""
+    if times is None:
+        return
+    missing = next((node.path for node in graph.nodes if node.path not in times.seconds), None)
+    if missing is not None:
+        raise ValueError(f"the times are those of another network: there is none for {missing!r}")

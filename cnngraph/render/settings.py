@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cnngraph.frozen import frozen
+from cnngraph.graph.node_times import NodeTimes
 
 Direction = Literal["down", "right"]
 Style = Literal["boxes", "volumes"]
@@ -38,7 +39,7 @@ class Settings:
     `×6`. `page` is one of PAGES, or None for no limit. `direction` is that of the flow; by default that of the page.
     `title`, `legend` and `shapes` are what is shown beside the boxes; `scale` enlarges; `theme` and `font` are the
     colours and the font family. `style` is how operations are drawn: as boxes, or as volumes, whose flow is always to
-    the right, and which have a legend by default.
+    the right, and which have a legend by default. `times` are measured times, which HTML shows.
     """
 
     depth: int | None = None
@@ -54,6 +55,7 @@ class Settings:
     theme: str = "light"
     style: Style = "boxes"
     font: str | None = None
+    times: NodeTimes | None = None
 
     @property
     def flow(self) -> Direction:

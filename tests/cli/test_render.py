@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import ONE, Cli
-from tests.library import network
+from tests.library import ROOT, network
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,43 @@ def test_depth_and_params_change_the_drawing(cli: Cli, folder: Path) -> None:
     assert len(whole) > 2 * len(top)
     assert "linear 7" in whole
     assert "1×32×32" in top
+
+
+def test_times_are_measured_for_a_page(cli: Cli, folder: Path) -> None:
+    ran = cli("render", network("googlenet_mnist"), "-o", "x.html", "--time", "--device", "cpu")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.fullmatch(r"wrote x\.html: [\d.]+ m?s on cpu, \d+ threads?, \d+ forward pass(es)?\n", ran.out)
+    assert '"timing":{"on":"cpu, ' in (folder / "x.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-o", "x.svg", "--time"), "--time needs an .html file"),
+        (("-o", "x.html", "--device", "cpu"), "--device is where --time measures"),
+    ],
+)
+def test_times_need_a_page(cli: Cli, one: str, folder: Path, options: tuple[str, ...], message: str) -> None:
+    ran = cli("render", one, *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert [path.name for path in folder.iterdir()] == ["one.yaml"]
+
+
+def test_a_spec_with_errors_is_drawn_without_times(cli: Cli, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(ONE.replace("relu", "rellu"))
+    ran = cli("render", "wrong.yaml", "-o", "x.html", "--time")
+    assert (ran.code, ran.out) == (1, "wrote x.html: the network up to the error, without times\n")
+
+
+def test_a_page_without_times_needs_no_pytorch(one: str, folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "from cnngraph.cli.process import run\n"
+        f"assert run(['render', {one!r}, '-o', 'x.html']) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)
 
 
 @pytest.mark.parametrize(

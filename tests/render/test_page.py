@@ -14,6 +14,7 @@ import pytest
 from cnngraph.compilation import compile_spec, network_of
 from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.node_times import NodeTimes
 from cnngraph.render import Settings, draw, render
 from cnngraph.render.page import page
 from tests.library import network
@@ -156,6 +157,24 @@ def test_facts_about_an_operation() -> None:
     file, line, last = nodes["at"][index]
     assert files[file]["text"].splitlines()[line - 1].strip().startswith("conv2: {op: conv")
     assert line == last
+
+
+def test_measured_times_are_facts_of_operations() -> None:
+    graph = graph_of(RESIDUAL)
+    seconds = {node.path: (place + 1) / 3e5 for place, node in enumerate(graph.nodes)}
+    found = Page(draw(graph, "html", Settings(times=NodeTimes(seconds, "cpu, 2 threads", 7))).decode())
+    assert found.network["nodes"]["time"] == pytest.approx(list(seconds.values()), rel=1e-3)
+    assert found.network["timing"] == {"on": "cpu, 2 threads", "passes": 7}
+    assert not {"time", "timing"} & {*page_of(RESIDUAL).network, *page_of(RESIDUAL).network["nodes"]}
+
+
+def test_times_of_another_network_or_for_another_format() -> None:
+    graph = graph_of(RESIDUAL)
+    times = NodeTimes({node.path: 0.1 for node in graph.nodes}, "cpu, 2 threads", 7)
+    with pytest.raises(ValueError, match="those of another network: there is none for 'conv1'"):
+        draw(graph_of(INCEPTION), "html", Settings(times=times))
+    with pytest.raises(ValueError, match="in HTML only"):
+        draw(graph, "svg", Settings(times=times))
 
 
 def test_folded_iterations_are_listed_by_path() -> None:

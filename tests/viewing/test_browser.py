@@ -11,6 +11,7 @@ import pytest
 from cnngraph.cli.options import Reading
 from cnngraph.cli.reading import compile_file
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.node_times import NodeTimes
 from cnngraph.render import Settings
 from cnngraph.render.page import page
 from cnngraph.viewing.server import Server
@@ -154,6 +155,38 @@ def test_overlays_colour_the_boxes(browser: Browser, tmp_path: Path, metric: str
     colours = browser.js(f"{boxes}.map(shape => getComputedStyle(shape).fill)")
     assert len(set(colours)) > 2
     assert browser.js("document.querySelectorAll('#legend .ticks span').length") == 3
+
+
+def times_of(graph: Graph) -> NodeTimes:
+    """Invented times: 1, 2, 3, … ms."""
+    return NodeTimes({node.path: (place + 1) / 1000 for place, node in enumerate(graph.nodes)}, "cpu, 2 threads", 7)
+
+
+def test_measured_times_are_an_overlay_in_which_blocks_have_the_sum(browser: Browser, tmp_path: Path) -> None:
+    graph = graph_of(RESIDUAL)
+    times = times_of(graph)
+    show(browser, tmp_path, graph, depth=1, times=times)
+    browser.js("document.getElementById('metric').value = 'time'")
+    browser.js("document.getElementById('metric').dispatchEvent(new Event('change'))")
+    legend = browser.js("document.getElementById('legend').textContent")
+    assert f"{times.total:.2f} s in total on cpu, 2 threads; medians of 7 forward passes" in legend
+    browser.mouse("mouseMoved", *browser.place(box("layer1")))
+    inside = sum(seconds for path, seconds in times.seconds.items() if path.startswith("layer1."))
+    assert f"{inside * 1000:.0f} ms" in browser.js("document.getElementById('tip').textContent")
+    browser.click(box("layer1"))
+    assert f"time{inside * 1000:.0f} ms" in browser.js(DETAILS)
+    assert f"({100 * inside / times.total:.0f} %)" in browser.js(DETAILS)
+    browser.js("document.querySelector('.box[aria-label*=\"fc\"]').focus()")
+    browser.press("Enter")
+    assert f"time{times.seconds['fc'] * 1000:.0f}" in browser.js(DETAILS)
+
+
+def test_without_measured_times_there_is_no_such_overlay(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, graph_of(RESIDUAL))
+    assert browser.js("[...document.getElementById('metric').options].map(option => option.value)") == [
+        *("", "params", "macs", "memory", "field")
+    ]
+    assert "time" not in browser.js(DETAILS)
 
 
 def test_search(browser: Browser, tmp_path: Path) -> None:

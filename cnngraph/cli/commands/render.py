@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import command
-from cnngraph.cli.messages import print_diagnostics, say
+from cnngraph.cli.complete import complete_devices
+from cnngraph.cli.messages import complain, print_diagnostics, say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 
+if TYPE_CHECKING:
+    from cnngraph.graph.graph import Graph
+    from cnngraph.graph.node_times import NodeTimes
+
 NONE = "none"
+UP_TO_ERROR = {False: "the network up to the error", True: "the network up to the error, without times"}
 
 
 @command(
@@ -22,6 +28,7 @@ NONE = "none"
     ("cnngraph render net.yaml -o block.pdf --node layer2.0", "one block alone"),
     ("cnngraph render net.yaml -o net.tex --style volumes", "feature maps in perspective, for a paper in LaTeX"),
     ("cnngraph render net.yaml -o net.html", "as one interactive page, to send to someone"),
+    ("cnngraph render net.yaml -o net.html --time", "with the measured time of every operation"),
     ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
 @spec_argument
@@ -71,8 +78,29 @@ NONE = "none"
 @click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
 @click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
 @click.option("--font", metavar="NAME", help="Font family of an SVG; it should be as wide as Helvetica.")
+@click.option(
+    "--time",
+    "timed",
+    is_flag=True,
+    help="Measure the time of every operation for one image in eval mode, which an .html page shows. Needs PyTorch.",
+)
+@click.option(
+    "--device",
+    metavar="cpu|cuda",
+    help="The device to measure on. Default: cpu.",
+    shell_complete=complete_devices,
+)
 @reading_options
-def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading: Reading, **options: Any) -> None:
+def render(
+    spec: str,
+    output: Path,
+    page: str,
+    opened: tuple[str, ...],
+    timed: bool,
+    device: str | None,
+    reading: Reading,
+    **options: Any,
+) -> None:
     """Draw a network.
 
     Blocks are frames, operations are boxes coloured by kind, and the shapes of tensors stand below the boxes. Equal
@@ -86,17 +114,34 @@ def render(spec: str, output: Path, page: str, opened: tuple[str, ...], reading:
     from cnngraph.render import render as draw
 
     check_output(output, FORMATS)
+    if device is not None and not timed:
+        raise click.UsageError("--device is where --time measures; add --time")
+    if timed and FORMATS[output.suffix.lower()] != "html":
+        raise click.UsageError("--time needs an .html file: other drawings do not show times")
     compilation = compile_file(spec, reading)
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     graph = network_of(compilation, spec) if compilation.ok else valid_part(compilation)
     if graph is None or not (graph.nodes or graph.errors):
         raise Exit(1)
-    settings = Settings(open=opened, page=None if page == NONE else page, **options)
+    times = _measured(graph, device or "cpu") if timed and compilation.ok else None
+    settings = Settings(open=opened, page=None if page == NONE else page, times=times, **options)
     try:
         draw(graph, output, settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    say(f"wrote {output}" if compilation.ok else f"wrote {output}: the network up to the error")
+    say(f"wrote {output}{f': {times}' if times else ''}" if compilation.ok else f"wrote {output}: {UP_TO_ERROR[timed]}")
     if not compilation.ok:
         raise Exit(1)
+
+
+def _measured(graph: Graph, device: str) -> NodeTimes:
+    """The times of the operations. Raises SpecError (E640) for a device that this machine lacks."""
+    from cnngraph.backend.node_times import measure_node_times
+    from cnngraph.train.loop.device import choose_device
+
+    try:
+        return measure_node_times(graph, choose_device(device))
+    except NotImplementedError as error:  # an operation that the device lacks
+        complain(f"PyTorch cannot run the network on {device}: {next(iter(str(error).splitlines()), '')}")
+        raise Exit(1) from None

@@ -52,7 +52,7 @@ def page(graph: Graph | None, settings: Settings = DEFAULT, report: Report | Non
         tree = build_tree(graph, settings.node)
         tree = tree if settings.fold is False else fold_tree(tree)
         drawn = fragments(tree, settings)
-        facts["network"] = network_facts(tree, drawn, files)
+        facts["network"] = network_facts(tree, drawn, files, settings.times)
     facts["open"] = _opened(drawn, settings)
     facts["down"] = settings.flow == "down"
     if report is not None:

@@ -10,6 +10,7 @@ from cnngraph.analysis.receptive_field import receptive_fields
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.graph import Graph
+from cnngraph.graph.node_times import NodeTimes
 from cnngraph.graph.nodes import Node
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
@@ -62,11 +63,15 @@ class Files:
         ]
 
 
-def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files) -> dict[str, Any]:
-    """All facts about a network that is drawn."""
+def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeTimes | None = None) -> dict[str, Any]:
+    """All facts about a network that is drawn, and its measured times, if there are any."""
     graph = tree.graph
     ops, shapes = _Distinct(), _Distinct()
     nodes = _nodes(graph, ops, shapes, files)
+    timing: dict[str, Any] = {}
+    if times is not None:
+        nodes["time"] = [float(f"{times.seconds[node.path]:.4g}") for node in graph.nodes]
+        timing = {"timing": {"on": one_line(times.device), "passes": times.passes}}
     return {
         "name": one_line(graph.name),
         "about": one_line(" ".join(graph.about.split())),
@@ -78,6 +83,7 @@ def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files) -> dict[str,
         "shapes": shapes.all(),
         "groups": [_group(tree, item, files) for item in drawn],
         "standIn": {str(node): tree.drawn(node) for node in tree.stand_in},
+        **timing,
     }
 
 

@@ -181,6 +181,7 @@ function follow() {
 function start() {
   showTheme();
   byId("summary").textContent = NET ? NET.summary : "";
+  if (METRICS.time) byId("metric").append(h("option", { value: "time" }, "time"));
   if (FACTS.report) showReport(FACTS.report);
   if (FACTS.report) follow();
   const saved = remembered();

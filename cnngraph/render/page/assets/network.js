@@ -79,12 +79,22 @@ function memory(bytes) {
   return `${bytes} B`;
 }
 
+// A time in seconds with three significant digits.
+function duration(seconds) {
+  for (const [unit, size] of [["s", 1], ["ms", 1e-3], ["µs", 1e-6]]) {
+    if (seconds >= 0.9995 * size) return `${(seconds / size).toFixed(seconds < 9.995 * size ? 2 : seconds < 99.95 * size ? 1 : 0)} ${unit}`;
+  }
+  return "0";
+}
+
 const METRICS = {
   params: { name: "parameters", show: (value) => count(value) },
   macs: { name: "MACs", show: (value) => count(value) },
   memory: { name: "memory of outputs (float32, one image)", show: (value) => memory(value) },
   field: { name: "receptive field", show: (value) => (value === Infinity ? "all" : `${value} px`) },
 };
+if (NODES.time) METRICS.time = { name: "time (eval mode, one image)", show: duration };
+const SUMMED = ["params", "macs", "memory", ...(NODES.time ? ["time"] : [])]; // metrics of which a block has the sum
 
 // An HTML element with attributes, listeners and children. Texts become text nodes.
 function h(tag, attributes = {}, ...children) {

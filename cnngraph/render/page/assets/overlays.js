@@ -5,7 +5,7 @@ function colour() {
   const boxes = view.boxes.filter((box) => box.nodes.length);
   const values = metric ? boxes.map((box) => total(withCopies(box.nodes), metric)) : [];
   const finite = values.filter((value) => value !== Infinity);
-  const most = Math.max(1, ...finite);
+  const most = Math.max(metric === "time" ? 1e-9 : 1, ...finite);
   boxes.forEach((box, index) => {
     const part = metric ? (values[index] === Infinity ? 1 : Math.sqrt(values[index] / most)) : 0;
     box.element.classList.toggle("hot", part > 0.5);
@@ -13,6 +13,13 @@ function colour() {
     ground.style.fill = metric ? shade(part) : "";
   });
   showLegend(metric, most, finite.length < values.length);
+}
+
+// Where and how the times were measured.
+function timingNote() {
+  const { on, passes } = NET.timing;
+  const all = total(NODES.path.map((_, node) => node), "time");
+  return `${duration(all)} in total on ${on}; ${passes > 1 ? `medians of ${passes} forward passes` : "1 forward pass"}`;
 }
 
 const shade = (part) => `color-mix(in oklab, var(--cold), var(--hot) ${(100 * part).toFixed(1)}%)`;
@@ -23,9 +30,11 @@ function showLegend(metric, most, isEverything) {
     const bar = h("div", { class: "scale" });
     bar.style.background = `linear-gradient(90deg in oklab, var(--cold), var(--hot))`;
     const { show, name } = METRICS[metric];
-    const ticks = [0, most / 4, most].map((value) => h("span", {}, show(Math.round(value))));
-    const note = metric === "field" ? (isEverything ? "attention sees all of the input" : "") : "of ×n boxes, all n together";
-    legend.replaceChildren(h("strong", {}, name), bar, h("div", { class: "ticks" }, ticks), note && h("small", {}, note));
+    const ticks = [0, most / 4, most].map((value) => h("span", {}, show(metric === "time" ? value : Math.round(value))));
+    const notes = metric === "field" ? [isEverything && "attention sees all of the input"] : ["of ×n boxes, all n together"];
+    if (metric === "time") notes.push(timingNote());
+    const lines = notes.filter(Boolean).map((note) => h("small", {}, note));
+    legend.replaceChildren(h("strong", {}, name), bar, h("div", { class: "ticks" }, ticks), ...lines);
     return;
   }
   const used = new Set(NODES.path.map((_, node) => opOf(node)[1]));
@@ -41,7 +50,7 @@ function showLegend(metric, most, isEverything) {
 }
 
 function setMetric(metric) {
-  state.metric = metric in METRICS ? metric : "";
+  state.metric = Object.hasOwn(METRICS, metric) ? metric : "";
   byId("metric").value = state.metric;
   colour();
   if (!state.selected) showDetails();

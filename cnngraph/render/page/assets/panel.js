@@ -28,11 +28,19 @@ function overview() {
 function numbers(nodes, each) {
   const drawn = each || nodes;
   const extra = (metric) => (each && each.length !== nodes.length ? ` (${METRICS[metric].show(total(drawn, metric))} each)` : "");
-  return ["params", "macs", "memory"].flatMap((metric) => {
+  return SUMMED.flatMap((metric) => {
     const value = total(nodes, metric);
-    const exact = metric !== "memory" && value >= 1000 ? value.toLocaleString("en") : METRICS[metric].show(value);
-    return [h("dt", {}, { params: "parameters", macs: "MACs", memory: "memory" }[metric]), h("dd", {}, exact + extra(metric))];
+    const isExact = (metric === "params" || metric === "macs") && value >= 1000;
+    const text = isExact ? value.toLocaleString("en") : METRICS[metric].show(value);
+    return [h("dt", {}, { params: "parameters", macs: "MACs" }[metric] || metric), h("dd", {}, text + extra(metric) + share(metric, value))];
   });
+}
+
+// The part of the whole network's time.
+function share(metric, value) {
+  const all = metric === "time" ? total(NODES.path.map((_, node) => node), metric) : 0;
+  const part = all ? (100 * value) / all : 0;
+  return part && part < 100 ? ` (${part < 0.1 ? "< 0.1" : part.toFixed(part < 9.95 ? 1 : 0)} %)` : "";
 }
 
 function groupDetails(number) {
@@ -141,7 +149,7 @@ function showTip(box, x, y) {
   if (!nodes.length) return hideTip();
   const last = box.nodes[box.nodes.length - 1];
   const title = box.group !== undefined ? GROUPS[box.group].path : NODES.path[last];
-  const facts = [`${shapes(last)}`, `${count(total(nodes, "params"))} parameters`, `${count(total(nodes, "macs"))} MACs`, memory(total(nodes, "memory")), `sees ${fieldText(NODES.field[last])}`];
+  const facts = [`${shapes(last)}`, `${count(total(nodes, "params"))} parameters`, `${count(total(nodes, "macs"))} MACs`, memory(total(nodes, "memory")), ...(NODES.time ? [duration(total(nodes, "time"))] : []), `sees ${fieldText(NODES.field[last])}`];
   tip.replaceChildren(h("strong", {}, title), h("div", {}, facts.join(" · ")), opens(box) ? h("small", {}, "click to open") : "");
   tip.hidden = false;
   const width = Math.min(340, window.innerWidth - 16);
