@@ -122,7 +122,14 @@ class _Arrows:
             tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs),
             label=label,
             source=f"{drawn.node}.{drawn.output}",
+            size=self._size(refs),
         )
+
+    def _size(self, refs: Iterable[Ref]) -> tuple[int, int] | None:
+        """The height and width of maps of the same size."""
+        types = [self.graph.type_of(ref) for ref in refs]
+        sizes = {(type.sizes[1], type.sizes[2]) if type.is_map else None for type in types}
+        return sizes.pop() if len(sizes) == 1 else None
 
     def _is_new_shape(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
         """Whether to show a shape: once, if it differs from the input of its box or is one of several."""

@@ -20,7 +20,7 @@ from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.tree import Group, Tree, build_tree, start_of
+from cnngraph.render.tree import Group, Tree, build_tree, groups_of, start_of
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -34,8 +34,9 @@ class Detail:
     """How much of a tree is drawn open, and the maximum number of boxes.
 
     Groups at level `depth` and below are closed, except those that `open` matches. With `opens_inline`, inline nodes in
-    an open scope are always opened; with `examples`, the first use of each block is. With `own_errors`, nodes with
-    errors are drawn in their own group only, not beside the closed box of one.
+    an open scope are always opened; with `examples`, the first use of each block is; with `streams`, the groups are in
+    which maps of several sizes run side by side. With `own_errors`, nodes with errors are drawn in their own group
+    only, not beside the closed box of one.
     """
 
     depth: int
@@ -43,6 +44,7 @@ class Detail:
     open: tuple[str, ...] = ()
     opens_inline: bool = False
     examples: bool = False
+    streams: bool = False
     own_errors: bool = False
 
 
@@ -95,6 +97,7 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
     for level in range(full - 1, 0, -1):
         if on_page:
             yield tree, Detail(level, MAX_ON_PAGE, opened, opens_inline=True, examples=True)
+            yield tree, Detail(level, MAX_ON_PAGE, opened, opens_inline=True, streams=True)
         yield tree, Detail(level, OVERVIEW if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
@@ -214,6 +217,8 @@ class _Drawing:
             return False
         if detail.examples and self._is_example(group):
             return False
+        if detail.streams and any(self._is_stream(inner) for inner in groups_of(group)):
+            return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
     def _is_example(self, group: Group) -> bool:
@@ -227,6 +232,11 @@ class _Drawing:
             self.examples[block] = path
             return True
         return any(path.startswith(f"{example}.") for example in self.examples.values())
+
+    def _is_stream(self, group: Group) -> bool:
+        """Whether a group computes maps of several sizes."""
+        types = map(self.graph.type_of, group.scope.value)
+        return len({type.sizes[1:] for type in types if type.is_map}) > 1
 
     def _title(self, group: Group) -> Title:
         scope = group.scope

@@ -133,7 +133,7 @@ class Arrow:
 
     `source` is the tensor as it is drawn: of iterations that are folded, that of the iteration which stands for all.
     `label` is the shape, if it is shown. `role` is the name of the input, for ops whose inputs differ in meaning.
-    `main` arrows follow the main flow, others run beside it.
+    `main` arrows follow the main flow, others run beside it. `size` is the height and width of the map, if it is one.
     """
 
     tail: str
@@ -144,6 +144,7 @@ class Arrow:
     look: Look = Look.PLAIN
     main: bool = True
     source: str = ""
+    size: tuple[int, int] | None = None
 
 
 @frozen

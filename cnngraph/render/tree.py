@@ -62,7 +62,7 @@ class Tree:
     @property
     def height(self) -> int:
         """The deepest level of a group, 0 for a network of operations only."""
-        return max(group.level for group in _groups(self.root))
+        return max(group.level for group in groups_of(self.root))
 
 
 def build_tree(graph: Graph, part: str | None = None) -> Tree:
@@ -95,7 +95,8 @@ def _scope(graph: Graph, path: str) -> Scope:
     raise ValueError(f"there is no block at the path {path!r}{hint}")
 
 
-def _groups(root: Group) -> Iterator[Group]:
+def groups_of(root: Group) -> Iterator[Group]:
+    """A group and all groups inside."""
     waiting = [root]
     while waiting:
         group = waiting.pop()

@@ -8,22 +8,22 @@ from functools import cached_property
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.level import PORTS, Arrangement, arrange
+from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
+from cnngraph.render.layout.level import arrange
+from cnngraph.render.layout.measures import NOTE, PORTS, ROLE, Measures
+from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import bent, skips_of
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, sign
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
 
 MARGIN = 7.0  # between a frame and what is in it, across the flow
 ENDS = 5.5  # … and along it
 TITLE_GAP = 4.0  # between a title and the arrow beside it
 BORDER = 6.0  # around the drawing
-NOTE = SMALL * 1.2  # the height of the shape below a box
-ROLE = 11.0  # the height of the name of an input, and of the line below it
 ROOT = ""
 
 
@@ -55,16 +55,16 @@ class Layout:
     """A picture with places on one long strip."""
 
     def __init__(self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]]) -> None:
-        self.picture, self.is_down, self.labels = picture, is_down, labels
+        self.picture, self.is_down = picture, is_down
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
-        self.roles = _roles_of(picture.arrows)
+        self.measures = Measures(picture.arrows, is_down, labels)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
+        self.spans: dict[str, Node] = {}  # the boxes over several lanes
         self.laid: dict[str, _Laid] = {}
-        for key in reversed(list(self.levels)):
-            self.laid[key] = self._lay_level(key)
+        self._lay_levels()
 
     def _enter(self, frame: Frame | None, members: tuple[Box | Frame, ...], around: tuple[str, ...]) -> None:
         waiting = [(frame, members, around)]
@@ -99,64 +99,66 @@ class Layout:
         is_shared = head == OUTSIDE or isinstance(level.members[head], Frame)
         if is_shared and (tail, head, tensor) in level.known:
             return key, level.known[tail, head, tensor]
-        widths = [_role_width(role) if self.is_down else ROLE for role in self.roles.get(arrow.head, ())]
-        room = max(widths, default=PORTS)
-        level.edges.append(Edge(tail, head, tensor, arrow.main, room))
+        level.edges.append(Edge(tail, head, tensor, arrow.main, self.measures.room(arrow.head), arrow.size))
         level.known[tail, head, tensor] = len(level.edges) - 1
         return key, len(level.edges) - 1
 
-    def _lay_level(self, key: str) -> _Laid:
+    def _lay_levels(self) -> None:
+        """Arrange every level, from the innermost; those with lanes when it is known what the others need."""
+        order = list(reversed(self.levels))
+        lanes = self._lanes()
+        if lanes is None:
+            waiting: list[str] = []
+        else:
+            around = {outer for key in lanes.levels if key != ROOT for outer in self.around[key]}
+            waiting = [key for key in order if key in lanes.levels or key in around]
+            for key in set(order) - {ROOT}:
+                member = self.around[key][-1], self.index[key]
+                self.levels[key].edges[:] = [lanes.entering(edge, member) for edge in self.levels[key].edges]
+        for key in order:
+            if key not in waiting:
+                self.laid[key] = self._lay_level(key, [self._node(member) for member in self.levels[key].members])
+        if lanes is not None:
+            at = dict(zip(lanes.sizes, positions(self._extents(lanes)), strict=True))
+            for key in waiting:
+                self._lay_in_lanes(key, lanes, at)
+
+    def _lanes(self) -> Lanes | None:
+        """The lanes of a multi-resolution network; volumes always follow each other to the right."""
+        if any(box.volume for box in self.picture.boxes()):
+            return None
+        frames = {key: (self.around[key][-1], self.index[key]) for key in self.levels if key != ROOT}
+        return lanes_of({key: level.edges for key, level in self.levels.items()}, frames)
+
+    def _extents(self, lanes: Lanes) -> list[tuple[float, float]]:
+        """What the members of each lane need, left and right."""
+        found = [(0.0, 0.0)] * len(lanes.sizes)
+        for (key, index), lane in lanes.lane.items():
+            member = self.levels[key].members[index]
+            if key in lanes.levels and (isinstance(member, Box) or member.key in self.laid):
+                node = self._node(member)
+                found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
+        return found
+
+    def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> None:
+        level, nodes, xs = self.levels[key], [], []
+        for index, member in enumerate(level.members):
+            is_spanning = (key, index) in lanes.spanning
+            if is_spanning and isinstance(member, Box):
+                self.spans[member.key] = self.measures.spanning(member, _tensors(level.edges, index, at))
+            nodes.append(self.spans.get(member.key) or self._node(member))
+            lane = lanes.lane.get((key, index))
+            is_over = is_spanning or member.key in lanes.levels
+            xs.append(0.0 if is_over else None if lane is None else at[lanes.sizes[lane]])
+        self.laid[key] = self._lay_level(key, nodes, Places(tuple(xs), at) if key in lanes.levels else None)
+
+    def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
         level = self.levels[key]
-        nodes = [self._node(member) for member in level.members]
-        placed = arrange(nodes, level.edges)
+        placed = arrange(nodes, level.edges, places)
         return self._framed(level, placed, sum(node.weight for node in nodes))
 
     def _node(self, member: Box | Frame) -> Node:
-        if isinstance(member, Frame):
-            return self.laid[member.key].node
-        width, height = self.size(member)
-        labels = self.labels.get(member.key, {})
-        below = max((self._length(text) for text in labels.values() if text), default=0.0)
-        across, along = (width, height) if self.is_down else (height, width)
-        exits = self.exits(labels)
-        half = max(across / 2, *(abs(x) + self.width(labels[tensor]) / 2 for tensor, x in exits.items()), 0)
-        if self.is_down and member.key in self.roles:  # the last name is beside its arrow, right of the box
-            half = max(half, across / 2 + max(map(_role_width, self.roles[member.key])))
-        join = sign(member)
-        is_side = member.look is not Look.PLAIN
-        lead = self.lead(member)
-        return Node(half, half, lead + along + below, None, exits, join, 1, is_side, across / 2, lead)
-
-    def size(self, box: Box) -> tuple[float, float]:
-        """The width and height of a box, wide enough for the names of its inputs."""
-        width, height = boxes.size(box)
-        roles = self.roles.get(box.key, ())
-        if self.is_down:
-            return max(width, len(roles) * max(map(_role_width, roles), default=0.0)), height
-        return width, max(height, len(roles) * ROLE)
-
-    def lead(self, box: Box) -> float:
-        """The room for the names of inputs along the flow."""
-        roles = () if self.is_down else self.roles.get(box.key, ())
-        return max(map(_role_width, roles), default=0.0)
-
-    def exits(self, labels: Mapping[str, str]) -> dict[str, float]:
-        """The ports of a box: one for each tensor that leaves it, with room for their shapes."""
-        widths = [max(self.width(text) + 8, 9.0) for text in labels.values()]
-        start = -sum(widths) / 2
-        found = {}
-        for tensor, width in zip(labels, widths, strict=True):
-            found[tensor] = start + width / 2
-            start += width
-        return found
-
-    def width(self, text: str) -> float:
-        """The extent of a shape across the flow."""
-        return 0.0 if not text else text_width(text, SMALL) if self.is_down else NOTE
-
-    def _length(self, text: str) -> float:
-        """The extent of a shape along the flow."""
-        return NOTE if self.is_down else text_width(text, SMALL) + 4
+        return self.laid[member.key].node if isinstance(member, Frame) else self.measures.node(member)
 
     def _framed(self, level: _Level, placed: Arrangement, weight: int) -> _Laid:
         if level.frame is None:
@@ -194,7 +196,7 @@ class Layout:
         found = skips_of(self.picture)
         if found is None:
             return None
-        chain = Layout(replace(self.picture, arrows=found.others), self.is_down, self.labels)
+        chain = Layout(replace(self.picture, arrows=found.others), self.is_down, self.measures.labels)
         return bent(*chain._strip, found.skips)
 
     @cached_property
@@ -249,15 +251,17 @@ class _Placing:
                     self._box(member, at)
 
     def _box(self, box: Box, at: Point) -> None:
-        width, height = self.layout.size(box)
-        across, along = (width, height) if self.is_down else (height, width)
-        place = Rectangle(at[0] - across / 2, at[1] + self.layout.lead(box), across, along)
+        measures = self.layout.measures
+        across, along = measures.extents(box)
+        node = self.layout.spans.get(box.key)
+        left, right = (node.left, node.right) if node else (across / 2, across / 2)
+        place = Rectangle(at[0] - left, at[1] + measures.lead(box), left + right, along)
         self.boxes.append(PlacedBox(box, place))
-        labels = self.layout.labels.get(box.key, {})
-        for tensor, x in self.layout.exits(labels).items():
+        labels = measures.labels.get(box.key, {})
+        for tensor, x in (node.exits if node else measures.exits(labels)).items():
             if text := labels[tensor]:
                 below = NOTE / 2 if self.is_down else 2 + text_width(text, SMALL) / 2
-                self.notes.append(Note(text, at[0] + x, place.bottom + below, self.layout.width(text)))
+                self.notes.append(Note(text, at[0] + x, place.bottom + below, measures.width(text)))
 
     def _curve(self, chain: Sequence[tuple[str, int]]) -> tuple[Point, ...]:
         """The curves of an arrow on all levels, connected."""
@@ -303,17 +307,19 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     ]
 
 
-def _role_width(role: str) -> float:
-    """What an arrow needs across the flow, if the name of its input is beside it."""
-    return text_width(role, SMALL) + 10
-
-
-def _roles_of(arrows: Sequence[Arrow]) -> dict[str, list[str]]:
-    """The names of the inputs that are shown beside the arrows into each box."""
-    found: dict[str, list[str]] = {}
-    for arrow in arrows:
-        if arrow.role:
-            found.setdefault(arrow.head, []).append(arrow.role)
+def _tensors(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
+    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
+    found: dict[str, float] = {}
+    for end in ("head", "tail"):
+        lanes: dict[float, list[str]] = {}
+        for edge in edges:
+            if getattr(edge, end) == member:
+                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+                if edge.tensor not in tensors:
+                    tensors.append(edge.tensor)
+        for x, tensors in lanes.items():
+            start = x - (len(tensors) - 1) / 2 * PORTS
+            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
     return found
 
 

@@ -194,10 +194,14 @@ class _Parallel:
             self.lanes[spine] = 0.0
         if spine is None:
             self._spread()
+        side = max((self.edges[edge].side for edge in spine.entering), default=0) if isinstance(spine, Branch) else 0
         for edge in self.bare:
-            if edge not in self.lanes:
-                self.lanes[edge] = self.right + LANE
+            if edge not in self.lanes and self.edges[edge].side < side:
+                self.left += LANE
+                self.lanes[edge] = -self.left
+            elif edge not in self.lanes:
                 self.right += LANE
+                self.lanes[edge] = self.right
         if spine is not None:
             sides = [branch for branch in self.branches if branch is not spine]
             for position, branch in enumerate(sides):

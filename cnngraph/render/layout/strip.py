@@ -38,13 +38,19 @@ class Node:
 
 @frozen
 class Edge:
-    """A tensor that one node of a level computes and another reads. `room` is what its end needs across the flow."""
+    """A tensor that one node of a level computes and another reads.
+
+    `room` is what its end needs across the flow, `size` the height and width of a map. `side` is
+    whether an edge enters the level from the left (-1), from the right (1) or from above.
+    """
 
     tail: int
     head: int
     tensor: str
     main: bool = True
     room: float = 9.0
+    size: tuple[int, int] | None = None
+    side: int = 0
 
 
 @dataclass(slots=True)

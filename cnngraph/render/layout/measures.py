@@ -1,0 +1,97 @@
+"""The sizes of the boxes of a picture, with the shapes and names of inputs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cnngraph.render.fonts import text_width
+from cnngraph.render.layout import boxes
+from cnngraph.render.layout.boxes import SMALL
+from cnngraph.render.layout.strip import Node
+from cnngraph.render.picture import Arrow, Box, Look, sign
+
+NOTE = SMALL * 1.2  # the height of the shape below a box
+ROLE = 11.0  # the height of the name of an input, and of the line below it
+PORTS = 9.0  # between the ports of a box
+
+
+class Measures:
+    """What each box needs, across and along the flow. `labels` are the shapes below a box, by tensor."""
+
+    def __init__(self, arrows: Sequence[Arrow], is_down: bool, labels: Mapping[str, Mapping[str, str]]) -> None:
+        self.is_down, self.labels = is_down, labels
+        self.roles = _roles_of(arrows)
+
+    def node(self, box: Box) -> Node:
+        """A box on its level."""
+        across, along = self.extents(box)
+        labels = self.labels.get(box.key, {})
+        exits = self.exits(labels)
+        half = max(across / 2, *(abs(x) + self.width(labels[tensor]) / 2 for tensor, x in exits.items()), 0)
+        if self.is_down and box.key in self.roles:  # the last name is beside its arrow, right of the box
+            half = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
+        lead, is_side = self.lead(box), box.look is not Look.PLAIN
+        length = lead + along + self._below(labels)
+        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead)
+
+    def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
+        """A box over several lanes, whose places are those of the tensors that it reads or computes."""
+        across, along = self.extents(box)
+        first, last = min(lanes.values()) - PORTS, max(lanes.values()) + PORTS
+        more = max(0.0, across - (last - first)) / 2
+        left, right = more - first, more + last
+        labels = self.labels.get(box.key, {})
+        exits = {tensor: lanes.get(tensor, 0.0) for tensor in labels}
+        length = self.lead(box) + along + self._below(labels)
+        return Node(left, right, length, lanes, exits, is_side=box.look is not Look.PLAIN, lead=self.lead(box))
+
+    def extents(self, box: Box) -> tuple[float, float]:
+        """The size of a box across and along the flow, wide enough for the names of its inputs."""
+        width, height = boxes.size(box)
+        roles = self.roles.get(box.key, ())
+        if self.is_down:
+            return max(width, len(roles) * max(map(_role_width, roles), default=0.0)), height
+        return max(height, len(roles) * ROLE), width
+
+    def lead(self, box: Box) -> float:
+        """The room for the names of inputs along the flow."""
+        roles = () if self.is_down else self.roles.get(box.key, ())
+        return max(map(_role_width, roles), default=0.0)
+
+    def room(self, head: str) -> float:
+        """What each arrow into a box needs across the flow."""
+        widths = [_role_width(role) if self.is_down else ROLE for role in self.roles.get(head, ())]
+        return max(widths, default=PORTS)
+
+    def exits(self, labels: Mapping[str, str]) -> dict[str, float]:
+        """The ports of a box: one for each tensor that leaves it, with room for their shapes."""
+        widths = [max(self.width(text) + 8, 9.0) for text in labels.values()]
+        start = -sum(widths) / 2
+        found = {}
+        for tensor, width in zip(labels, widths, strict=True):
+            found[tensor] = start + width / 2
+            start += width
+        return found
+
+    def width(self, text: str) -> float:
+        """The extent of a shape across the flow."""
+        return 0.0 if not text else text_width(text, SMALL) if self.is_down else NOTE
+
+    def _below(self, labels: Mapping[str, str]) -> float:
+        """The extent of the shapes below a box along the flow."""
+        lengths = (NOTE if self.is_down else text_width(text, SMALL) + 4 for text in labels.values() if text)
+        return max(lengths, default=0.0)
+
+
+def _role_width(role: str) -> float:
+    """What an arrow needs across the flow, if the name of its input is beside it."""
+    return text_width(role, SMALL) + 10
+
+
+def _roles_of(arrows: Sequence[Arrow]) -> dict[str, list[str]]:
+    """The names of the inputs that are shown beside the arrows into each box."""
+    found: dict[str, list[str]] = {}
+    for arrow in arrows:
+        if arrow.role:
+            found.setdefault(arrow.head, []).append(arrow.role)
+    return found
