@@ -268,6 +268,48 @@ def test_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     assert browser.place(".box")[0] == pytest.approx(after[0] + 110, abs=2)
 
 
+WHOLE = """(() => {
+  const stage = document.getElementById('stage').getBoundingClientRect();
+  return [...document.querySelectorAll('.box')].every(box => {
+    const at = box.getBoundingClientRect();
+    return at.top >= stage.top && at.bottom <= stage.bottom && at.left >= stage.left && at.right <= stage.right;
+  });
+})()"""
+SCALE = "Number(/scale\\(([\\d.]+)/.exec(document.getElementById('world').getAttribute('transform'))[1])"
+
+
+def test_the_first_view_opens_what_can_be_read_at_once(browser: Browser, tmp_path: Path) -> None:
+    counts = []
+    for width, height in ((1400, 500), (1400, 900)):
+        browser.resize(width, height)
+        show(browser, tmp_path, graph_of(RESIDUAL))
+        browser.js("sessionStorage.clear()")
+        browser.open((tmp_path / "net.html").as_uri())
+        assert browser.js(WHOLE), (width, height)
+        assert browser.js(SCALE) >= 0.8
+        counts.append(browser.js(BOXES))
+    assert counts[0] < counts[1]
+
+
+def test_a_drawing_that_is_too_long_begins_at_its_start_and_is_moved_by_keys(browser: Browser, tmp_path: Path) -> None:
+    chain = "\n".join(f"  r{place}: {{op: conv, out: {place + 1}, kernel: 1}}" for place in range(40))
+    show(browser, tmp_path, graph_of(f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n{chain}\n"))
+    browser.js("sessionStorage.clear()")
+    browser.open((tmp_path / "net.html").as_uri())
+    boxes = "[...document.querySelectorAll('.box')]"
+    first, last = (f"{boxes}.at({place}).getBoundingClientRect()" for place in (0, -1))
+    top = "document.getElementById('stage').getBoundingClientRect().top"
+    assert browser.js(SCALE) > 1
+    start = browser.js(f"{first}.top")
+    assert 0 < start - browser.js(top) < 40
+    browser.press("PageDown")
+    assert browser.js(f"{first}.bottom") < browser.js(top)
+    browser.press("End")
+    assert browser.js(f"innerHeight - {last}.bottom") == pytest.approx(start - browser.js(top), abs=6)
+    browser.press("PageUp", "Home")
+    assert browser.js(f"{first}.top") == pytest.approx(start, abs=6)
+
+
 def test_themes(browser: Browser, tmp_path: Path) -> None:
     ground = "getComputedStyle(document.getElementById('stage')).backgroundColor"
     for scheme, colour in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 28)")):

@@ -136,7 +136,8 @@ function restore(saved) {
   showTheme();
   const open = new Set(saved.open);
   const known = new Set(saved.known); // groups that are new are as they are at first
-  state.open = new Set(GROUPS.map((_, number) => number).filter((number) => open.has(GROUPS[number].inner) || (!known.has(GROUPS[number].inner) && FACTS.open.includes(number))));
+  const first = firstOpen();
+  state.open = new Set(GROUPS.map((_, number) => number).filter((number) => open.has(GROUPS[number].inner) || (!known.has(GROUPS[number].inner) && first.has(number))));
   state.open.add(0);
   query.value = saved.query || "";
   search();
@@ -181,7 +182,7 @@ function follow() {
 
 function start() {
   showTheme();
-  byId("summary").textContent = NET ? NET.summary : "";
+  byId("summary").textContent = byId("summary").title = NET ? NET.summary : "";
   if (METRICS.time) byId("metric").append(h("option", { value: "time" }, "time"));
   if (FACTS.report) showReport(FACTS.report);
   if (FACTS.report) follow();
@@ -189,6 +190,7 @@ function start() {
   if (NET && saved) restore(saved);
   else if (NET) {
     if (innerWidth < 720) showSide(false);
+    state.open = firstOpen();
     render();
     fit(true);
     showDetails();
