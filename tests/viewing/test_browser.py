@@ -258,8 +258,10 @@ def test_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     assert browser.js(width) > 1.2 * before
     browser.press("0")
     x, y = browser.place(".box")
-    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-120)
+    scale = browser.js(SCALE)
+    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-120, modifiers=2)  # with Ctrl
     after = browser.place(".box")
+    assert browser.js(SCALE) > 1.2 * scale
     assert abs(after[0] - x) < 30, "the place under the pointer stays"
     browser.mouse("mousePressed", 20, 400, button="left", clickCount=1)
     for step in (10, 60, 110):
@@ -308,6 +310,18 @@ def test_a_drawing_that_is_too_long_begins_at_its_start_and_is_moved_by_keys(bro
     assert browser.js(f"innerHeight - {last}.bottom") == pytest.approx(start - browser.js(top), abs=6)
     browser.press("PageUp", "Home")
     assert browser.js(f"{first}.top") == pytest.approx(start, abs=6)
+    scale = browser.js(SCALE)
+    for step, moved in ((300, 300), (200, 500), (-900, 0)):  # not beyond the start
+        browser.mouse("mouseWheel", 500, 400, deltaX=0, deltaY=step)
+        assert start - browser.js(f"{first}.top") == pytest.approx(moved, abs=6)
+    assert browser.js(SCALE) == scale
+
+
+def test_the_wheel_does_not_move_what_is_in_the_window_as_a_whole(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, graph_of(RESIDUAL), depth=1)
+    before = browser.place(".box")
+    browser.mouse("mouseWheel", 500, 400, deltaX=40, deltaY=120)
+    assert browser.place(".box") == before
 
 
 def test_themes(browser: Browser, tmp_path: Path) -> None:

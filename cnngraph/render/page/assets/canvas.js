@@ -186,6 +186,21 @@ function fit(readable) {
   remember();
 }
 
+// Moves the drawing along an axis, up to its border; returns whether there was something to scroll.
+function slide(axis, distance) {
+  const size = room()[axis];
+  const name = axis ? "y" : "x";
+  const before = state[name];
+  const end = size - MARGIN - view.size[axis] * state.scale;
+  const [least, most] = end < MARGIN ? [Math.min(end, before), Math.max(MARGIN, before)] : [before, before];
+  state[name] = Math.max(least, Math.min(most, before - distance));
+  if (state[name] === before) return false;
+  hasMoved = true;
+  place();
+  remember();
+  return true;
+}
+
 function bringIntoView(at, centre = false) {
   const [width, height] = room();
   const [x, y, w, h] = [state.x + at[0] * state.scale, state.y + at[1] * state.scale, at[2] * state.scale, at[3] * state.scale];

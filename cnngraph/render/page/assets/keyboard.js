@@ -97,28 +97,11 @@ function onEscape() {
   return select(null);
 }
 
-// Moves along the flow: by most of the window, or to the start or end of the drawing.
-function page(step) {
-  const size = room()[ALONG];
-  scroll((ALONG ? state.y : state.x) - step * 0.85 * size);
-}
-
-function scroll(wanted) {
-  const size = room()[ALONG];
-  const last = Math.min(MARGIN, size - MARGIN - view.size[ALONG] * state.scale);
-  const moved = Math.max(last, Math.min(MARGIN, wanted));
-  if (ALONG) state.y = moved;
-  else state.x = moved;
-  hasMoved = true;
-  place();
-  remember();
-}
-
 const ACTIONS = {
-  PageDown: () => page(1),
-  PageUp: () => page(-1),
-  Home: () => scroll(Infinity),
-  End: () => scroll(-Infinity),
+  PageDown: () => slide(ALONG, 0.85 * room()[ALONG]),
+  PageUp: () => slide(ALONG, -0.85 * room()[ALONG]),
+  Home: () => slide(ALONG, -Infinity),
+  End: () => slide(ALONG, Infinity),
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),

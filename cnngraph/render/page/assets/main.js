@@ -62,9 +62,17 @@ canvas.addEventListener("pointerleave", hideTip);
 canvas.addEventListener(
   "wheel",
   (event) => {
+    const unit = event.deltaMode === 1 ? 16 : 1;
+    const isZoom = event.ctrlKey || event.metaKey; // a pinch on a touchpad comes as the first of them
+    const [dx, dy] = event.shiftKey ? [event.deltaY + event.deltaX, 0] : [event.deltaX, event.deltaY];
+    if (!isZoom) {
+      const hasScrolled = slide(0, dx * unit) | slide(1, dy * unit); // else the page around it scrolls
+      if (hasScrolled) event.preventDefault();
+      return;
+    }
     event.preventDefault();
     const rect = canvas.getBoundingClientRect();
-    const step = event.deltaY * (event.deltaMode === 1 ? 16 : 1) * (event.ctrlKey ? 4 : 1);
+    const step = event.deltaY * unit * (Math.abs(event.deltaY) < 50 ? 4 : 1); // a pinch comes in small steps
     zoom(Math.exp(-Math.max(-240, Math.min(240, step)) / 500), event.clientX - rect.left, event.clientY - rect.top);
   },
   { passive: false }
