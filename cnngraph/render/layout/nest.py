@@ -105,6 +105,7 @@ class Layout:
 
     def _lay_levels(self) -> None:
         """Arrange every level, from the innermost; those with lanes when it is known what the others need."""
+        self._find_sides()
         order = list(reversed(self.levels))
         lanes = self._lanes()
         if lanes is None:
@@ -122,6 +123,21 @@ class Layout:
             at = dict(zip(lanes.sizes, positions(self._extents(lanes)), strict=True))
             for key in waiting:
                 self._lay_in_lanes(key, lanes, at)
+
+    def _find_sides(self) -> None:
+        """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
+        for level in self.levels.values():
+            computed = {OUTSIDE, *(edge.head for edge in level.edges)}
+            for index, member in enumerate(level.members):
+                entering = [edge for edge in level.edges if edge.head == index]
+                if not isinstance(member, Frame) or len({edge.tensor for edge in entering}) < 2:
+                    continue
+                main = max(entering, key=lambda edge: (edge.tail in computed, edge.tail, -edge.side))
+                inner = self.levels[member.key].edges
+                inner[:] = [
+                    replace(edge, side=int(edge.tensor != main.tensor)) if edge.tail == OUTSIDE else edge
+                    for edge in inner
+                ]
 
     def _lanes(self) -> Lanes | None:
         """The lanes of a multi-resolution network; volumes always follow each other to the right."""
