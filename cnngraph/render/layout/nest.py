@@ -129,15 +129,14 @@ class Layout:
         for level in self.levels.values():
             computed = {OUTSIDE, *(edge.head for edge in level.edges)}
             for index, member in enumerate(level.members):
-                entering = [edge for edge in level.edges if edge.head == index]
-                if not isinstance(member, Frame) or len({edge.tensor for edge in entering}) < 2:
-                    continue
-                main = max(entering, key=lambda edge: (edge.tail in computed, edge.tail, -edge.side))
-                inner = self.levels[member.key].edges
-                inner[:] = [
-                    replace(edge, side=int(edge.tensor != main.tensor)) if edge.tail == OUTSIDE else edge
-                    for edge in inner
-                ]
+                if isinstance(member, Frame):
+                    entering = [edge for edge in level.edges if edge.head == index]
+                    entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
+                    side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
+                    inner = self.levels[member.key].edges
+                    inner[:] = [
+                        replace(edge, side=side.get(edge.tensor, 0)) if edge.tail == OUTSIDE else edge for edge in inner
+                    ]
 
     def _lanes(self) -> Lanes | None:
         """The lanes of a multi-resolution network; volumes always follow each other to the right."""

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from cnngraph.render.layout.chain import chained
 from cnngraph.render.layout.ranks import ranked
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
@@ -39,7 +40,7 @@ class _Series:
         spans = {edge: (place.get(self.edges[edge].tail, 0), place.get(self.edges[edge].head, ends)) for edge in ids}
         spine = _spine(spans.values(), ends)
         if len(spine) == 2 and len(members) > 1 and (depth > MAX_DEPTH or len(self._branches(members, ids)) == 1):
-            return ranked(self.nodes, self.edges, members, ids)
+            return chained(self.nodes, self.edges, members, ids) or ranked(self.nodes, self.edges, members, ids)
         between: list[list[int]] = [[] for _ in spine]
         for edge, (start, _) in spans.items():
             between[bisect_right(spine, start) - 1].append(edge)
@@ -61,13 +62,20 @@ class _Series:
 
     def _between(self, inner: Sequence[int], ids: Sequence[int], is_inner: bool, depth: int) -> Strip:
         """What is between two nodes of the spine."""
-        if not inner and len(ids) <= 1:
-            return Strip(length=GAP if is_inner else 0.0)
+        tails = {self.edges[edge].tail for edge in ids}
+        if not inner and (len(ids) <= 1 or (len(tails) == 1 and OUTSIDE not in tails)):
+            across = self._across(ids)
+            return Strip(length=GAP + min(MAX_SPREAD, SPREAD * across) if is_inner else 0.0)
         branches = [self._branch(branch, ids, depth) for branch in self._branches(inner, ids)]
         inside = set(inner)
         bare = [edge for edge in ids if self.edges[edge].tail not in inside and self.edges[edge].head not in inside]
         head = next((self.edges[edge].head for edge in ids if self.edges[edge].head not in inside), OUTSIDE)
         return _Parallel(branches, bare, self.nodes, self.edges, head).strip()
+
+    def _across(self, ids: Sequence[int]) -> float:
+        """How far from the spine the ports are at which several edges start."""
+        exits = [self.nodes[self.edges[edge].tail].exits.get(self.edges[edge].tensor, 0.0) for edge in ids[1:] and ids]
+        return max(map(abs, exits), default=0.0)
 
     def _branch(self, members: Sequence[int], ids: Sequence[int], depth: int) -> Branch:
         inside = set(members)
@@ -202,7 +210,7 @@ class _Parallel:
             self._spread()
         entering = spine.entering if isinstance(spine, Branch) else ()
         least = 2 * SIDE if self.node and self.node.join else 0.0  # enough to enter a circle from the side
-        for edge in self.bare:
+        for edge in sorted(self.bare, key=lambda edge: self.edges[edge].side):
             if edge in self.lanes:
                 continue
             if any(self._is_left_of(edge, other) for other in entering):
