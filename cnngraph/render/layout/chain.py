@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cnngraph.render.layout.strip import Edge, Node, Strip
+from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 GAP, SPREAD, MAX_SPREAD = 13.0, 0.1, 14.0  # along the flow, and more of it where edges leave the spine
 LANE, FIRST = 8.0, 12.0  # across the flow: between two lanes, and between a box and the first one
@@ -95,7 +95,7 @@ class _Chain:
             begin = self._bottom(tops, arc.start) + (self._room(arc.start) if forks else 0.0)
             for edge in arc.edges:
                 stop = self.spans[edge][1]
-                turn = tops[stop] - (self._room(stop - 1) if stop < self.end else 0.0)
+                turn = tops[stop] - (self._room(stop - 1) if self.edges[edge].head != OUTSIDE else 0.0)
                 strip.pass_by(edge, (arc.x, begin), (arc.x, max(begin, turn)))
             strip.widen(0.0, arc.x + 2)
         return strip
@@ -108,7 +108,7 @@ class _Chain:
             y += self.nodes[node].length
             y += self._gap(position) if position < len(self.members) else 0.0
         leaves = any(arc.stop == self.end for arc in self.arcs)
-        return [*tops, y + (GAP if leaves else 0.0)]
+        return [*tops, y + (self._room(len(self.members)) if leaves else 0.0)]
 
     def _bottom(self, tops: Sequence[float], position: int) -> float:
         return tops[position] + (self.nodes[self.members[position - 1]].length if position else 0.0)

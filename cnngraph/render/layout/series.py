@@ -66,11 +66,21 @@ class _Series:
         if not inner and (len(ids) <= 1 or (len(tails) == 1 and OUTSIDE not in tails)):
             across = self._across(ids)
             return Strip(length=GAP + min(MAX_SPREAD, SPREAD * across) if is_inner else 0.0)
-        branches = [self._branch(branch, ids, depth) for branch in self._branches(inner, ids)]
-        inside = set(inner)
+        inside, groups = set(inner), self._branches(inner, ids)
         bare = [edge for edge in ids if self.edges[edge].tail not in inside and self.edges[edge].head not in inside]
+        if bare and len(groups) == 1 and (whole := self._chain(inner, ids, bare)):
+            return whole
+        branches = [self._branch(group, ids, depth) for group in groups]
         head = next((self.edges[edge].head for edge in ids if self.edges[edge].head not in inside), OUTSIDE)
         return _Parallel(branches, bare, self.nodes, self.edges, head).strip()
+
+    def _chain(self, inner: Sequence[int], ids: Sequence[int], bare: Sequence[int]) -> Strip | None:
+        """A chain with arcs, with those around all of it, if it is none of units that split and join again."""
+        place = {node: position for position, node in enumerate(inner, 1)}
+        ends = len(inner) + 1
+        edges = (self.edges[edge] for edge in ids if edge not in bare)
+        spine = _spine(((place.get(edge.tail, 0), place.get(edge.head, ends)) for edge in edges), ends)
+        return chained(self.nodes, self.edges, inner, ids) if len(spine) == 2 and len(inner) > 1 else None
 
     def _across(self, ids: Sequence[int]) -> float:
         """How far from the spine the ports are at which several edges start."""
