@@ -107,7 +107,7 @@ class Layout:
         """Arrange every level, from the innermost; those with lanes when it is known what the others need."""
         self._find_sides()
         order = list(reversed(self.levels))
-        lanes = self._lanes()
+        lanes = self.lanes
         if lanes is None:
             waiting: list[str] = []
         else:
@@ -128,9 +128,12 @@ class Layout:
         """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
         for level in self.levels.values():
             computed = {OUTSIDE, *(edge.head for edge in level.edges)}
+            into: dict[int, list[Edge]] = {}
+            for edge in level.edges:
+                into.setdefault(edge.head, []).append(edge)
             for index, member in enumerate(level.members):
                 if isinstance(member, Frame):
-                    entering = [edge for edge in level.edges if edge.head == index]
+                    entering = into.get(index, [])
                     entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
                     side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
                     inner = self.levels[member.key].edges
@@ -138,7 +141,8 @@ class Layout:
                         replace(edge, side=side.get(edge.tensor, 0)) if edge.tail == OUTSIDE else edge for edge in inner
                     ]
 
-    def _lanes(self) -> Lanes | None:
+    @cached_property
+    def lanes(self) -> Lanes | None:
         """The lanes of a multi-resolution network; volumes always follow each other to the right."""
         if any(box.volume for box in self.picture.boxes()):
             return None
