@@ -7,7 +7,7 @@ from itertools import takewhile
 from cnngraph.graph.nodes import Node
 from cnngraph.render.folding import stem
 
-MEANINGLESS = frozenset({"block", "layers", "module", "body", "main", "seq", "net"})
+MEANINGLESS = frozenset({"block", "body", "module"})
 
 
 def short_path(path: str) -> str:
