@@ -149,7 +149,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
     title = drawing._title(group)
-    if around and group.times == 1 and block_of(group) == block_of(around):
+    if around and title.name and group.times == 1 and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
     inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}

@@ -125,7 +125,7 @@ def _text(series: _Series) -> str:
         if text == GATE and count > 1:
             parts += [f"{count} {GATE}s"]
         else:
-            parts += [f"{text} (×{count})"] if count >= REPEATED else [text] * count
+            parts += [f"({text}) ×{count}"] if count >= REPEATED else [text] * count
     return SERIES.join(parts)
 
 

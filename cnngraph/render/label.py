@@ -192,7 +192,8 @@ def _parameter_label(operation: Op, field: Field, values: Mapping[str, object]) 
         value = values["kernel"] if value is None else value
         sign = "×" if "output_padding" in values else "/"  # a transposed convolution enlarges
         return "" if value in (1, (1, 1)) else f"{sign}{_sizes(value)}"
-    if field.name not in ALWAYS and not field.required and getattr(operation, field.name) == field.default:
+    is_shown = field.name in ALWAYS or field.required or (field.name == "kernel" and operation.kind == "pool")
+    if not is_shown and getattr(operation, field.name) == field.default:
         return ""
     name = field.name.replace("_", " ")
     match field.name, value:
