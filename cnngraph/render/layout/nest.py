@@ -9,20 +9,20 @@ from functools import cached_property
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, frame_lines
-from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
+from cnngraph.render.layout.breaks import Break, breaks_of
+from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import NOTE, PORTS, ROLE, Measures
+from cnngraph.render.layout.measures import MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
+from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
 
-MARGIN = 7.0  # between a frame and what is in it, across the flow
-ENDS = 5.5  # … and along it
-TITLE_GAP = 4.0  # between a title and the arrow beside it
+ENDS = 5.5  # between a frame and what is in it, along the flow
 BORDER = 6.0  # around the drawing
 ROOT = ""
 

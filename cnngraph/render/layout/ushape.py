@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.render.layout.columns import Break
+from cnngraph.render.layout.breaks import Break
 from cnngraph.render.layout.curves import around
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.picture import Arrow, Picture
