@@ -130,8 +130,7 @@ def title_of(frame: PlacedFrame) -> Rectangle:
     """Where the title of a frame is."""
     texts = _title(frame)
     width, height = max((line.width for line in texts), default=0.0), sum(line.height for line in texts)
-    y = frame.at.bottom - PAD_Y - height if frame.rises and frame.is_down else frame.at.y + PAD_Y
-    return Rectangle(frame.at.x + PAD_X + 2, y, width, height)
+    return Rectangle(frame.at.x + PAD_X + 2, frame.at.y + PAD_Y, width, height)
 
 
 def crossings(drawing: Drawing) -> int:

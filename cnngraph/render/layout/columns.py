@@ -22,12 +22,12 @@ BORDER = 6.0
 AROUND = 2 * TURN + 2 * BORDER  # what the columns need along the flow besides their height
 
 SMALLER = 7.0  # the cost of text that is smaller, by the logarithm
-STEP = 1.05  # between the scales that are tried
+STEP = 1.08  # between the scales that are tried
 BEYOND = 1.5  # how far they are tried above the largest scale, for columns of equal height
 COMPACT = 0.05  # the gain of a drawing that would fit at a larger scale, by the logarithm
 LONELY = (4.0, 4.0, 0.5)  # the costs of a column with no, one, two boxes
 SHORT, SHORT_PART = 1.0, 0.3  # … of one that is short, and the part of the page that is not
-SEARCHES = 12  # steps to the largest scale of a drawing that does not fit
+SEARCHES = 7  # steps to the largest scale of a drawing that does not fit
 SAME = 0.04  # costs that differ less are equal
 
 
@@ -97,11 +97,11 @@ class _Search:
         found, high = None, 1.0
         for _ in range(SEARCHES):
             tried = (low + high) / 2
-            if self._choice(tried, is_free=True):
-                low, found = tried, self._choice(tried)
+            if choice := self._choice(tried, is_free=True):
+                low, found = tried, choice
             else:
                 high = tried
-        return found
+        return found and self._choice(low)
 
     def _total(self, option: tuple[float, Columns]) -> float:
         """The cost of columns with that of small text."""

@@ -87,11 +87,21 @@ def split(curve: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
 
 def _cut(segment: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
     """One Bézier segment, cut where it reaches a y (de Casteljau)."""
+    (x, top), (other, bottom) = segment[0], segment[3]
+    if bottom > top and max(abs(point[0] - x) for point in segment) < NEAR / 10:  # a line along the flow
+        t = (y - top) / (bottom - top)
+        middle = x + (other - x) * t, y
+        return [*straight(segment[0], middle)], [*straight(middle, segment[3])]
     low, high = 0.0, 1.0
-    for _ in range(30):
+    for _ in range(20):
         t = (low + high) / 2
         low, high = (t, high) if _halves(segment, t)[0][-1][1] < y else (low, t)
     return _halves(segment, (low + high) / 2)
+
+
+def straight(start: Point, end: Point) -> tuple[Point, ...]:
+    """A straight line as a curve."""
+    return (start, *_straight(start, end))
 
 
 def _halves(segment: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
