@@ -10,7 +10,7 @@ from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Tit
 from cnngraph.render.settings import Direction
 
 MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
-SAFE = re.compile(r"[^\w .,:·×−…/+()=→-]")
+SAFE = re.compile(r"[^\w .,:·×−–…/+()=→-]")
 
 
 def mermaid(picture: Picture, direction: Direction = "down") -> str:
