@@ -14,10 +14,11 @@ from cnngraph.render import PAGES, THEMES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
 from cnngraph.render.layout.drawing import Drawing
-from cnngraph.render.marks import Polygon, Text, front_of, marks
-from cnngraph.render.picture import Box, Picture, Volume
+from cnngraph.render.marks import front_of, marks
+from cnngraph.render.parts import Polygon, Text
+from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume
 from cnngraph.render.settings import UNLIMITED
-from cnngraph.render.volumes import with_volumes
+from cnngraph.render.volumes import SLICE, with_volumes
 from tests.library import networks
 from tests.render.geometry import faults
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
@@ -43,6 +44,11 @@ def labels(volume: Volume) -> list[str]:
     return [slab.label for slab in volume.slabs]
 
 
+def kinds(slab: Slab) -> list[str]:
+    """The kinds of the slices."""
+    return [piece.kind for piece in slab.slices]
+
+
 def conv(out: int, stride: int = 1, rest: str = "") -> str:
     """A node."""
     return f"  - {{op: conv, out: {out}, kernel: 3, stride: {stride}, padding: half{rest}}}\n"
@@ -64,13 +70,49 @@ def test_a_wide_map_is_deeper_than_a_high_one() -> None:
 def test_a_chain_on_one_size_is_one_volume_with_its_operations_as_slices() -> None:
     (volume,) = volumes(conv(64) + "  - batch_norm\n  - relu\n" + conv(64) + "  - relu\n")
     ((slab),) = volume.slabs
-    assert [kind for kind, _ in slab.slices] == ["conv", "norm", "activation", "conv", "activation"]
-    assert (slab.label, volume.size) == ("64", "")
+    assert kinds(slab) == ["conv", "norm", "activation", "conv", "activation"]
+    assert (slab.texts, volume.size) == (("64", "3×3 ×2"), "")
 
 
 def test_channels_that_change_are_labelled_below_their_part() -> None:
-    (volume,) = volumes(conv(256) + conv(512) + conv(512))
-    assert labels(volume) == ["256", "512"]
+    (volume,) = volumes(conv(256) + conv(512) + conv(512, rest=", dilation: 2"))
+    assert [slab.texts for slab in volume.slabs] == [("256", "3×3"), ("512", "3×3"), ("512", "3×3")]
+    assert [piece.level for slab in volume.slabs for piece in slab.slices] == [0, 0, 1]
+
+
+def test_kernel_and_stride_are_below_a_volume() -> None:
+    text = "  - {op: conv, out: 8, kernel: [3, 5], stride: 2}\n  - {op: max_pool, kernel: 3}\n"
+    text += "  - {op: conv, out: 8, kernel: 1}\n  - {op: conv_transpose, out: 4, kernel: 2, stride: 2}\n"
+    text += "  - global_avg_pool\n"
+    windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
+    assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+
+
+def test_every_new_volume_has_a_label() -> None:
+    text = conv(32) + "  - {op: max_pool, kernel: 2}\n  - {op: adaptive_avg_pool, output: 2}\n  - relu\n"
+    assert [labels(volume) for volume in volumes(text)] == [["32"], ["32"], ["32"]]
+
+
+def test_an_activation_after_a_sum_is_thin() -> None:
+    text = "  a: {op: conv, out: 64, kernel: 1}\n  b: {op: conv, out: 64, kernel: 1}\n"
+    text += "  sum: {op: add, from: [b, a]}\n  relu: relu\n"
+    *_, relu = volumes(text)
+    assert relu.thickness == SLICE
+    assert labels(relu) == [""]
+
+
+def test_transposed_convolutions_and_concats_are_told_apart_and_explained() -> None:
+    drawing = fitted(load("unet"), Settings(style="volumes")).drawing
+    texts = [key.text for key in drawing.legend]
+    assert {"convolution", "transposed convolution", "concat"} <= set(texts)
+    assert "n equal iterations, drawn once" not in texts
+    theme = THEMES["light"]
+    assert len({theme.fill(kind) for kind in ("conv", "transposed", "merge", "resize")}) == 4
+
+
+def test_outputs_have_their_size() -> None:
+    boxes = picture_of(load("alexnet")).boxes()
+    assert [box.rows[0].text for box in boxes if box.shape is Shape.OUTPUT] == ["1000"]
 
 
 def test_volumes_whose_labels_would_touch_stay_apart() -> None:
@@ -102,7 +144,7 @@ def test_vectors_and_sequences_are_flat() -> None:
 def test_few_iterations_are_slices_and_many_are_counted() -> None:
     row = "nodes: [{op: conv, out: 64, kernel: 1}, relu]"
     (few,), (many,) = (volumes(f"  body: {{repeat: {times}, {row}}}\n", fold=True) for times in (3, 12))
-    assert [kind for kind, _ in few.slabs[0].slices] == ["conv", "activation"] * 3
+    assert kinds(few.slabs[0]) == ["conv", "activation"] * 3
     assert (few.name, many.name) == ("", "×12")
 
 

@@ -172,7 +172,7 @@ function move(mark, key, drawing, places, maps) {
 }
 
 // An arrow whose ends follow the boxes and frames that have moved.
-function arrowOf([tail, head, source, isSide, flat], drawing, places, inner, maps) {
+function arrowOf([tail, head, source, style, flat], drawing, places, inner, maps) {
   const before = withoutIdle(flat);
   const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
   const here = { drawing, places, inner, maps };
@@ -181,7 +181,7 @@ function arrowOf([tail, head, source, isSide, flat], drawing, places, inner, map
   const points = ended.points.reverse();
   const stub = started.stub.length ? curve(started.stub) : ""; // from the box to the shape that is written below it
   const goesOn = inner.has(head) || !drawing.boxes[head];
-  const css = isSide ? "arrow side" : "arrow";
+  const css = `arrow ${style}`.trim();
   const attributes = { "data-tail": tail, "data-head": head };
   if (goesOn) return [s("path", { class: css, d: stub + curve(points), ...attributes })];
   const end = points[points.length - 1];
