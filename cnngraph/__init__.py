@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnngraph.api.backbone import backbone
     from cnngraph.api.compiling import build, check, load, load_weights
     from cnngraph.api.drawing import measure_times, render
+    from cnngraph.api.evaluation_result import ClassMetrics, EvaluationResult
     from cnngraph.api.experiments import experiment
     from cnngraph.api.migrating import MigrationResult, migrate
     from cnngraph.api.progress import (
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     )
     from cnngraph.api.results import (
         CheckResult,
-        ClassMetrics,
         Drawing,
         EpochMetrics,
-        EvaluationResult,
         ExperimentResult,
         Guess,
         Metrics,
@@ -40,16 +39,20 @@ if TYPE_CHECKING:
         TrainResult,
         VariantResult,
     )
-    from cnngraph.api.trained import evaluate, predict
+    from cnngraph.api.trained import evaluate, features, localize, predict
     from cnngraph.api.training import train
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.node_times import NodeTimes
     from cnngraph.graph.nodes import Node
     from cnngraph.packages import PackageError
+    from cnngraph.runs.classifier import Box
+    from cnngraph.runs.feature_maps import FeatureMaps
+    from cnngraph.runs.localization import Localization
     from cnngraph.runs.wrong_predictions import WrongPrediction
 
 __all__ = [
+    "Box",
     "CheckResult",
     "ClassMetrics",
     "Diagnostic",
@@ -60,9 +63,11 @@ __all__ = [
     "EvaluationResult",
     "Event",
     "ExperimentResult",
+    "FeatureMaps",
     "Graph",
     "Guess",
     "InitialWeightsEvaluated",
+    "Localization",
     "Metrics",
     "MigrationResult",
     "Node",
@@ -84,8 +89,10 @@ __all__ = [
     "check",
     "evaluate",
     "experiment",
+    "features",
     "load",
     "load_weights",
+    "localize",
     "measure_times",
     "migrate",
     "predict",
@@ -98,6 +105,7 @@ _HOMES = {
     "cnngraph.api.backbone": ("backbone",),
     "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
     "cnngraph.api.drawing": ("measure_times", "render"),
+    "cnngraph.api.evaluation_result": ("ClassMetrics", "EvaluationResult"),
     "cnngraph.api.experiments": ("experiment",),
     "cnngraph.api.migrating": ("MigrationResult", "migrate"),
     "cnngraph.api.progress": (
@@ -113,10 +121,8 @@ _HOMES = {
     ),
     "cnngraph.api.results": (
         "CheckResult",
-        "ClassMetrics",
         "Drawing",
         "EpochMetrics",
-        "EvaluationResult",
         "ExperimentResult",
         "Guess",
         "Metrics",
@@ -124,13 +130,16 @@ _HOMES = {
         "TrainResult",
         "VariantResult",
     ),
-    "cnngraph.api.trained": ("evaluate", "predict"),
+    "cnngraph.api.trained": ("evaluate", "features", "localize", "predict"),
     "cnngraph.api.training": ("train",),
     "cnngraph.diagnostics": ("Diagnostic", "Severity", "SpecError"),
     "cnngraph.graph.graph": ("Graph",),
     "cnngraph.graph.node_times": ("NodeTimes",),
     "cnngraph.graph.nodes": ("Node",),
     "cnngraph.packages": ("PackageError",),
+    "cnngraph.runs.classifier": ("Box",),
+    "cnngraph.runs.feature_maps": ("FeatureMaps",),
+    "cnngraph.runs.localization": ("Localization",),
     "cnngraph.runs.wrong_predictions": ("WrongPrediction",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -12,6 +12,7 @@ ENVIRONMENT = "environment.json"
 METRICS = "metrics.json"
 METRICS_TABLE = "metrics.csv"
 CURVES = "curves.png"
+EXPERIMENT_CURVES = "curves.svg"  # beside the reports of an experiment
 STATE = "state.pt"
 TENSORBOARD = "tensorboard"  # a folder
 LOCK = ".lock"  # locked by the process that is training

@@ -10,18 +10,14 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnngraph import markup
-from cnngraph.api.readable import Readable, plots
+from cnngraph.api.readable import Readable, named_percent, percent, plots
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError, diagnostics_html
 from cnngraph.frozen import frozen
 from cnngraph.packages import explained
-from cnngraph.run_files import CURVES
-from cnngraph.runs.wrong_predictions import WrongPrediction
+from cnngraph.run_files import CURVES, EXPERIMENT_CURVES
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-PICTURE_ENDINGS = (".png", ".svg", ".pdf")
 
 
 @frozen
@@ -176,7 +172,7 @@ class TrainResult(Readable):
 
     def __str__(self) -> str:
         rows = [f"epoch {row.epoch:>3}   {_columns(row)}" for row in self.epochs]
-        end = "interrupted" if self.interrupted else _percent("accuracy", self.accuracy)
+        end = "interrupted" if self.interrupted else named_percent("accuracy", self.accuracy)
         return "\n".join([f"{self.network} · {self.folder} · {end}", *rows])
 
 
@@ -189,97 +185,8 @@ def _columns(row: EpochMetrics) -> str:
     )
 
 
-def _percent(name: str, value: float | None) -> str:
-    return f"{name} –" if value is None else f"{name} {100 * value:.2f} %"
-
-
 def _cells(metrics: Metrics | None) -> list[str | None]:
-    return [None, None] if metrics is None else [f"{metrics.loss:.4f}", _part(metrics.accuracy)]
-
-
-def _part(part: float | None) -> str | None:
-    return None if part is None else f"{100 * part:.2f} %"
-
-
-@frozen
-class ClassMetrics:
-    """The number of images of one class, and its precision and recall; None if undefined."""
-
-    name: str
-    images: int
-    precision: float | None
-    recall: float | None
-
-
-@frozen
-class EvaluationResult(Readable):
-    """The metrics of a trained network on a split.
-
-    `confusion` has a row for each true class and a column for each predicted one. `top5` is None for five classes or
-    fewer. `warnings` report how the images differ from those that the run recorded. `wrong` are the most confident
-    wrong predictions, as many as were asked for.
-    """
-
-    run: Path
-    network: str
-    weights: str
-    data: str
-    split: str
-    images: int
-    loss: float
-    accuracy: float
-    top5: float | None
-    classes: tuple[ClassMetrics, ...]
-    confusion: tuple[tuple[int, ...], ...] = field(repr=False)
-    seconds: float
-    warnings: tuple[Diagnostic, ...] = ()
-    wrong: tuple[WrongPrediction, ...] = field(default=(), repr=False)
-
-    @explained()
-    def save_wrong(self, path: str | Path) -> Path:
-        """Write `wrong` as a contact sheet (.png, .svg, .pdf), .csv or .json. Raises ValueError for another ending."""
-        file = Path(path)
-        endings = (*PICTURE_ENDINGS, ".csv", ".json")
-        if file.suffix.lower() not in endings:
-            raise ValueError(f"{file} must end in {', '.join(endings)}")
-        from cnngraph.runs.contact_sheet import write_wrong_predictions
-
-        title = f"{self.network}, {self.weights} weights, {self.split} images: most confident wrong predictions"
-        write_wrong_predictions(file, self.wrong, title)
-        return file
-
-    @explained()
-    def draw(self, path: str | Path) -> Path:
-        """Draw the confusion matrix to a .png, .svg or .pdf file. Raises ValueError for another ending."""
-        file = Path(path)
-        if file.suffix.lower() not in PICTURE_ENDINGS:
-            raise ValueError(f"{file} must end in {', '.join(PICTURE_ENDINGS)}")
-        from cnngraph.train.record import run_file_formats
-        from cnngraph.train.record.plots import confusion_figure
-        from cnngraph.train.record.scores import Report
-
-        report = Report(tuple(row.name for row in self.classes), self.confusion, self.loss, self.top5)
-        title = f"{self.network}, {self.weights} weights, {self.split} images"
-        run_file_formats.write_figure(file, confusion_figure(title, report))
-        return file
-
-    def _repr_html_(self) -> str:
-        head, facts, *_ = str(self).splitlines()
-        rows = ([row.name, row.images, _part(row.precision), _part(row.recall)] for row in self.classes)
-        table = markup.table(head, ["class", "images", "precision", "recall"], rows, len(self.classes))
-        return markup.page(table, markup.paragraph(facts))
-
-    def __str__(self) -> str:
-        top5 = [] if self.top5 is None else [_percent("top-5", self.top5)]
-        facts = [f"loss {self.loss:.4f}", _percent("top-1", self.accuracy), *top5]
-        head = [f"{self.network} · {self.weights} weights · {self.data} · {self.images:,} {self.split} images"]
-        width = max((len(row.name) for row in self.classes), default=0)
-        rows = [
-            f"{row.name:<{width}}   {row.images:>7,}   {_percent('precision', row.precision)}   "
-            f"{_percent('recall', row.recall)}"
-            for row in self.classes
-        ]
-        return "\n".join([*head, " · ".join(facts), "", *rows])
+    return [None, None] if metrics is None else [f"{metrics.loss:.4f}", percent(metrics.accuracy)]
 
 
 class Guess(NamedTuple):
@@ -317,7 +224,7 @@ class Prediction(Readable):
         return self.guesses[0]
 
     def _repr_html_(self) -> str:
-        rows = ([guess.label, _part(guess.probability)] for guess in self.guesses)
+        rows = ([guess.label, percent(guess.probability)] for guess in self.guesses)
         table = markup.table(str(self.image or ""), ["class", "probability"], rows, len(self.guesses))
         return markup.page(markup.paragraph(str(self), "error") if self.error else table)
 
@@ -373,10 +280,19 @@ class ExperimentResult(Readable):
         title, *_ = str(self).splitlines()
         headings = ["", "accuracy", "standard deviation", "runs", "parameters", "MACs", "seconds"]
         rows = (
-            [row.name, _part(row.mean), _part(row.std), len(row.runs), row.parameters, row.macs, f"{row.seconds:.1f}"]
+            [
+                row.name,
+                percent(row.mean),
+                percent(row.std),
+                len(row.runs),
+                row.parameters,
+                row.macs,
+                f"{row.seconds:.1f}",
+            ]
             for row in self.variants
         )
-        return markup.page(markup.table(title, headings, rows, len(self.variants)))
+        table = markup.table(title, headings, rows, len(self.variants))
+        return markup.page(table, *plots([self.folder / EXPERIMENT_CURVES]))
 
     def __str__(self) -> str:
         width = max((len(row.name) for row in self.variants), default=0)
@@ -388,4 +304,4 @@ class ExperimentResult(Readable):
 
 def _spread(row: VariantResult) -> str:
     deviation = f" ± {100 * row.std:.2f}" if row.std is not None else ""
-    return f"{_percent('accuracy', row.mean)}{deviation}"
+    return f"{named_percent('accuracy', row.mean)}{deviation}"

@@ -1,4 +1,4 @@
-"""`evaluate` and `predict`: metrics and predictions of trained networks."""
+"""`evaluate`, `predict`, `localize` and `features`: what trained networks compute for images."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from cnngraph.api.arguments import Plugins, plugin_names
+from cnngraph.api.evaluation_result import ClassMetrics, EvaluationResult
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
-from cnngraph.api.results import ClassMetrics, EvaluationResult, Guess, Prediction, TrainResult
+from cnngraph.api.results import Guess, Prediction, TrainResult
 from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
+    from cnngraph.runs.classifier import Classifier
+    from cnngraph.runs.feature_maps import FeatureMaps
     from cnngraph.runs.image_inputs import ImageLike
+    from cnngraph.runs.localization import Localization
     from cnngraph.runs.trained_run import TrainedRun
 
 Run: TypeAlias = "str | Path | TrainResult"
@@ -105,13 +109,10 @@ def predict(
     """
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
-    from cnngraph.runs.classifier import open_classifier
     from cnngraph.runs.image_inputs import iter_images
     from cnngraph.runs.prediction import predict
 
-    classifier = open_classifier(
-        str(_location(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
-    )
+    classifier = _classifier(run_or_network, weights, device, plugins, max_nodes)
     predictions = []
     for answer in predict(classifier, iter_images(images), top):
         if answer.problem and strict:
@@ -119,6 +120,80 @@ def predict(
         guesses = tuple(Guess(guess.name, guess.probability) for guess in answer.guesses)
         predictions.append(Prediction(answer.file, guesses, answer.problem))
     return predictions
+
+
+@explained()
+def localize(
+    run_or_network: Run,
+    images: ImageLike | Iterable[ImageLike],
+    /,
+    *,
+    class_: str | None = None,
+    threshold: float = 0.2,
+    layer: str | None = None,
+    weights: str | None = None,
+    device: str = "auto",
+    strict: bool = True,
+    plugins: Plugins = (),
+    max_nodes: int = MAX_NODES,
+) -> list[Localization]:
+    """Find where each image shows a class: `class_`, or the most probable one.
+
+    The arguments for the network and its images are those of `predict`. The map is a CAM if the network ends with
+    global average pooling and linear layers, else a Grad-CAM; with `layer`, the path of a node or block, it is a
+    Grad-CAM at its output. The box contains the positions that score at least `threshold` times the maximum. Notebooks
+    show the picture of a result, and `draw` writes it.
+
+    Raises SpecError if there is no such run, class (E651) or layer (E652), if the network has no feature map (E654), or
+    if an image cannot be read (E621); without `strict`, the result for such an image has an `error` instead. Raises
+    TypeError or ValueError for a value that is not an image, or a threshold that is not between 0 and 1.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be from 0 to 1, got {threshold}")
+    from cnngraph.runs.image_inputs import iter_images
+    from cnngraph.runs.localizer import Localizer
+
+    localizer = Localizer(_classifier(run_or_network, weights, device, plugins, max_nodes), class_, threshold, layer)
+    found = []
+    for place in localizer.localize(iter_images(images)):
+        if place.error and strict:
+            raise SpecError.of("E621", place.error)
+        found.append(place)
+    return found
+
+
+@explained()
+def features(
+    run_or_network: Run,
+    image: ImageLike,
+    /,
+    node: str,
+    *,
+    weights: str | None = None,
+    device: str = "auto",
+    plugins: Plugins = (),
+    max_nodes: int = MAX_NODES,
+) -> FeatureMaps:
+    """Compute the output of a `node` or block, by its path, for one image.
+
+    The arguments for the network and its image are those of `predict`. The result has the maps as a tensor; it is shown
+    in notebooks, and `draw` writes its picture.
+
+    Raises SpecError if there is no such run, if there is no such node or its output is neither maps nor a vector
+    (E652), or if the image cannot be read (E621). Raises TypeError or ValueError for a value that is not one image.
+    """
+    from cnngraph.runs.features import features
+    from cnngraph.runs.image_inputs import one_image
+
+    source = one_image(image)
+    return features(_classifier(run_or_network, weights, device, plugins, max_nodes), node, source)
+
+
+def _classifier(run: Run, weights: str | None, device: str, plugins: Plugins, max_nodes: int) -> Classifier:
+    from cnngraph.runs.classifier import open_classifier
+
+    location = str(_location(run))
+    return open_classifier(location, weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 
 def _open(run: Run, plugins: Plugins, max_nodes: int) -> TrainedRun:

@@ -47,7 +47,6 @@ _weights_option = click.option(
     help="A run's best or last weights, or those of an epoch, such as epoch-0010 (default: best); torchvision for a "
     "network's default published weights, or torchvision:IMAGENET1K_V1 for specific ones.",
 )
-PICTURES = (".png", ".svg", ".pdf")
 
 
 def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> TrainedRun:

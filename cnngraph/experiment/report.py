@@ -12,9 +12,8 @@ from cnngraph.experiment.drawings import NetworkDrawing, drawings
 from cnngraph.experiment.results import Variant, mean_and_std
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.numbers import show_count
+from cnngraph.run_files import EXPERIMENT_CURVES as CURVES
 from cnngraph.train.record.progress import duration
-
-CURVES = "curves.svg"
 
 
 def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:

@@ -122,6 +122,11 @@ THEMES = {
 }
 
 
+def fill(kind: str) -> str:
+    """The background colour of a kind of op, in the light theme."""
+    return THEMES["light"].fill(kind)
+
+
 def edge(kind: str) -> str:
     """The border colour of a kind of op, in the light theme."""
     return THEMES["light"].edge(kind)

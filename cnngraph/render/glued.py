@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, labels_of
-from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume
+from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.shared_boxes import FOLLOWERS
 
 APART = 2.0  # between two labels
@@ -60,9 +60,17 @@ class _Gluing:
 
 
 def _both(one: Box, two: Box) -> Box | None:
-    """Two boxes as one, if their volumes can touch."""
+    """Two boxes as one, if their volumes can touch, or the second is the activation of a sum."""
     first, second = one.volume, two.volume
-    if first is None or second is None or second.name or first.name or one.look is not two.look:
+    if (
+        first is None
+        and second
+        and sign(one)
+        and one.look is two.look
+        and all(row.kind in FOLLOWERS for row in two.rows)
+    ):
+        return replace(_joined(one, two), volume=replace(second, sign=sign(one)))
+    if first is None or first.sign or second is None or second.name or first.name or one.look is not two.look:
         return None
     if (first.height, first.depth) != (second.height, second.depth) or one.types[0].rank < 2:
         return None
@@ -71,8 +79,13 @@ def _both(one: Box, two: Box) -> Box | None:
     fitting = next(filter(_fit, (replace(first, slabs=slabs) for slabs in _slabs(first.slabs, two))), None)
     if fitting is None:
         return None
+    return replace(_joined(one, two), volume=fitting)
+
+
+def _joined(one: Box, two: Box) -> Box:
+    """Two boxes as one, apart from the volume."""
     rows, nodes = one.rows + two.rows, one.nodes + two.nodes
-    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types, volume=fitting)
+    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types)
 
 
 def _slabs(slabs: tuple[Slab, ...], box: Box) -> Iterator[tuple[Slab, ...]]:

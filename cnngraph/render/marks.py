@@ -10,6 +10,7 @@ from cnngraph.render.colours import Theme, shaded
 from cnngraph.render.glyphs import gate, glyphs, strokes, trapezium
 from cnngraph.render.layout.boxes import (
     BETWEEN,
+    CIRCLE,
     LEADING,
     MARK,
     PAD_X,
@@ -42,6 +43,8 @@ def marks(drawing: Drawing, theme: Theme) -> Iterator[Group]:
 def front_of(volume: Volume, at: Rectangle) -> Rectangle:
     """The front of a volume in the middle of its place."""
     x, y = at.middle
+    if volume.sign:
+        return Rectangle(x + CIRCLE / 2, y - (volume.height - volume.depth) / 2, volume.thickness, volume.height)
     x, y = x - (volume.thickness + volume.depth) / 2, y - (volume.height - volume.depth) / 2
     return Rectangle(x, y, volume.thickness, volume.height)
 
@@ -94,6 +97,9 @@ class _Marks:
         box, at = placed.box, placed.at
         if box.volume:
             yield from self._volume(box, box.volume, at)
+            if mark := box.volume.sign:
+                (x, y), half = at.middle, CIRCLE / 2
+                yield from self._circle(box, mark, Rectangle(x - half, y - half, CIRCLE, CIRCLE))
         elif mark := sign(box):
             yield from self._circle(box, mark, at)
         elif box.shape in (Shape.INPUT, Shape.OUTPUT):
@@ -217,6 +223,8 @@ class _Marks:
             curve = ((front.right + volume.depth, y), (curve[1][0], y), *curve[2:])
         if (head := self.volumes.get(arrow.head)) and (volume := head.box.volume):
             front = front_of(volume, head.at)
+            if volume.sign:
+                return _to_circle(curve, head.at.middle)
             y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
             curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
         return curve
@@ -251,6 +259,15 @@ def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
     """A parallelogram by one side and the direction of the others."""
     (x, y), (a, b), (dx, dy) = start, end, along
     return start, end, (a + dx, b + dy), (x + dx, y + dy)
+
+
+def _to_circle(curve: tuple[Point, ...], middle: Point) -> tuple[Point, ...]:
+    """The curve with its end on the circle in the middle of a volume, which it enters from the left, above or below."""
+    (x, y), half = middle, CIRCLE / 2
+    if abs(curve[-1][0] - x) < half:
+        return (*curve[:-1], (curve[-1][0], y - half if curve[-1][1] < y else y + half))
+    end = max(y - half * 0.7, min(y + half * 0.7, curve[-1][1]))
+    return (*curve[:-2], (curve[-2][0], end), (x - math.sqrt(half**2 - (end - y) ** 2), end))
 
 
 def _within(side: Point, y: float, middle: float, ends: Sequence[float]) -> float:

@@ -145,13 +145,17 @@ class Slab:
 
 @frozen
 class Volume:
-    """A tensor in perspective, in points. `size` is a label above it, `name` one below it."""
+    """A tensor in perspective, in points. `size` is a label above it, `name` one below it.
+
+    With a `sign`, it is the activation of a sum or product, whose circle is at the middle, before it.
+    """
 
     slabs: tuple[Slab, ...]
     height: float
     depth: float
     size: str = ""
     name: str = ""
+    sign: str = ""
 
     @property
     def thickness(self) -> float:
@@ -250,4 +254,6 @@ def sign(box: Box) -> str:
     """The sign in the circle of a sum, product or implicit concat; an empty string if it is drawn as a box."""
     if box.shape is Shape.JOIN:
         return "c"
+    if box.volume:
+        return box.volume.sign
     return SIGNS.get(box.rows[0].text, "") if len(box.rows) == 1 and not box.title else ""

@@ -32,6 +32,11 @@ def write_wrong_predictions(path: Path, wrong: Sequence[WrongPrediction], title:
             run_file_formats.write_figure(path, contact_sheet(wrong, title))
 
 
+def sheet_title(title: str, shown: int, wrong: int) -> str:
+    """The title of a contact sheet, from that of the evaluation's pictures."""
+    return f"{title}: {shown:,} of {wrong:,} wrong predictions, most confident first"
+
+
 def contact_sheet(wrong: Sequence[WrongPrediction], title: str) -> Figure:
     """The images, each with its file or index, its class, and in red what it was taken for, with the probability."""
     from matplotlib.figure import Figure

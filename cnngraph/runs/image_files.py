@@ -60,3 +60,8 @@ def output_names(files: Sequence[Path], ending: str = ".png") -> list[str]:
             name = f"{file.stem}_{number}"
         names.append(f"{name}{ending}")
     return names
+
+
+def image_name(source: Path | Image.Image) -> str:
+    """What pictures call an image: the name of its file."""
+    return source.name if isinstance(source, Path) else "image"

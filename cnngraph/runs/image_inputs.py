@@ -32,6 +32,16 @@ def iter_images(images: ImageLike | Iterable[ImageLike]) -> Iterator[Path | Imag
             raise TypeError(f"an image must be {kinds}, not {type(image).__name__}")
 
 
+def one_image(image: ImageLike) -> Path | Image.Image:
+    """A single image. Raises TypeError for anything that is not an image, ValueError for none or several."""
+    if isinstance(image, str | os.PathLike):
+        return Path(image)  # a folder is reported when it is read
+    found = list(iter_images(image))
+    if len(found) != 1:
+        raise ValueError(f"one image is needed, got {len(found)}")
+    return found[0]
+
+
 def _from_tensor(tensor: Tensor) -> Iterator[Image.Image]:
     """The images in a tensor C×H×W or N×C×H×W, either of dtype uint8 or of floats from 0 to 1."""
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3) or not tensor.numel():

@@ -15,6 +15,8 @@ from cnngraph.frozen import frozen
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+TABLES = (".csv", ".json")  # endings of lists of them
+
 
 @frozen
 class WrongPrediction:

@@ -18,6 +18,13 @@ import cnngraph
 READING = {"--set": "params", "--input": "input", "--plugin": "plugins", "--max-nodes": "max_nodes"}
 FROM = {"--input-channels": "input_channels", "--classes": "classes"}
 FITTING = {"--partial": "partial", "--fresh": "fresh", "--leave": "leave"}
+TRAINED = {
+    "--weights": "weights",
+    "--device": "device",
+    "--plugin": "plugins",
+    "--max-nodes": "max_nodes",
+    "--format": "(to_dict)",
+}
 
 # The parameter of each option; in brackets where else Python has it.
 TABLE: dict[str, dict[str, str]] = {
@@ -48,6 +55,28 @@ TABLE: dict[str, dict[str, str]] = {
         "--seed": "seed",
         "--format": "(to_dict)",
     },
+    "evaluate": {
+        **TRAINED,
+        "--split": "(the second argument)",
+        "--data-dir": "data_dir",
+        "--wrong": "wrong",
+        "--output": "(draw, save_wrong)",
+    },
+    "predict": {**TRAINED, "--top": "top"},
+    "localize": {
+        **TRAINED,
+        "--class": "class_",
+        "--threshold": "threshold",
+        "--layer": "layer",
+        "--output": "(draw)",
+    },
+    "features": {
+        **TRAINED,
+        "--node": "node",
+        "--most": "(draw)",
+        "--scale": "(draw)",
+        "--output": "(draw)",
+    },
     "build": {
         **READING,
         **dict.fromkeys((*FITTING, "--weights"), "(load_weights)"),
@@ -58,6 +87,10 @@ TABLE: dict[str, dict[str, str]] = {
 }
 ONLY_PYTHON = {
     "train": {"changes": "--set train.NAME", "seed": "--set train.seed", "progress": "--quiet"},
+    "evaluate": {"progress": "(always printed)"},
+    "predict": {"strict": "(exit code 1)"},
+    "localize": {"strict": "(exit code 1)"},
+    "features": {},
     "build": {"more_params": "--set"},
     "migrate": {},
 }

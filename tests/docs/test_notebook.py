@@ -53,4 +53,7 @@ def test_the_notebook_runs_and_shows_its_values(
     assert "<svg" in by_source["    display(error)"]["text/html"]
     assert by_source["result"]["text/html"].count("<tr>") == 4
     assert "data:image/png" in by_source["result"]["text/html"]
+    assert by_source["measured"]["text/html"].count("data:image/png") == 2
+    for source in ("cnngraph.localize(result, image)[0]", 'cnngraph.features(result, image, node="conv")'):
+        assert by_source[source]["image/png"]
     assert "preserved" in by_source["migrated"]["text/html"]

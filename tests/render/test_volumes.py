@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import dist
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from cnngraph.graph.graph import Graph
 from cnngraph.render import PAGES, THEMES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
+from cnngraph.render.layout.boxes import CIRCLE
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.marks import front_of, marks
 from cnngraph.render.parts import Polygon, Text
-from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume
+from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.settings import UNLIMITED
 from cnngraph.render.volumes import SLICE, with_volumes
 from tests.library import networks
@@ -93,12 +95,16 @@ def test_every_new_volume_has_a_label() -> None:
     assert [labels(volume) for volume in volumes(text)] == [["32"], ["32"], ["32"]]
 
 
-def test_an_activation_after_a_sum_is_thin() -> None:
-    text = "  a: {op: conv, out: 64, kernel: 1}\n  b: {op: conv, out: 64, kernel: 1}\n"
-    text += "  sum: {op: add, from: [b, a]}\n  relu: relu\n"
-    *_, relu = volumes(text)
-    assert relu.thickness == SLICE
-    assert labels(relu) == [""]
+def test_a_sum_and_its_activation_are_one() -> None:
+    text = HEAD.replace("[3, 8, 8]", "[3, 64, 64]") + conv(64).replace("-", "a:", 1) + conv(64).replace("-", "b:", 1)
+    graph = graph_of(text + "  sum: {op: add, from: [b, a]}\n  relu: relu\n  c: {op: max_pool, kernel: 2}\n")
+    picture = picture_of(graph)
+    (one,) = (box for box in picture.boxes() if sign(box))
+    assert [graph.nodes[node].op for node in one.nodes] == ["add", "relu"]
+    assert one.volume
+    assert (one.volume.sign, one.volume.thickness, labels(one.volume)) == ("+", SLICE, [""])
+    assert [arrow.head for arrow in picture.arrows].count(one.key) == 2
+    assert list(loose(fitted(graph, Settings(style="volumes")).drawing)) == []
 
 
 def test_transposed_convolutions_and_concats_are_told_apart_and_explained() -> None:
@@ -197,8 +203,9 @@ def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
 
 
 def loose(drawing: Drawing) -> list[str]:
-    """The arrows whose heads do not touch the front of their volume."""
+    """The arrows whose heads do not touch the front of their volume, or the circle before it."""
     boxes: dict[str, Box] = {placed.box.key: placed.box for placed in drawing.boxes}
+    places = {placed.box.key: placed.at for placed in drawing.boxes}
     fronts = {placed.box.key: front_of(placed.box.volume, placed.at) for placed in drawing.boxes if placed.box.volume}
     groups = [group for group in marks(drawing, THEMES["light"]) if group.kind == "arrow"]
     found = []
@@ -207,7 +214,12 @@ def loose(drawing: Drawing) -> list[str]:
         tip = group.parts[-1]
         assert isinstance(tip, Polygon)
         (x, y), front = tip.points[0], fronts.get(head)
-        if front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
+        volume = boxes[head].volume
+        if volume and volume.sign:
+            middle = front_of(volume, places[head]).x - CIRCLE / 2, places[head].middle[1]
+            if abs(dist((x, y), middle) - CIRCLE / 2) > 0.1:
+                found.append(head)
+        elif front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
             found.append(boxes[head].key)
     return found
 
@@ -234,9 +246,9 @@ def test_there_is_a_legend_unless_it_is_refused() -> None:
 @pytest.mark.parametrize(
     ("format", "options", "message"),
     [
-        ("html", {}, r"HTML, DOT and Mermaid; choose \.svg"),
-        ("dot", {}, r"DOT and Mermaid; choose \.svg"),
-        ("mermaid", {}, r"DOT and Mermaid; choose \.svg"),
+        ("html", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
+        ("dot", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
+        ("mermaid", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
         ("svg", {"direction": "down"}, "from left to right"),
     ],
 )

@@ -16,8 +16,8 @@ from PIL import Image
 
 from cnngraph.recipe.augment import Evaluation
 from cnngraph.runs.classifier import RunImageReader, classifier_from_run
-from cnngraph.runs.features import Features, features
-from cnngraph.runs.features_figure import features_figure
+from cnngraph.runs.feature_maps import FeatureMaps, features_figure
+from cnngraph.runs.features import features
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.record.plots import save_figure
 from cnngraph.train.record.run_file_formats import write_figure
@@ -62,7 +62,7 @@ def test_features_are_drawn(cli: Cli, finished: Path, image: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_ticks_of_outputs_are_integers(count: int) -> None:
-    found = Features("net", "fc", Path("image.png"), SEEN, torch.arange(count + 1.0)[1:, None, None], (count,))
+    found = FeatureMaps("net", "fc", Path("image.png"), SEEN, torch.arange(count + 1.0)[1:, None, None], (count,))
     _, axes = features_figure(found, 64).axes
     low, high = axes.get_xlim()
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == list(range(count))
@@ -84,13 +84,13 @@ def test_an_unknown_node_is_an_error(cli: Cli, finished: Path, image: Path, tmp_
 )
 def test_the_size_of_the_picture_is_limited(tmp_path: Path, shape: tuple[int, int, int], maximum: int) -> None:
     maps = torch.arange(float(torch.tensor(shape).prod())).reshape(shape)
-    found = Features("net", "a.node", Path("image.png"), SEEN, maps, shape)
+    found = FeatureMaps("net", "a.node", Path("image.png"), SEEN, maps, shape)
     write_figure(tmp_path / "grid.png", features_figure(found, maximum))
     with Image.open(tmp_path / "grid.png") as drawn:
         assert max(drawn.size) < 2500
 
 
-def drawn(found: Features, scale: Literal["each", "all"]) -> tuple[list[Any], list[str]]:
+def drawn(found: FeatureMaps, scale: Literal["each", "all"]) -> tuple[list[Any], list[str]]:
     """The pixels of all axes of the picture, and its texts."""
     figure, stream = features_figure(found, 64, scale), io.BytesIO()
     save_figure(figure, stream, format="png")
@@ -106,7 +106,7 @@ def test_maps_are_coloured_by_the_scale_beside_the_image(scale: Literal["each", 
     maps = torch.tensor([[[0.0, 1.0], [2.0, 4.0]], [[-4.0, 0.0], [0.0, 0.0]], [[3.0, 3.0], [3.0, 3.0]]])
     seen = SEEN.copy()
     seen.paste((0, 0, 200), (0, 0, 14, 28))
-    (image, *parts, bar), texts = drawn(Features("net", "a.node", Path("cat.png"), seen, maps, (3, 2, 2)), scale)
+    (image, *parts, bar), texts = drawn(FeatureMaps("net", "a.node", Path("cat.png"), seen, maps, (3, 2, 2)), scale)
     high, wide = image.shape[:2]
     assert min(high, wide) > 200
     assert [tuple(image[high // 2, x]) for x in (wide // 4, 3 * wide // 4)] == [(0, 0, 200), (200, 30, 30)]
@@ -123,7 +123,7 @@ def test_maps_are_coloured_by_the_scale_beside_the_image(scale: Literal["each", 
 
 
 def test_the_number_of_maps_is_in_the_title() -> None:
-    found = Features("net", "a.node", Path("cat.png"), SEEN, torch.rand(100, 4, 4), (100, 4, 4))
+    found = FeatureMaps("net", "a.node", Path("cat.png"), SEEN, torch.rand(100, 4, 4), (100, 4, 4))
     _, texts = drawn(found, "each")
     assert "net · channels 0 to 63 of 100" in texts
 

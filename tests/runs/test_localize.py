@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from cnngraph.runs.classifier import Box, classifier_from_run
-from cnngraph.runs.localization import Localizer, bounding_box
+from cnngraph.runs.localizer import Localizer, bounding_box
 from cnngraph.runs.trained_run import TrainedRun
 from tests.cli.conftest import Cli
 
@@ -40,10 +40,9 @@ def test_a_box() -> None:
 def test_localize_with_a_run(finished: Path, digit: Path) -> None:
     localizer = Localizer(classifier_from_run(TrainedRun.open(finished), None, "cpu"), name="3")
     (place,) = localizer.localize([digit])
-    assert place.scores is not None
-    assert place.scores.shape == (7, 7)
-    assert float(place.scores.mean()) == pytest.approx(place.score, abs=1e-5)
-    assert (place.name, place.size, place.visible_box) == ("3", (112, 56), (0, 0, 112, 56))
+    assert place.map.shape == (7, 7)
+    assert float(place.map.mean()) == pytest.approx(place.score, abs=1e-5)
+    assert (place.label, place.size, place.visible) == ("3", (112, 56), (0, 0, 112, 56))
 
 
 def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Path) -> None:

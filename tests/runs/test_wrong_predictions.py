@@ -187,6 +187,6 @@ def test_python(trained: Path, tmp_path: Path) -> None:
     assert measured.wrong[0].image.size == (28, 28)
     assert len(json.loads(measured.save_wrong(tmp_path / "wrong.json").read_text())) == 4
     assert measured.save_wrong(tmp_path / "wrong.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match=r"must end in \.png, \.svg, \.pdf, \.csv, \.json"):
+    with pytest.raises(ValueError, match=r"must end in \.png, \.svg, \.pdf, \.csv or \.json"):
         measured.save_wrong(tmp_path / "wrong.txt")
     assert cnngraph.evaluate(trained, device="cpu").wrong == ()

@@ -17,6 +17,7 @@ from cnngraph.render.page import page
 from cnngraph.viewing.server import Server
 from cnngraph.viewing.viewer import Viewer
 from tests.render.networks import PARTS, RESIDUAL, graph_of
+from tests.render.test_errors import BLOCK, valid_part
 from tests.render.test_strangers import NASTY, renamed
 from tests.viewing.browser import Browser
 
@@ -87,7 +88,7 @@ def test_nothing_overlaps_when_everything_is_open(browser: Browser, tmp_path: Pa
     assert browser.js("document.querySelectorAll('.closed').length") == 0
     overlaps = browser.js(
         """(() => {
-          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle'));
+          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle, polygon'));
           const boxes = shapes.map(shape => shape.getBoundingClientRect());
           let found = 0;
           boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
@@ -106,7 +107,7 @@ def test_arrows_end_at_boxes_when_everything_is_open(browser: Browser, tmp_path:
         """[...document.querySelectorAll('polygon.arrow')].filter(arrow => {
           const tip = arrow.getBoundingClientRect();
           return ![...document.querySelectorAll('.box')].some(box => {
-            const b = box.querySelector('rect, circle').getBoundingClientRect();
+            const b = box.querySelector('rect, circle, polygon').getBoundingClientRect();
             return tip.right > b.left - 2 && tip.left < b.right + 2 && tip.bottom > b.top - 2 && tip.top < b.bottom + 2;
           });
         }).length"""
@@ -151,7 +152,9 @@ def test_overlays_colour_the_boxes(browser: Browser, tmp_path: Path, metric: str
     for _ in range(["", "params", "macs", "memory", "field"].index(metric)):
         browser.press("m")
     assert browser.js("document.getElementById('metric').value") == metric
-    boxes = "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle'))"
+    boxes = (
+        "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle, polygon'))"
+    )
     colours = browser.js(f"{boxes}.map(shape => getComputedStyle(shape).fill)")
     assert len(set(colours)) > 2
     assert browser.js("document.querySelectorAll('#legend .ticks span').length") == 3
@@ -187,6 +190,29 @@ def test_without_measured_times_there_is_no_such_overlay(browser: Browser, tmp_p
         *("", "params", "macs", "memory", "field")
     ]
     assert "time" not in browser.js(DETAILS)
+
+
+def test_an_error_shows_its_message_and_its_line(browser: Browser, tmp_path: Path) -> None:
+    graph = valid_part(BLOCK)
+    show(browser, tmp_path, graph, open=("one",))
+    browser.click(".box.error")
+    details = browser.js(DETAILS)
+    assert details.startswith("E204 one.pool")
+    assert "input" in details
+    assert "one.b 8×26×26" in details
+    (error,) = (error for error in graph.errors if error.path == "one.pool")
+    assert error.message.replace("`", "") in details
+    browser.click("#details .place")
+    assert "pool: {op: max_pool, kernel: 99}" in browser.js("document.querySelector('#text li.marked').textContent")
+    browser.mouse("mouseMoved", *browser.place(".box.error"))
+    assert "error E204 at one.pool: " in browser.js("document.getElementById('tip').textContent")
+    browser.js("document.querySelector('.box.error').focus()")
+    browser.press("ArrowUp")
+    assert "one.b" in browser.js(FOCUSED)
+    browser.press("ArrowDown")
+    assert browser.js(FOCUSED).startswith("error E204 at one.pool: ")
+    browser.press("Escape")
+    assert "1 errorE204 one.poolnet.yaml:6" in browser.js(DETAILS)
 
 
 def test_search(browser: Browser, tmp_path: Path) -> None:
@@ -234,14 +260,70 @@ def test_zoom_and_pan(browser: Browser, tmp_path: Path) -> None:
     assert browser.js(width) > 1.2 * before
     browser.press("0")
     x, y = browser.place(".box")
-    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-120)
+    scale = browser.js(SCALE)
+    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-120, modifiers=2)  # with Ctrl
     after = browser.place(".box")
+    assert browser.js(SCALE) > 1.2 * scale
     assert abs(after[0] - x) < 30, "the place under the pointer stays"
     browser.mouse("mousePressed", 20, 400, button="left", clickCount=1)
     for step in (10, 60, 110):
         browser.mouse("mouseMoved", 20 + step, 400, button="left", buttons=1)
     browser.mouse("mouseReleased", 130, 400, button="left")
     assert browser.place(".box")[0] == pytest.approx(after[0] + 110, abs=2)
+
+
+WHOLE = """(() => {
+  const stage = document.getElementById('stage').getBoundingClientRect();
+  return [...document.querySelectorAll('.box')].every(box => {
+    const at = box.getBoundingClientRect();
+    return at.top >= stage.top && at.bottom <= stage.bottom && at.left >= stage.left && at.right <= stage.right;
+  });
+})()"""
+SCALE = "Number(/scale\\(([\\d.]+)/.exec(document.getElementById('world').getAttribute('transform'))[1])"
+
+
+def test_the_first_view_opens_what_can_be_read_at_once(browser: Browser, tmp_path: Path) -> None:
+    counts = []
+    for width, height in ((1400, 500), (1400, 900)):
+        browser.resize(width, height)
+        show(browser, tmp_path, graph_of(RESIDUAL))
+        browser.js("sessionStorage.clear()")
+        browser.open((tmp_path / "net.html").as_uri())
+        assert browser.js(WHOLE), (width, height)
+        assert browser.js(SCALE) >= 0.8
+        counts.append(browser.js(BOXES))
+    assert counts[0] < counts[1]
+
+
+def test_a_drawing_that_is_too_long_begins_at_its_start_and_is_moved_by_keys(browser: Browser, tmp_path: Path) -> None:
+    chain = "\n".join(f"  r{place}: {{op: conv, out: {place + 1}, kernel: 1}}" for place in range(40))
+    show(browser, tmp_path, graph_of(f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n{chain}\n"))
+    browser.js("sessionStorage.clear()")
+    browser.open((tmp_path / "net.html").as_uri())
+    boxes = "[...document.querySelectorAll('.box')]"
+    first, last = (f"{boxes}.at({place}).getBoundingClientRect()" for place in (0, -1))
+    top = "document.getElementById('stage').getBoundingClientRect().top"
+    assert browser.js(SCALE) > 1
+    start = browser.js(f"{first}.top")
+    assert 0 < start - browser.js(top) < 40
+    browser.press("PageDown")
+    assert browser.js(f"{first}.bottom") < browser.js(top)
+    browser.press("End")
+    assert browser.js(f"innerHeight - {last}.bottom") == pytest.approx(start - browser.js(top), abs=6)
+    browser.press("PageUp", "Home")
+    assert browser.js(f"{first}.top") == pytest.approx(start, abs=6)
+    scale = browser.js(SCALE)
+    for step, moved in ((300, 300), (200, 500), (-900, 0)):  # not beyond the start
+        browser.mouse("mouseWheel", 500, 400, deltaX=0, deltaY=step)
+        assert start - browser.js(f"{first}.top") == pytest.approx(moved, abs=6)
+    assert browser.js(SCALE) == scale
+
+
+def test_the_wheel_does_not_move_what_is_in_the_window_as_a_whole(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, graph_of(RESIDUAL), depth=1)
+    before = browser.place(".box")
+    browser.mouse("mouseWheel", 500, 400, deltaX=40, deltaY=120)
+    assert browser.place(".box") == before
 
 
 def test_themes(browser: Browser, tmp_path: Path) -> None:

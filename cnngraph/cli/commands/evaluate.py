@@ -12,16 +12,17 @@ from cnngraph.cli.complete import complete_weights
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.output_paths import check_output
-from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
+from cnngraph.cli.trained import device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
 from cnngraph.packages import require_extra
+from cnngraph.runs.pictures import PICTURES
+from cnngraph.runs.wrong_predictions import TABLES
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.runs.evaluation import Evaluation
     from cnngraph.train.record.scores import ClassScore
 
-TABLES = (".csv", ".json")
 MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 
 

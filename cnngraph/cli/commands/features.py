@@ -12,7 +12,8 @@ from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.messages import count, json_text, print_styled
 from cnngraph.cli.options import Format, format_option, number
 from cnngraph.cli.output_paths import check_output
-from cnngraph.cli.trained import PICTURES, OpenClassifier, classifier_options, trained_argument
+from cnngraph.cli.trained import OpenClassifier, classifier_options, trained_argument
+from cnngraph.runs.pictures import PICTURES
 
 
 @command(
@@ -72,11 +73,9 @@ def features(
 
     from cnngraph.numbers import show_sizes
     from cnngraph.runs.features import features as compute
-    from cnngraph.runs.features_figure import features_figure
-    from cnngraph.train.record.run_file_formats import write_figure
 
     found = compute(classifier, node, image)
-    write_figure(output, features_figure(found, most, scale))
+    found.draw(output, most, scale)
     if format == "json":
         print(json_text(found.to_dict() | {"picture": str(output)}))
         return

@@ -82,11 +82,9 @@ def localize(
     """
     classifier = classifier_of(trained)
 
-    from cnngraph.runs.heatmap import heatmap_figure
     from cnngraph.runs.image_files import find_image_files, output_names
-    from cnngraph.runs.localization import Localizer
+    from cnngraph.runs.localizer import Localizer
     from cnngraph.train.data.walking import Ignored
-    from cnngraph.train.record.run_file_formats import write_figure
 
     ignored = Ignored()
     localizer = Localizer(classifier, name, threshold, layer)
@@ -98,13 +96,13 @@ def localize(
     found: list[tuple[Localization, Path]] = []
     for place, picture in zip(localizer.localize(files), names, strict=True):
         found.append((place, output / picture))
-        if not place.problem:
-            write_figure(output / picture, heatmap_figure(place))
+        if not place.error:
+            place.draw(output / picture)
     if format == "json":
-        print(json_rows(place.to_dict() | ({} if place.problem else {"picture": str(path)}) for place, path in found))
-    elif any(not place.problem for place, _ in found):
+        print(json_rows(place.to_dict() | ({} if place.error else {"picture": str(path)}) for place, path in found))
+    elif any(not place.error for place, _ in found):
         _print(found, localizer.maps)
-    exit_on_problems([place.problem for place, _ in found], images)
+    exit_on_problems([place.error for place, _ in found], images)
 
 
 def _print(found: list[tuple[Localization, Path]], maps: ClassMaps) -> None:
@@ -119,7 +117,7 @@ def _print(found: list[tuple[Localization, Path]], maps: ClassMaps) -> None:
         Column("box"),
         Column("picture", cut="middle"),
     )
-    rows = (_cells(place, path) for place, path in found if not place.problem)
+    rows = (_cells(place, path) for place, path in found if not place.error)
     method: list[Styled] = [[], [("map: ", "dim"), (f"{maps.method} at {maps.layer}, {show_sizes(maps.shape)}", "")]]
     print_styled([*in_columns(columns, rows, terminal_width()), *method])
 
@@ -127,8 +125,8 @@ def _print(found: list[tuple[Localization, Path]], maps: ClassMaps) -> None:
 def _cells(place: Localization, picture: Path) -> list[Styled]:
     box = ", ".join(str(round(side)) for side in place.box) if place.box else "no position scores above 0"
     return [
-        [(str(place.file), "")],
-        [(place.name, "")],
+        [(str(place.image), "")],
+        [(place.label, "")],
         [(percent(place.probability), "")],
         [(f"{place.score:.2f}", "")],
         [(box, "bold")],

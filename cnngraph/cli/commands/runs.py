@@ -13,8 +13,9 @@ from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.output_paths import check_output
-from cnngraph.cli.trained import PICTURES, percent
+from cnngraph.cli.trained import percent
 from cnngraph.packages import require_extra
+from cnngraph.runs.pictures import PICTURES
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled

@@ -64,10 +64,10 @@ def lines(box: Box) -> tuple[Line, ...]:
 
 def size(box: Box) -> tuple[float, float]:
     """The width and height of a box."""
-    if sign(box):
-        return CIRCLE, CIRCLE
     if box.volume:
         return volume_size(box.volume)
+    if sign(box):
+        return CIRCLE, CIRCLE
     texts = lines(box)
     rows = len(box.rows)
     inset = 0.0 if box.is_one else BETWEEN
@@ -79,6 +79,7 @@ def size(box: Box) -> tuple[float, float]:
 def volume_size(volume: Volume) -> tuple[float, float]:
     """The width and height of a volume with its labels, such that the middle is at half of both."""
     whole = volume.thickness + volume.depth
+    whole = CIRCLE + 2 * whole if volume.sign else whole
     widths = [whole, *(text_width(text, SMALL) for text in (volume.size, volume.name))]
     for start, slab in labels_of(volume):
         half = max(text_width(text, SMALL) for text in slab.texts) / 2

@@ -32,7 +32,7 @@ class Measures:
             half = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
-        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead)
+        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead, along / 2)
 
     def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
         """A box over several lanes, whose places are those of the tensors that it reads or computes."""

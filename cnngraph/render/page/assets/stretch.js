@@ -139,7 +139,7 @@ function assemble(number, inner, maps, size) {
 
 function boxOf(number, key, element, at) {
   const box = GROUPS[number].drawing.boxes[key];
-  return { home: number, key, group: box.group, nodes: nodesOf(box), element, at };
+  return { home: number, key, group: box.group, error: box.error, nodes: nodesOf(box), element, at };
 }
 
 function crossings(drawing, maps) {

@@ -1,9 +1,11 @@
-"""The picture of feature maps: the image, a grid of the channels, and their colour scale; bars for a vector."""
+"""Feature maps and their picture: the image, a grid of the channels, and their colour scale; bars for a vector."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -11,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnngraph.frozen import frozen
 from cnngraph.numbers import show_sizes
-from cnngraph.runs.features import Features
+from cnngraph.runs.image_files import image_name
+from cnngraph.runs.pictures import png_of, write_picture
 from cnngraph.train.record.plots import INK, LINE, integer_ticks, plot_text
 
 if TYPE_CHECKING:
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
 
 Scale: TypeAlias = Literal["each", "all"]
 
-MAX_CHANNELS = 256  # in one picture
+MOST = 64  # channels in a picture, by default
+MAX_CHANNELS = 256  # in any picture
 MIN_SIDE, MAX_SIDE = 104, 320  # pixels of the longer side of a drawn map
 GRID_SIDE = 1600  # approximate pixels of the side of the grid
 GAP, LABEL = 10, 18  # pixels between the maps, and above a map for its number and range
@@ -30,7 +35,60 @@ DPI = 100
 COLOURS = "viridis"
 
 
-def features_figure(found: Features, max_channels: int, scale: Scale = "each") -> Figure:
+@frozen(slots=False, eq=False)
+class FeatureMaps:
+    """The output of a node for an image. Notebooks show its picture.
+
+    `maps` is a tensor C×H×W, or C×1×1 for a vector; `shape` is the node's shape. `seen` is what the network sees of the
+    image: the image without what is cropped.
+    """
+
+    network: str
+    node: str
+    source: Path | Image.Image = field(repr=False)
+    seen: Image.Image = field(repr=False)
+    maps: Tensor = field(repr=False)
+    shape: tuple[int, ...]
+
+    @property
+    def image(self) -> Path | None:
+        """The image file; None for an image in memory."""
+        return self.source if isinstance(self.source, Path) else None
+
+    @property
+    def zero_channels(self) -> int:
+        """The number of channels that are 0 at every position."""
+        return int((self.maps.flatten(1) == 0).all(1).sum())
+
+    def draw(self, path: str | Path, most: int = MOST, scale: Scale = "each") -> Path:
+        """Draw the image and the first `most` channels to a .png, .svg or .pdf file; bars for a vector.
+
+        With the scale `each`, every channel is coloured from its own minimum to its maximum; with `all`, they have the
+        same scale. Raises ValueError for another ending, another scale, or `most` below 1.
+        """
+        if most < 1:
+            raise ValueError(f"most must be at least 1, got {most}")
+        if scale not in get_args(Scale):
+            raise ValueError(f"scale must be 'each' or 'all', got {scale!r}")
+        return write_picture(path, lambda: features_figure(self, most, scale))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The features as plain values, for JSON: statistics per channel instead of the maps."""
+        rows = self.maps.flatten(1)
+        statistics = zip(rows.amin(1).tolist(), rows.mean(1).tolist(), rows.amax(1).tolist(), strict=True)
+        return {
+            "network": self.network,
+            "node": self.node,
+            "image": str(self.image),
+            "shape": self.shape,
+            "channels": [{"min": low, "mean": mean, "max": high} for low, mean, high in statistics],
+        }
+
+    def _repr_png_(self) -> bytes:
+        return png_of(features_figure(self, MOST))
+
+
+def features_figure(found: FeatureMaps, max_channels: int, scale: Scale = "each") -> Figure:
     """The image, and a grid of the first maps, coloured from their minimum to their maximum; bars for a vector.
 
     With the scale `each`, every map has its own range, which is printed above it; with `all`, they share one.
@@ -41,7 +99,7 @@ def features_figure(found: Features, max_channels: int, scale: Scale = "each") -
 class _Page:
     """A figure in which everything is placed by pixels from its upper left corner, with the image on the left."""
 
-    def __init__(self, found: Features, width: int, height: int) -> None:
+    def __init__(self, found: FeatureMaps, width: int, height: int) -> None:
         """`width` and `height` are those of what is drawn next to the image."""
         from matplotlib.figure import Figure
 
@@ -51,7 +109,7 @@ class _Page:
         self.height = MARGIN + TITLE + max(height, self.image.height + LABEL + BAR)
         self.figure = Figure(figsize=(self.width / DPI, self.height / DPI), dpi=DPI)
         self.frame(MARGIN, TITLE + LABEL, self.image.width, self.image.height).imshow(self.image, aspect="auto")
-        self.text(MARGIN, TITLE + LABEL - 5, found.file.name, 8)
+        self.text(MARGIN, TITLE + LABEL - 5, image_name(found.source), 8)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Any:
         """Axes whose upper left corner is at x, y."""
@@ -71,14 +129,14 @@ class _Page:
         place = x / self.width, 1 - y / self.height
         self.figure.text(*place, plot_text(text), fontsize=size, color=INK, fontweight=weight)
 
-    def title(self, found: Features, shown: int) -> None:
+    def title(self, found: FeatureMaps, shown: int) -> None:
         """The path of the node and its shape, and below it, smaller, the network and how many channels are drawn."""
         count = f"channels 0 to {shown - 1} of {len(found.maps)}" if shown < len(found.maps) else ""
         self.text(MARGIN, 22, f"{found.node} · {show_sizes(found.shape)}", 11, "bold")
         self.text(MARGIN, 38, " · ".join(filter(None, (found.network, count))), 8)
 
 
-def _grid(found: Features, max_channels: int, scale: Scale) -> Figure:
+def _grid(found: FeatureMaps, max_channels: int, scale: Scale) -> Figure:
     maps = found.maps[: min(max_channels, MAX_CHANNELS)]
     drawn = _drawn_size(maps).numpy()
     count, height, width = drawn.shape
@@ -107,7 +165,7 @@ def _draw_scale(page: _Page, ends: tuple[str, str]) -> None:
     bar.tick_params(colors=INK, labelsize=8, length=0)
 
 
-def _bars(found: Features) -> Figure:
+def _bars(found: FeatureMaps) -> Figure:
     values = found.maps.flatten().numpy()
     page = _Page(found, 900, SIDE + LABEL + 50)
     page.title(found, len(values))

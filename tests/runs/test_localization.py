@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from cnngraph.runs.classifier import Box
-from cnngraph.runs.heatmap import drawn_image, heatmap_figure, overlay
-from cnngraph.runs.localization import Localization, bounding_box
+from cnngraph.runs.localization import Localization, drawn_image, localization_figure, overlay
+from cnngraph.runs.localizer import bounding_box
 from cnngraph.train.record.plots import save_figure
 
 WIDTH, HEIGHT = 96, 72
@@ -41,7 +41,7 @@ def localization(folder: Path, image: Any, scores: torch.Tensor = BLOB, visible:
     visible = visible or Box(0, 0, WIDTH, HEIGHT)
     box = bounding_box(scores, 0.2, visible)
     return Localization(
-        file, "cat", 1.0, 0.5, scores, "CAM", "layer4", 0.2, visible_box=visible, box=box, size=(WIDTH, HEIGHT)
+        file, "cat", 1.0, 0.5, scores, "CAM", "layer4", 0.2, visible=visible, box=box, size=(WIDTH, HEIGHT)
     )
 
 
@@ -77,7 +77,7 @@ def test_scores_are_visible_on_any_image(tmp_path: Path, image: str) -> None:
 def pixels_of(found: Localization) -> tuple[Any, Any]:
     """The figure's pixels, from 0 to 1, and the pixels of its second panel."""
     stream = io.BytesIO()
-    figure = heatmap_figure(found)
+    figure = localization_figure(found)
     save_figure(figure, stream, format="png")
     pixels = np.asarray(Image.open(stream).convert("RGB")) / 255
     left, bottom, right, top = map(round, figure.axes[1].get_window_extent().extents)
@@ -129,7 +129,7 @@ def test_a_map_without_positive_scores_can_be_drawn(tmp_path: Path, value: float
 
 
 def test_titles_and_scale(tmp_path: Path) -> None:
-    figure = heatmap_figure(localization(tmp_path, (200, 30, 30), BLOB - 1))
+    figure = localization_figure(localization(tmp_path, (200, 30, 30), BLOB - 1))
     first, second, third = figure.axes
     assert [axes.get_title(loc="left") for axes in (first, second, third)] == [
         "image.png",
@@ -146,6 +146,6 @@ def test_the_same_bytes_each_time(tmp_path: Path, format: str) -> None:
     found = localization(tmp_path, IMAGES["noise"])
     first, second = io.BytesIO(), io.BytesIO()
     for stream in (first, second):
-        save_figure(heatmap_figure(found), stream, format=format)
+        save_figure(localization_figure(found), stream, format=format)
     assert first.getvalue() == second.getvalue()
     assert not any(word in first.getvalue() for word in (b"<dc:date>", b"CreationDate"))
