@@ -140,7 +140,7 @@ class Slab:
     @property
     def texts(self) -> tuple[str, str]:
         """The channels, and below them the kernel and stride."""
-        return self.label, f"{self.window} ×{self.times}" if self.window and self.times > 1 else self.window
+        return self.label, f"[{self.window}] ×{self.times}" if self.window and self.times > 1 else self.window
 
 
 @frozen

@@ -73,7 +73,7 @@ def test_a_chain_on_one_size_is_one_volume_with_its_operations_as_slices() -> No
     (volume,) = volumes(conv(64) + "  - batch_norm\n  - relu\n" + conv(64) + "  - relu\n")
     ((slab),) = volume.slabs
     assert kinds(slab) == ["conv", "norm", "activation", "conv", "activation"]
-    assert (slab.texts, volume.size) == (("64", "3×3 ×2"), "")
+    assert (slab.texts, volume.size) == (("64", "[3×3] ×2"), "")
 
 
 def test_channels_that_change_are_labelled_below_their_part() -> None:
