@@ -14,7 +14,7 @@ MAIN = ("conv", "linear")  # kinds that determine the colour of a box with sever
 SHAPES = {Change.NONE: ("(", ")"), Change.SMALLER: ("[\\", "/]"), Change.LARGER: ("[/", "\\]")}
 FLOWS = {Flow.PROJECTION: "stroke-dasharray:1 3", Flow.SIZE: f"stroke:{PALE}"}
 LIGHT = THEMES["light"]
-SAFE = re.compile(r"[^\w .,:·×−…/+()=→-]")
+SAFE = re.compile(r"[^\w .,:·×−–…/+()=→-]")
 
 
 def mermaid(picture: Picture, direction: Direction = "down") -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +286,7 @@ SCALE = "Number(/scale\\(([\\d.]+)/.exec(document.getElementById('world').getAtt
 
 def test_the_first_view_opens_what_can_be_read_at_once(browser: Browser, tmp_path: Path) -> None:
     counts = []
-    for width, height in ((1400, 500), (1400, 900)):
+    for width, height in ((800, 400), (1400, 900)):
         browser.resize(width, height)
         show(browser, tmp_path, graph_of(RESIDUAL))
         browser.js("sessionStorage.clear()")
@@ -295,9 +297,66 @@ def test_the_first_view_opens_what_can_be_read_at_once(browser: Browser, tmp_pat
     assert counts[0] < counts[1]
 
 
+def chain(length: int) -> str:
+    nodes = "\n".join(f"  r{place}: {{op: conv, out: {place + 1}, kernel: 1}}" for place in range(length))
+    return f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n{nodes}\n"
+
+
+PLACES = """JSON.stringify([...document.querySelectorAll('.box')].map(box => {
+  const at = box.querySelector('rect, circle, polygon').getBoundingClientRect();
+  return [box.dataset.id, Math.round(at.left + at.width / 2), at.top, at.bottom];
+}))"""
+
+
+def places_of(browser: Browser) -> dict[str, tuple[int, float, float]]:
+    """The middle, top and bottom of every box on the screen."""
+    return {key: (middle, top, bottom) for key, middle, top, bottom in json.loads(browser.js(PLACES))}
+
+
+def test_a_long_drawing_is_broken_into_columns(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, graph_of(chain(40)))
+    assert browser.js(WHOLE)
+    assert browser.js(SCALE) >= 0.8
+    columns: dict[int, list[float]] = {}
+    for middle, top, bottom in places_of(browser).values():
+        columns.setdefault(middle, []).extend([top, bottom])
+    assert len(columns) > 2
+    assert all(tops == sorted(tops) for tops in columns.values())
+    arrows = "document.querySelectorAll('path.arrow').length"
+    assert browser.js(arrows) == 41
+    heads = browser.js(
+        """[...document.querySelectorAll('polygon.arrow')].filter(arrow => {
+          const tip = arrow.getBoundingClientRect();
+          return [...document.querySelectorAll('.box rect')].some(box => {
+            const at = box.getBoundingClientRect();
+            return Math.abs(at.top - tip.bottom) < 2 && at.left < tip.left && at.right > tip.right;
+          });
+        }).length"""
+    )
+    assert heads == 41
+    browser.resize(1200, 2400)
+    browser.wait(f"new Set(JSON.parse({PLACES}).map(place => place[1])).size === 1")
+
+
+def test_blocks_stay_in_their_columns_when_one_is_opened(browser: Browser, tmp_path: Path) -> None:
+    browser.resize(1400, 330)
+    show(browser, tmp_path, graph_of(RESIDUAL), depth=1, fold=False)
+    before = places_of(browser)
+    assert len({middle for middle, _, _ in before.values()}) > 1
+    browser.click(box("layer2"))
+    after = places_of(browser)
+    order = sorted(before, key=lambda key: before[key][0])
+    kept = [key for key in order if key in after]
+    assert [after[key][0] for key in kept] == sorted(after[key][0] for key in kept)
+    same = {key: middle for key, (middle, _, _) in before.items() if key in after}
+    for one, other in pairwise(kept):
+        assert (same[one] == same[other]) == (abs(after[one][0] - after[other][0]) <= 1)
+    browser.press("0")
+    assert browser.js(WHOLE)
+
+
 def test_a_drawing_that_is_too_long_begins_at_its_start_and_is_moved_by_keys(browser: Browser, tmp_path: Path) -> None:
-    chain = "\n".join(f"  r{place}: {{op: conv, out: {place + 1}, kernel: 1}}" for place in range(40))
-    show(browser, tmp_path, graph_of(f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n{chain}\n"))
+    show(browser, tmp_path, graph_of(chain(300)))
     browser.js("sessionStorage.clear()")
     browser.open((tmp_path / "net.html").as_uri())
     boxes = "[...document.querySelectorAll('.box')]"
@@ -309,7 +368,9 @@ def test_a_drawing_that_is_too_long_begins_at_its_start_and_is_moved_by_keys(bro
     browser.press("PageDown")
     assert browser.js(f"{first}.bottom") < browser.js(top)
     browser.press("End")
-    assert browser.js(f"innerHeight - {last}.bottom") == pytest.approx(start - browser.js(top), abs=6)
+    assert browser.js(
+        f"document.getElementById('canvas').getBoundingClientRect().bottom - {last}.bottom"
+    ) == pytest.approx(start - browser.js(top), abs=6)
     browser.press("PageUp", "Home")
     assert browser.js(f"{first}.top") == pytest.approx(start, abs=6)
     scale = browser.js(SCALE)

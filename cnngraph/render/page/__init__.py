@@ -31,7 +31,7 @@ from cnngraph.render.tree import build_tree
 from cnngraph.text import one_line
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("network", "stretch", "canvas", "overlays", "panel", "source", "search", "keyboard", "main")
+SCRIPTS = ("network", "stretch", "columns", "canvas", "overlays", "panel", "source", "search", "keyboard", "main")
 
 
 @frozen

@@ -2,13 +2,13 @@
 const canvas = byId("canvas");
 const world = byId("world");
 const state = { open: new Set([0]), x: 0, y: 0, scale: 1, selected: null, metric: "" };
-let view = { boxes: [], frames: [], size: [0, 0] };
+let view = { boxes: [], frames: [], size: [0, 0], starts: [] };
 let hasMoved = false; // whether the reader has zoomed or moved the drawing
 
 const LEAST = 0.8; // the scale at which texts can still be read
 const READABLE = 1.2;
 const FEW = 7; // a first view has at least as many boxes, even if they are too small to be read at once
-const MANY = 45; // and at most as many
+const MANY = 80; // and at most as many
 
 function render() {
   if (!NET) return;
@@ -71,6 +71,7 @@ function labelOf(box) {
 // Opens or closes groups. What was under the pointer stays where it is.
 function change(groups, isOpen, anchor) {
   const before = anchor && placeOf(anchor);
+  starts = view.starts;
   for (const group of groups) {
     if (isOpen) groupsAround(group).forEach((number) => state.open.add(number));
     else for (const number of [...state.open]) if (number && groupsAround(number).includes(group)) state.open.delete(number);
@@ -109,16 +110,19 @@ function closeGroup(number) {
 
 function openAll() {
   state.open = new Set(GROUPS.map((_, number) => number));
-  render();
-  fit(!hasMoved);
-  remember();
+  arrange(!hasMoved);
 }
 
 function closeAll() {
   state.open = new Set([0]);
+  arrange(true);
+}
+
+// Chooses the columns for the window, and fits the drawing to it.
+function arrange(readable) {
+  starts = null;
   render();
-  fit(true);
-  remember();
+  fit(readable);
 }
 
 // Zoom and pan.

@@ -123,7 +123,7 @@ function remember() {
   const open = [...state.open].map((number) => GROUPS[number].inner);
   const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node], error: NET.errors[selected.error]?.path };
   const known = GROUPS.map((group) => group.inner);
-  const saved = { x, y, scale, metric, open, known, chosen, hasMoved, theme, query: query.value };
+  const saved = { x, y, scale, metric, open, known, starts: view.starts, chosen, hasMoved, theme, query: query.value };
   try {
     sessionStorage.setItem(MEMORY, JSON.stringify(saved));
   } catch {
@@ -148,6 +148,7 @@ function restore(saved) {
   state.open = new Set(GROUPS.map((_, number) => number).filter((number) => open.has(GROUPS[number].inner) || (!known.has(GROUPS[number].inner) && first.has(number))));
   state.open.add(0);
   query.value = saved.query || "";
+  starts = saved.starts ?? null;
   search();
   render();
   setMetric(saved.metric || "");
@@ -198,9 +199,9 @@ function start() {
   if (NET && saved) restore(saved);
   else if (NET) {
     if (innerWidth < 720) showSide(false);
+    showLegend(""); // takes room
     state.open = firstOpen();
-    render();
-    fit(true);
+    arrange(true);
     showDetails();
   }
   isRestored = true;
@@ -213,12 +214,12 @@ byId("all").addEventListener("click", openAll);
 byId("none").addEventListener("click", closeAll);
 byId("in").addEventListener("click", () => zoom(1.25));
 byId("out").addEventListener("click", () => zoom(0.8));
-byId("fit").addEventListener("click", () => fit(false));
+byId("fit").addEventListener("click", () => arrange(false));
 byId("theme").addEventListener("click", toggleTheme);
 byId("about").addEventListener("click", () => byId("keys").showModal());
 byId("fold").addEventListener("click", () => showSide(side.classList.contains("folded")));
 query.addEventListener("input", search);
-addEventListener("resize", () => !hasMoved && NET && fit(true));
+addEventListener("resize", () => !hasMoved && NET && arrange(true));
 addEventListener("beforeprint", () => {
   canvas.setAttribute("viewBox", `0 0 ${view.size[0]} ${view.size[1]}`);
   world.removeAttribute("transform");
