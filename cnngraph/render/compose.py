@@ -14,9 +14,11 @@ from cnngraph.graph.path_patterns import matches_path
 from cnngraph.nearest import nearest
 from cnngraph.ops.op import Op
 from cnngraph.render.arrows import TooMuchError, arrows
+from cnngraph.render.branches import BRANCH
 from cnngraph.render.closed import closed_rows, closed_title
-from cnngraph.render.folding import fold_tree, stem
+from cnngraph.render.folding import fold_tree
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
+from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op, says_nothing, short_path
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
@@ -246,7 +248,7 @@ class _Drawing:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if detail.opens(scope.path):
+        if detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
@@ -304,9 +306,13 @@ class _Drawing:
         rows = tuple(self._row(index) for index in stack if not all(map(is_nothing, self._operations(index))))
         return rows or (self._row(stack[0]),)
 
+    def _copies(self, index: int) -> tuple[int, ...]:
+        """The nodes that are drawn as one."""
+        return self.tree.copies.get(index, (index,))
+
     def _operations(self, index: int) -> list[Op]:
         """The operations that are drawn as one."""
-        return [self.graph.nodes[copy].operation for copy in self.tree.copies.get(index, (index,))]
+        return [self.graph.nodes[copy].operation for copy in self._copies(index)]
 
     def _row(self, index: int) -> Row:
         """One operation; if folded iterations have different rates or factors, the range from the first to the last."""
@@ -315,7 +321,8 @@ class _Drawing:
         text, last = (row_label(operation, types) for operation in itemgetter(0, -1)(self._operations(index)))
         if text != last:
             text = f"{text} … {last.rpartition(' ')[2]}"
-        notes = [] if repeats_op(node, text) else [clean(node.path.rpartition(".")[2])]
+        names = {self.graph.nodes[copy].path.rpartition(".")[2] for copy in self._copies(index)}
+        notes = [] if len(names) > 1 or repeats_op(node, text) else [clean(names.pop())]
         if node.shares and not self._is_shared_whole(node):
             notes.append(f"shares {clean(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []

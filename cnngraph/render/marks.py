@@ -87,8 +87,7 @@ class _Marks:
         ground = theme.frame_fills[(placed.level + 1) % 2]
         yield Rect(at, ground, theme.frame_line if plain else theme.pale, 2 * RADIUS, not plain)
         texts = frame_lines(frame.title, placed.is_down, placed.continues)
-        below = placed.rises and placed.is_down
-        y = at.bottom - PAD_Y - sum(line.height for line in texts) if below else at.y + PAD_Y
+        y = at.y + PAD_Y
         for line in texts:
             y += line.height
             yield self._text(at.x + PAD_X + 2, y - line.height / 2, line, to_left=True)

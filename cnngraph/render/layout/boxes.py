@@ -113,7 +113,8 @@ def title_line(title: Title, *, leads: bool = True) -> Line:
 def frame_lines(title: Title, is_down: bool = True, continues: bool = False) -> tuple[Line, ...]:
     """The title of a frame: beside the arrow into it, the name has a line of its own; not in a continuation."""
     if continues:
-        return (Line((Run(f"{title.name or title.block} …", TITLE, grey=True),)),) if title else ()
+        count = (Run(f" {title.count}", TITLE, bold=True, grey=True),) if title.count else ()
+        return (Line((Run(f"{title.name or title.block} …".strip(), TITLE, grey=True), *count)),) if title else ()
     rest = replace(title, name="")
     if is_down and title.name and rest:
         return title_line(Title(title.name)), title_line(rest, leads=False)

@@ -13,6 +13,8 @@ from cnngraph.render.picture import Arrow, Box, Change, Look, sign
 NOTE = SMALL * 1.2  # the height of the shape below a box
 ROLE = 11.0  # the height of the name of an input, and of the line below it
 PORTS = 9.0  # between the ports of a box
+MARGIN = 7.0  # between a frame and what is in it, across the flow
+TITLE_GAP = 4.0  # between a title and the arrow beside it
 
 
 class Measures:
