@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import NodeError, Ref
-from cnngraph.render.folding import compared
 from cnngraph.render.label import shapes_label
+from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Arrow, Look, Shape
 from cnngraph.render.terminals import Terminals
 from cnngraph.render.tree import Tree

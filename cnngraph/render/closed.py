@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from cnngraph.numbers import show_count
 from cnngraph.render.contents import contents_lines
-from cnngraph.render.folding import compared
 from cnngraph.render.label import params_label, shapes_label
+from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Row, Title
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 

@@ -14,14 +14,17 @@ from cnngraph.graph.path_patterns import matches_path
 from cnngraph.nearest import nearest
 from cnngraph.ops.op import Op
 from cnngraph.render.arrows import TooMuchError, arrows
+from cnngraph.render.branches import BRANCH
 from cnngraph.render.closed import closed_rows, closed_title
-from cnngraph.render.folding import fold_tree, stem
+from cnngraph.render.folding import fold_tree
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
+from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op, says_nothing, short_path
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
+from cnngraph.render.traits import noted, traits_of_row, with_traits
 from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
@@ -157,7 +160,9 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     heads = {id(member): key for key, member in closed.items()}
     inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
     errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
-    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors)
+    return OpenGroup(
+        title, tuple(noted(members)) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors
+    )
 
 
 @dataclass(slots=True)
@@ -182,13 +187,14 @@ class _Drawing:
 
     def picture(self) -> Picture:
         """The picture with inputs, outputs and arrows."""
-        members = _noted(self._members(self.tree.root))
+        members = tuple(noted(self._members(self.tree.root)))
         terminals = terminals_of(self.tree, self.box_of)
-        return Picture(
+        picture = Picture(
             name=clean(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
+        return with_traits(picture, self.tree)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
@@ -235,14 +241,14 @@ class _Drawing:
             if 1 in (title.times, only.title.times):
                 return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
-        members = _noted(members) if look is Look.PLAIN else members
+        members = tuple(noted(members)) if look is Look.PLAIN else members
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if detail.opens(scope.path):
+        if detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
@@ -300,9 +306,13 @@ class _Drawing:
         rows = tuple(self._row(index) for index in stack if not all(map(is_nothing, self._operations(index))))
         return rows or (self._row(stack[0]),)
 
+    def _copies(self, index: int) -> tuple[int, ...]:
+        """The nodes that are drawn as one."""
+        return self.tree.copies.get(index, (index,))
+
     def _operations(self, index: int) -> list[Op]:
         """The operations that are drawn as one."""
-        return [self.graph.nodes[copy].operation for copy in self.tree.copies.get(index, (index,))]
+        return [self.graph.nodes[copy].operation for copy in self._copies(index)]
 
     def _row(self, index: int) -> Row:
         """One operation; if folded iterations have different rates or factors, the range from the first to the last."""
@@ -311,11 +321,12 @@ class _Drawing:
         text, last = (row_label(operation, types) for operation in itemgetter(0, -1)(self._operations(index)))
         if text != last:
             text = f"{text} … {last.rpartition(' ')[2]}"
-        notes = [] if repeats_op(node, text) else [clean(node.path.rpartition(".")[2])]
+        names = {self.graph.nodes[copy].path.rpartition(".")[2] for copy in self._copies(index)}
+        notes = [] if len(names) > 1 or repeats_op(node, text) else [clean(names.pop())]
         if node.shares and not self._is_shared_whole(node):
             notes.append(f"shares {clean(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []
-        return Row(text, node.operation.kind, ", ".join(notes))
+        return Row(text, node.operation.kind, ", ".join(notes), traits_of_row(index, self.graph))
 
     def _is_shared_whole(self, node: Node) -> bool:
         """Whether the scope around a shared node is shared, and has the note."""
@@ -355,16 +366,6 @@ def block_of(group: Group) -> str:
     blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
     blocks = {block for block in blocks if block != ""}
     return blocks.pop() or "" if len(blocks) == 1 else ""
-
-
-def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
-    """The members, with a note on those that run only in training mode."""
-    return tuple(
-        replace(member, title=replace(member.title, note=member.title.note or "training only"))
-        if member.look is Look.TRAINING and (isinstance(member, Frame) or member.shape is not Shape.JOIN)
-        else member
-        for member in members
-    )
 
 
 def merged(outer: Title, inner: Title) -> Title:

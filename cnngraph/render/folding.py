@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 
-from cnngraph.fields import fields_of
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
-from cnngraph.ops.op import Op
+from cnngraph.render.branches import BRANCH, with_branches
+from cnngraph.render.likeness import compared, stem
 from cnngraph.render.tree import Group, Tree
-
-VARYING = {"dropout": ("p",), "arithmetic": ("factor", "shift")}  # parameters by kind of op
 
 
 def fold_tree(tree: Tree) -> Tree:
@@ -64,6 +60,8 @@ class _Folding:
 
     def _fold(self, group: Group) -> Group:
         """Merge runs of equal neighbours, then fold the inside of each remaining group."""
+        if group.scope.kind != BRANCH:
+            group = with_branches(group, self.tree)
         members: list[Group | int] = []
         for run in self._runs(group):
             if isinstance(run, int):
@@ -136,6 +134,8 @@ class _Folding:
 
     def _name(self, node: int, group: Group, join: int | None) -> str:
         path, above = self.tree.graph.nodes[node].path, f"{group.scope.path}."
+        if group.scope.kind == BRANCH:
+            return stem(path.rpartition(".")[2])
         return "" if node == join else path.removeprefix(above)
 
     def _flags(self, node: int, group: Group) -> tuple[object, ...]:
@@ -156,19 +156,3 @@ class _Folding:
             if any(reader not in near for node in one.nodes for reader in self.tree.readers[node]):
                 return None
         return tuple(step)
-
-
-def compared(operation: Op) -> tuple[object, ...]:
-    """What must be equal for two operations to be drawn as one. Drop rates and factors may differ."""
-    cls = type(operation)
-    return (cls, *[repr(getattr(operation, name)) for name in _compared(cls)])
-
-
-@cache
-def _compared(cls: type[Op]) -> tuple[str, ...]:
-    return tuple(name for name in fields_of(cls) if name not in VARYING.get(cls.kind, ()))
-
-
-def stem(name: str) -> str:
-    """A name without the number at its end; an empty string for an index."""
-    return re.sub("[0-9]+$", "", name)

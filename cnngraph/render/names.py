@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from cnngraph.graph.nodes import Node
-from cnngraph.render.folding import stem
+from cnngraph.render.likeness import stem
 
 MEANINGLESS = frozenset({"block", "body", "module"})
 
