@@ -14,9 +14,9 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.node_times import NodeTimes
 from cnngraph.packages import explained
-from cnngraph.render import FORMATS, Settings, draw
+from cnngraph.render import FORMATS, Settings, draw, format_of
 
-Format: TypeAlias = Literal["svg", "png", "pdf", "tikz", "dot", "mermaid", "html"]
+Format: TypeAlias = Literal["svg", "png", "pdf", "tikz", "dot", "mermaid", "html", "model-explorer"]
 
 
 def render(
@@ -47,9 +47,10 @@ def render(
 ) -> Drawing:
     """Draw a network. A notebook shows the result; with a `path` it is also written to a file.
 
-    `format` is `svg` (the default), `png`, `pdf`, `tikz`, `html`, `dot` or `mermaid`. With a `path` its ending
-    determines the format (.svg, .png, .pdf, .tex, .html, .htm, .dot, .gv, .mmd, .mermaid). `html` is one interactive
-    page, on which blocks are opened and closed; `depth` and `open` are its first view.
+    `format` is `svg` (the default), `png`, `pdf`, `tikz`, `html`, `dot`, `mermaid` or `model-explorer`. With a `path`
+    its ending determines the format (.svg, .png, .pdf, .tex, .html, .htm, .dot, .gv, .mmd, .mermaid,
+    .model-explorer.json). `html` is one interactive page, on which blocks are opened and closed; `depth` and `open` are
+    its first view. `model-explorer` is the JSON of Google's viewer of that name.
 
     The drawing fits a `page`: `a4`, a 16:9 `slide` or a `column` of a paper, or is unlimited with None. It has as much
     detail as the page allows with text of at least 6 pt (on a slide 9 pt), and long networks are broken into columns.
@@ -60,7 +61,7 @@ def render(
     `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature maps are drawn in perspective,
     from left to right, with a legend unless it is False. `scale` enlarges the drawing; `font` is the font family of an
     SVG. `times` are those that `measure_times` measured, which HTML shows. DOT and Mermaid take only `depth`, `open`,
-    `node`, `fold` and `direction`. All other arguments are those of `load`.
+    `node`, `fold` and `direction`, Model Explorer only `node`. All other arguments are those of `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
     (E501); ValueError for an unknown file ending or format, a depth below 1, a path at which there is no block, or a
@@ -126,7 +127,7 @@ def _format(file: Path | None, format: str | None) -> str:
         raise ValueError(f"format must be one of {', '.join(known)}, got {format!r}")
     if file is None:
         return format or "svg"
-    ending = FORMATS.get(file.suffix.lower())
+    ending = format_of(file)
     if ending is None:
         raise ValueError(f"{file} must end in {', '.join(FORMATS)}")
     if format not in (None, ending):

@@ -11,7 +11,8 @@ import click
 def check_output(path: Path, endings: Iterable[str] = (), option: str = "--output") -> None:
     """Check that a file can be written and has one of the endings. Raises click.BadParameter."""
     known = list(endings)
-    if known and path.suffix.lower() not in known:
+    name = path.name.lower()
+    if known and not any(name.endswith(ending) and name != ending for ending in known):
         expected = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
         raise click.BadParameter(f"{path} must end in {expected}", param_hint=option)
     if not path.parent.is_dir():

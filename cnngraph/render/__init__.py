@@ -1,4 +1,4 @@
-"""Drawing graphs as SVG, PNG, PDF, TikZ, HTML, DOT and Mermaid, from one picture without layout. No PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, TikZ, HTML, DOT, Mermaid and for Model Explorer. No PyTorch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from cnngraph.render.compose import check_open, compose
 from cnngraph.render.dot import dot
 from cnngraph.render.fit import fitted
 from cnngraph.render.mermaid import mermaid
+from cnngraph.render.model_explorer import model_explorer
 from cnngraph.render.settings import DEFAULT, PAGES, Settings
 from cnngraph.render.svg import svg
 from cnngraph.render.tikz import tikz
 
-__all__ = ["FORMATS", "PAGES", "THEMES", "Settings", "draw", "render"]
+__all__ = ["FORMATS", "PAGES", "THEMES", "Settings", "draw", "format_of", "render"]
 
 FORMATS = {
     ".svg": "svg",
@@ -30,7 +31,14 @@ FORMATS = {
     ".mermaid": "mermaid",
     ".html": "html",
     ".htm": "html",
+    ".model-explorer.json": "model-explorer",
 }
+
+
+def format_of(path: Path) -> str | None:
+    """The format of a file by its ending; None if it is unknown."""
+    name = path.name.lower()
+    return next((format for ending, format in FORMATS.items() if name.endswith(ending) and name != ending), None)
 
 
 def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
@@ -40,7 +48,7 @@ def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     direction, font or times that the format cannot have, SpecError (E501) if there are more boxes than can be laid out,
     and WriteError if the file cannot be written. The file is written atomically.
     """
-    format = FORMATS.get(path.suffix.lower())
+    format = format_of(path)
     if format is None:
         raise ValueError(f"{path} must end in {', '.join(FORMATS)}")
     data = draw(graph, format, settings)
@@ -53,6 +61,8 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out
         picture = compose(graph, settings)
         return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
+    if format == "model-explorer":
+        return model_explorer(graph, settings.node).encode()
     if format == "html":
         check_open(graph, settings.open)
         _check_times(graph, settings.times)
@@ -74,8 +84,10 @@ def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
 
 def _refuse(format: str, settings: Settings) -> None:
     """Raise ValueError for settings that contradict the format or each other."""
-    if settings.style == "volumes" and format in ("html", "dot", "mermaid"):
-        raise ValueError("volumes cannot be drawn in HTML, DOT and Mermaid; choose .svg, .png, .pdf or .tex")
+    if settings.style == "volumes" and format not in ("svg", "png", "pdf", "tikz"):
+        raise ValueError(
+            "volumes cannot be drawn in HTML, DOT, Mermaid and Model Explorer; choose .svg, .png, .pdf or .tex"
+        )
     if settings.style == "volumes" and settings.direction == "down":
         raise ValueError("volumes are drawn from left to right; omit the direction")
     if settings.font is not None and format == "tikz":

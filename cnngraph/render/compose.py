@@ -20,7 +20,7 @@ from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.tree import Group, Tree, build_tree, groups_of, start_of
+from cnngraph.render.tree import Group, Tree, build_tree, start_of
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -34,18 +34,37 @@ class Detail:
     """How much of a tree is drawn open, and the maximum number of boxes.
 
     Groups at level `depth` and below are closed, except those that `open` matches. With `opens_inline`, inline nodes in
-    an open scope are always opened; with `examples`, the first use of each block is; with `streams`, the groups are in
-    which maps of several sizes run side by side. With `own_errors`, nodes with errors are drawn in their own group
-    only, not beside the closed box of one.
+    an open scope are always opened. `shown` are the paths of further groups that are drawn open, and `whole` of those
+    with everything in them. With `own_errors`, nodes with errors are drawn in their own group only, not beside the
+    closed box of one.
     """
 
     depth: int
     most: int = MAX_BOXES
     open: tuple[str, ...] = ()
     opens_inline: bool = False
-    examples: bool = False
-    streams: bool = False
+    shown: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
     own_errors: bool = False
+
+    def opens(self, path: str) -> bool:
+        """Whether the group at a path is one of those that are drawn open."""
+        inside = f"{path}."
+        if path in self.shown or path in self.whole or any(opens(pattern, path) for pattern in self.open):
+            return True
+        leads = any(name.startswith(inside) for name in (*self.shown, *self.whole))
+        return leads or any(path.startswith(f"{name}.") for name in self.whole)
+
+
+@frozen
+class Composed:
+    """A picture of a tree with some detail; `opened` are its open groups, `closed` those in boxes."""
+
+    tree: Tree
+    detail: Detail
+    picture: Picture
+    opened: tuple[Group, ...]
+    closed: tuple[Group, ...]
 
 
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
@@ -54,10 +73,10 @@ def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
     Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a depth
     below 1 or a path at which there is no block.
     """
-    return next(iter(pictures(graph, settings)))
+    return next(iter(candidates(graph, settings))).picture
 
 
-def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
+def candidates(graph: Graph, settings: Settings) -> Iterator[Composed]:
     """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
     if settings.depth is not None and settings.depth < 1:
         raise ValueError(f"depth must be at least 1, got {settings.depth}")
@@ -65,10 +84,17 @@ def pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
     choices = list(_choices(graph, settings))
     for position, (tree, detail) in enumerate(choices, 1):
         try:
-            yield _Drawing(tree, detail).picture()
+            yield composed(tree, detail)
         except TooMuchError:
             if position == len(choices):
                 raise
+
+
+def composed(tree: Tree, detail: Detail) -> Composed:
+    """The picture of a tree. Raises TooMuchError."""
+    drawing = _Drawing(tree, detail)
+    picture = drawing.picture()
+    return Composed(tree, detail, picture, tuple(drawing.opened), tuple(drawing.closed))
 
 
 def check_open(graph: Graph, patterns: Iterable[str]) -> None:
@@ -95,10 +121,8 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
         yield whole, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True)
     yield tree, Detail(full, most, opened, opens_inline=True)
     for level in range(full - 1, 0, -1):
-        if on_page:
-            yield tree, Detail(level, MAX_ON_PAGE, opened, opens_inline=True, examples=True)
-            yield tree, Detail(level, MAX_ON_PAGE, opened, opens_inline=True, streams=True)
-        yield tree, Detail(level, OVERVIEW if level > 1 else MAX_BOXES, opened, opens_inline=True)
+        most = MAX_ON_PAGE if on_page else OVERVIEW
+        yield tree, Detail(level, most if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
 @frozen
@@ -123,7 +147,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
     title = drawing._title(group)
-    if around and group.times == 1 and _block(group) == _block(around):
+    if around and group.times == 1 and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
     inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}
@@ -141,7 +165,8 @@ class _Drawing:
     tree: Tree
     detail: Detail
     count: int = 0
-    examples: dict[str, str] = field(default_factory=dict)  # the path of the open use of a block
+    opened: list[Group] = field(default_factory=list)
+    closed: list[Group] = field(default_factory=list)
     box_of: dict[int, str] = field(default_factory=dict)
     errors: dict[str, NodeError] = field(default_factory=dict)  # by the key of their box
     shared: frozenset[str] = field(init=False)
@@ -169,7 +194,7 @@ class _Drawing:
         found: list[tuple[int, Box | Frame]] = []
         for member in group.members:
             if isinstance(member, Group):
-                found.append((start_of(member), self._group(member, _block(group))))
+                found.append((start_of(member), self._group(member, block_of(group))))
             elif member in first:
                 found.append((member, self._ops(first[member])))
         if self.graph.errors:  # after the inner groups, which show their own
@@ -193,10 +218,12 @@ class _Drawing:
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
         title = self._title(group)
-        if group.times == 1 and _block(group) == around:
+        if group.times == 1 and block_of(group) == around:
             title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
+            self.closed.append(group)
             return self._closed(group, title)
+        self.opened.append(group)
         members = tuple(self._members(group))
         if len(members) == 1:
             only = members[0]
@@ -213,36 +240,15 @@ class _Drawing:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if any(opens(pattern, scope.path) for pattern in detail.open):
-            return False
-        if detail.examples and self._is_example(group):
-            return False
-        if detail.streams and any(self._is_stream(inner) for inner in groups_of(group)):
+        if detail.opens(scope.path):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
-
-    def _is_example(self, group: Group) -> bool:
-        """Whether a group is the first use of its block, or is inside of one."""
-        path, block = group.scope.path, _block(group)
-        if (
-            block
-            and block not in self.examples
-            and _common([_look(node) for node in self._inside(group)]) is Look.PLAIN
-        ):
-            self.examples[block] = path
-            return True
-        return any(path.startswith(f"{example}.") for example in self.examples.values())
-
-    def _is_stream(self, group: Group) -> bool:
-        """Whether a group computes maps of several sizes."""
-        types = map(self.graph.type_of, group.scope.value)
-        return len({type.sizes[1:] for type in types if type.is_map}) > 1
 
     def _title(self, group: Group) -> Title:
         scope = group.scope
         name = _short(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
         note = f"shares {clean(scope.shares)}" if scope.shares else ""
-        block = _block(group)
+        block = block_of(group)
         if name.replace("_", "").startswith(block.replace("_", "")):
             block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
         return Title(clean(name), clean(block), group.times, group.parallel, note)
@@ -337,7 +343,7 @@ def opens(pattern: str, path: str) -> bool:
     return matches_path(pattern, path) or matches_path(".".join(pattern.split(".")[:depth]), path)
 
 
-def _block(group: Group) -> str:
+def block_of(group: Group) -> str:
     """The block that a group, or every iteration of a repeat, is a use of."""
     if group.scope.block or group.scope.kind != "repeat":
         return group.scope.block or ""

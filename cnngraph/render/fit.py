@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
-from cnngraph.render.compose import pictures
+from cnngraph.render.arrows import TooMuchError
+from cnngraph.render.compose import Composed, candidates, composed
+from cnngraph.render.coverage import Coverage, Opening, openings
 from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing
@@ -14,10 +19,14 @@ from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.picture import Picture
 from cnngraph.render.settings import PAGES, Page, Settings
+from cnngraph.render.tree import build_tree
 from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
+TRIALS = 16  # drawings with one more block open, for each level of nesting
+
+ATTEMPTS = 3  # … that show the same: one in another place may fit
 
 
 @frozen
@@ -40,50 +49,118 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     """
     page = PAGES[settings.page] if settings.page else None
     if page is None:
-        layout = lay_out(next(_pictures(graph, settings)), settings)
-        return Fitted(surrounded(layout.drawing(), settings.title, settings.has_legend), 1.0)
-    candidates = list(_distinct(_pictures(graph, settings)))
-    small = [picture for picture in candidates if _area(picture) <= MOST_INK * _room(page)] or candidates[-1:]
-    best: Fitted | None = None
-    for picture in small:
-        enlarged = SMALL / page.least
-        drawing = lay_out(picture, settings).drawing(
+        picture = _in_style(next(candidates(graph, settings)).picture, settings)
+        drawing = lay_out(picture, settings).drawing()
+        return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
+    fit = _Fitting(graph, settings, page).best()
+    if settings.shapes and fit.least_text < page.least - ROUNDING:  # shapes are what can be spared
+        return max(fit, _Fitting(graph, replace(settings, shapes=False), page).best(), key=attrgetter("scale"))
+    return fit
+
+
+@dataclass(slots=True)
+class _Fitting:
+    """The search for the drawing of a graph on a page.
+
+    The levels of nesting are opened one after the other as long as the drawing fits. Then one example of each kind of
+    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen.
+    """
+
+    graph: Graph
+    settings: Settings
+    page: Page
+    coverage: Coverage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.coverage = Coverage(self.graph, build_tree(self.graph, self.settings.node))
+
+    def best(self) -> Fitted:
+        largest: Fitted | None = None
+        most, found = -1.0, None
+        choices = list(_distinct(candidates(self.graph, self.settings)))
+        for choice in choices:
+            if self._is_full(choice.picture) and choice is not choices[-1]:
+                continue
+            fit = self._fit(choice.picture)
+            largest = fit if largest is None or fit.scale > largest.scale else largest
+            if not self._is_large_enough(fit):
+                continue
+            if self._is_fixed:
+                return fit
+            choice, fit = self._opened(choice, fit)
+            shown = self.coverage.gain(self.coverage.shown(choice))
+            if shown > most:
+                most, found = shown, fit
+            if not openings(self.coverage, choice):
+                break
+        assert largest is not None
+        return found or largest
+
+    @property
+    def _is_fixed(self) -> bool:
+        return self.settings.depth is not None or bool(self.settings.open)
+
+    def _opened(self, choice: Composed, fit: Fitted) -> tuple[Composed, Fitted]:
+        """A picture with examples opened as long as it fits."""
+        failed: Counter[object] = Counter()
+        trials = TRIALS
+        while True:
+            for opening in openings(self.coverage, choice):
+                place, kind = (opening.group.scope.path, opening.is_whole), (opening.words, opening.is_whole)
+                if failed[place] or failed[kind] == ATTEMPTS or not trials:
+                    continue
+                trials -= 1
+                more = self._tried(choice, opening)
+                if more is not None:
+                    choice, fit = more
+                    break
+                failed.update((place, kind))
+            else:
+                return choice, fit
+
+    def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
+        """A picture with one more group open, or None if it does not fit."""
+        detail, path = choice.detail, frozenset([opening.group.scope.path])
+        if opening.is_whole:
+            detail = replace(detail, whole=detail.whole | path)
+        else:
+            detail = replace(detail, shown=detail.shown | path)
+        try:
+            tried = composed(choice.tree, detail)
+        except TooMuchError:
+            return None
+        shows_more = self.coverage.shown(tried) > self.coverage.shown(choice)
+        if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
+            return None
+        fit = self._fit(tried.picture)
+        return (tried, fit) if self._is_large_enough(fit) else None
+
+    def _fit(self, picture: Picture) -> Fitted:
+        page, enlarged = self.page, SMALL / self.page.least
+        drawing = lay_out(_in_style(picture, self.settings), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
-        drawing = surrounded(drawing, settings.title, settings.has_legend)
-        scale = _scale(drawing, page)
-        if best is None or scale > best.scale:
-            best = Fitted(drawing, scale)
-        if best.least_text >= page.least - ROUNDING:
-            break
-    assert best is not None
-    return best
+        drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
+        return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
+
+    def _is_large_enough(self, fit: Fitted) -> bool:
+        return fit.least_text >= self.page.least - ROUNDING
+
+    def _is_full(self, picture: Picture) -> bool:
+        """Whether a picture has more boxes than can be on the page."""
+        area = sum(width * height for width, height in map(boxes.size, _in_style(picture, self.settings).boxes()))
+        return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
 
-def _pictures(graph: Graph, settings: Settings) -> Iterator[Picture]:
-    """The pictures of a graph in the style of the drawing."""
-    for picture in pictures(graph, settings):
-        yield with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
+def _in_style(picture: Picture, settings: Settings) -> Picture:
+    """A picture in the style of the drawing."""
+    return with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
 
 
-def _distinct(candidates: Iterable[Picture]) -> Iterator[Picture]:
+def _distinct(choices: Iterable[Composed]) -> Iterator[Composed]:
     """The pictures without those that equal the one before."""
     before: Picture | None = None
-    for picture in candidates:
-        if picture != before:
-            yield picture
-        before = picture
-
-
-def _room(page: Page) -> float:
-    """The area of a drawing that fills a page with text of the least size."""
-    return page.width * page.height * (SMALL / page.least) ** 2
-
-
-def _area(picture: Picture) -> float:
-    """The area of all boxes."""
-    return sum(width * height for width, height in map(boxes.size, picture.boxes()))
-
-
-def _scale(drawing: Drawing, page: Page) -> float:
-    return min(page.most, page.width / drawing.width, page.height / drawing.height)
+    for choice in choices:
+        if choice.picture != before:
+            yield choice
+        before = choice.picture

@@ -63,7 +63,7 @@ class Page(HTMLParser):
         return network
 
     def opened(self) -> set[str]:
-        """The paths of the groups that are open at first."""
+        """The paths of the groups that are open at first, if the settings say so."""
         return {self.network["groups"][number]["path"] for number in self.data["open"]}
 
 

@@ -38,7 +38,8 @@ UP_TO_ERROR = {False: "the network up to the error", True: "the network up to th
     type=Path,
     required=True,
     metavar="FILE",
-    help="Output file: .svg, .png, .pdf, .tex (TikZ), .html (interactive), .dot, or .mmd for Mermaid.",
+    help="Output file: .svg, .png, .pdf, .tex (TikZ), .html (interactive), .dot, .mmd for Mermaid, or "
+    ".model-explorer.json.",
 )
 @click.option(
     "--page",
@@ -110,13 +111,13 @@ def render(
     from cnngraph.cli.output_paths import check_output
     from cnngraph.cli.reading import compile_file, valid_part
     from cnngraph.compilation import network_of
-    from cnngraph.render import FORMATS, Settings
+    from cnngraph.render import FORMATS, Settings, format_of
     from cnngraph.render import render as draw
 
     check_output(output, FORMATS)
     if device is not None and not timed:
         raise click.UsageError("--device is where --time measures; add --time")
-    if timed and FORMATS[output.suffix.lower()] != "html":
+    if timed and format_of(output) != "html":
         raise click.UsageError("--time needs an .html file: other drawings do not show times")
     compilation = compile_file(spec, reading)
     if compilation.diagnostics:

@@ -121,7 +121,7 @@ class _Laning:
         row = max((self.row[edge.tail] + 1 for edge in into), default=0)
         left, right = x - self.nodes[node].left, x + self.nodes[node].right
         while row < len(self.rows) and any(
-            left < stop + BESIDE and start - BESIDE < right for start, stop in self.rows[row]
+            left < stop + BESIDE - NEAR and start - BESIDE + NEAR < right for start, stop in self.rows[row]
         ):
             row += 1
         while len(self.rows) <= row:

@@ -28,8 +28,7 @@ from cnngraph.render.tree import build_tree
 from cnngraph.text import one_line
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("network", "stretch", "canvas", "overlays", "panel", "source", "search", "keyboard", "main")
-SHOWN = 45  # the maximum number of boxes of the first view, unless only the top level has fewer
+SCRIPTS = ("network", "stretch", "columns", "canvas", "overlays", "panel", "source", "search", "keyboard", "main")
 
 
 @frozen
@@ -62,28 +61,21 @@ def page(graph: Graph | None, settings: Settings = DEFAULT, report: Report | Non
     return "".join(_html(one_line(name), facts, drawn, settings, is_live=report is not None))
 
 
-def _opened(drawn: Sequence[Drawn], settings: Settings) -> list[int]:
-    """The groups that are open at first: those that the settings name, or as many levels as are readable."""
+def _opened(drawn: Sequence[Drawn], settings: Settings) -> list[int] | None:
+    """The groups that are open at first, as the settings say; None if the page opens as many as its window can show."""
     if settings.depth is not None and settings.depth < 1:
         raise ValueError(f"depth must be at least 1, got {settings.depth}")
+    if not settings.open and settings.depth is None:
+        return None
     levels: list[int] = []
     for item in drawn:
         levels.append(0 if item.parent is None else levels[item.parent] + 1)
-    if settings.open or settings.depth is not None:
-        depth = settings.depth or 1
-        found = {0}
-        for number, (item, level) in enumerate(zip(drawn, levels, strict=True)):
-            if level < depth or any(opens(pattern, item.inner.scope.path) for pattern in settings.open):
-                found.add(number)
-        return sorted(found)
-    chosen: list[int] = [0]
-    for depth in range(1, max(levels, default=0) + 2):
-        opened = [number for number, level in enumerate(levels) if level < depth and drawn[number].fragment]
-        boxes = sum(len(fragment.boxes) for number in opened if (fragment := drawn[number].fragment)) - len(opened)
-        if depth > 1 and boxes > SHOWN:
-            break
-        chosen = opened
-    return chosen
+    depth = settings.depth or 1
+    found = {0}
+    for number, (item, level) in enumerate(zip(drawn, levels, strict=True)):
+        if level < depth or any(opens(pattern, item.inner.scope.path) for pattern in settings.open):
+            found.add(number)
+    return sorted(found)
 
 
 def _html(

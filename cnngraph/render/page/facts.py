@@ -11,7 +11,7 @@ from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.node_times import NodeTimes
-from cnngraph.graph.nodes import Node
+from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
 from cnngraph.render.page.fragments import Drawn, Fragment
@@ -82,6 +82,7 @@ def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeT
         "ops": ops.all(),
         "shapes": shapes.all(),
         "groups": [_group(tree, item, files) for item in drawn],
+        "errors": [_error(graph, error, files) for error in graph.errors],
         "standIn": {str(node): tree.drawn(node) for node in tree.stand_in},
         **timing,
     }
@@ -101,7 +102,7 @@ def diagnostic_facts(diagnostics: Iterable[Diagnostic], files: Files) -> list[di
 def _summary(graph: Graph) -> str:
     sizes = [" ".join(map(show_sizes, shapes.values())) for shapes in (graph.input_shapes, graph.output_shapes)]
     cost = f"{show_count(graph.num_params)} parameters · {show_count(graph.macs)} MACs"
-    return f"{' → '.join(sizes)} · {cost} · {len(graph.nodes):,} operations"
+    return f"{' → '.join(filter(None, sizes))} · {cost} · {len(graph.nodes):,} operations"
 
 
 def _nodes(graph: Graph, ops: _Distinct, shapes: _Distinct, files: Files) -> dict[str, list[Any]]:
@@ -152,7 +153,19 @@ def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
         "at": files.place(group.scope.span),
         "paths": _copies(tree, inner),
         "nodes": inner.indices(),
-        "drawing": drawn.fragment and _drawing(drawn.fragment),
+        "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment),
+    }
+
+
+def _error(graph: Graph, error: NodeError, files: Files) -> dict[str, Any]:
+    """A node with an error; what it reads is left out if it has tensors of its own, which are listed instead."""
+    has_own = any(ref.node >= 0 and graph.nodes[ref.node].path == error.path for ref in error.reads)
+    return {
+        "path": one_line(error.path),
+        "code": error.code,
+        "message": one_line(error.message),
+        "reads": [] if has_own else [part for ref in error.reads for part in ref],
+        "at": files.place(error.span),
     }
 
 
@@ -165,7 +178,7 @@ def _copies(tree: Tree, group: Group) -> list[str]:
     return [one_line(path) for path in dict.fromkeys(paths)]
 
 
-def _drawing(fragment: Fragment) -> dict[str, Any]:
+def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
     return {
         "size": [_round(fragment.width), _round(fragment.height)],
         "boxes": {
@@ -173,6 +186,7 @@ def _drawing(fragment: Fragment) -> dict[str, Any]:
                 "at": [_round(part) for part in (at.x, at.y, at.width, at.height)],
                 **({"nodes": fragment.nodes[key]} if key in fragment.nodes and key not in fragment.groups else {}),
                 **({"group": fragment.groups[key]} if key in fragment.groups else {}),
+                **({"error": graph.errors.index(fragment.errors[key])} if key in fragment.errors else {}),
             }
             for key, at in fragment.boxes.items()
         },

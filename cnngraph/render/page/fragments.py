@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import frozen
-from cnngraph.graph.nodes import Ref
+from cnngraph.graph.nodes import NodeError, Ref
 from cnngraph.render.arrows import arrows
 from cnngraph.render.compose import OpenGroup, merged, open_group
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
@@ -34,7 +34,8 @@ class Fragment:
     """The drawing of one group: its parts as SVG, and what the page needs to place them.
 
     All places are relative to the upper left corner of the frame. `entries` and `exits` are where tensors cross the
-    frame, by `source`, as in arrows: across the flow. `groups` are the numbers of the groups in closed boxes.
+    frame, by `source`, as in arrows: across the flow. `groups` are the numbers of the groups in closed boxes, `errors`
+    the nodes with errors that are boxes.
     """
 
     width: float
@@ -43,6 +44,7 @@ class Fragment:
     boxes: Mapping[str, Rectangle]
     nodes: Mapping[str, tuple[int, ...]]
     groups: Mapping[str, int]
+    errors: Mapping[str, NodeError]
     arrows: tuple[PlacedArrow, ...]
     entries: Mapping[str, float]
     exits: Mapping[str, float]
@@ -129,7 +131,8 @@ class _Fragments:
         picture = Picture("", (*ends.inputs, *members, *ends.outputs), drawn)
         drawing = lay_out(picture, replace(self.settings, page=None)).drawing()
         is_down = self.settings.flow == "down"
-        return _fragment(drawing, group.level, nodes, groups, is_down)
+        errors = {key: error for key, error in opened.errors if key not in opened.closed}
+        return _fragment(drawing, group.level, nodes, groups, errors, is_down)
 
 
 def _ends(tree: Tree, group: Group, box_of: Mapping[int, str]) -> Terminals:
@@ -176,7 +179,12 @@ def _end(shape: Shape, place: int) -> Box:
 
 
 def _fragment(
-    drawing: Drawing, level: int, nodes: Mapping[str, list[int]], groups: Mapping[str, int], is_down: bool
+    drawing: Drawing,
+    level: int,
+    nodes: Mapping[str, list[int]],
+    groups: Mapping[str, int],
+    errors: Mapping[str, NodeError],
+    is_down: bool,
 ) -> Fragment:
     frame = next(iter(drawing.frames), None)
     at = frame.at if frame else Rectangle(0, 0, drawing.width, drawing.height)
@@ -200,6 +208,7 @@ def _fragment(
         {box.box.key: box.at for box in boxes},
         {key: tuple(found) for key, found in nodes.items()},
         groups,
+        errors,
         inside,
         entries,
         exits,

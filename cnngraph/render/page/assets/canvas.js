@@ -1,11 +1,14 @@
 // The drawing on the screen: which groups are open, what is selected, zoom and pan.
 const canvas = byId("canvas");
 const world = byId("world");
-const state = { open: new Set(FACTS.open), x: 0, y: 0, scale: 1, selected: null, metric: "" };
-let view = { boxes: [], frames: [], size: [0, 0] };
+const state = { open: new Set([0]), x: 0, y: 0, scale: 1, selected: null, metric: "" };
+let view = { boxes: [], frames: [], size: [0, 0], starts: [] };
 let hasMoved = false; // whether the reader has zoomed or moved the drawing
 
-const READABLE = 1.4;
+const LEAST = 0.8; // the scale at which texts can still be read
+const READABLE = 1.2;
+const FEW = 7; // a first view has at least as many boxes, even if they are too small to be read at once
+const MANY = 80; // and at most as many
 
 function render() {
   if (!NET) return;
@@ -52,11 +55,14 @@ function prepareFrame(frame) {
   element.setAttribute("aria-label", `block ${GROUPS[group].path}, open`);
 }
 
+const errorText = ({ path, code, message }) => `error ${code} at ${path}: ${message}`;
+
 function labelOf(box) {
   if (box.group !== undefined) {
     const group = GROUPS[box.group];
     return `closed block ${group.path}${group.block ? `, ${group.block}` : ""}, ${box.nodes.length} operations`;
   }
+  if (box.error !== undefined) return errorText(NET.errors[box.error]);
   if (!box.nodes.length) return box.element.textContent.trim();
   const last = box.nodes[box.nodes.length - 1];
   return `${box.nodes.map((node) => opOf(node)[0]).join(", ")}: ${NODES.path[last]}, output ${shapes(last)}`;
@@ -65,6 +71,7 @@ function labelOf(box) {
 // Opens or closes groups. What was under the pointer stays where it is.
 function change(groups, isOpen, anchor) {
   const before = anchor && placeOf(anchor);
+  starts = view.starts;
   for (const group of groups) {
     if (isOpen) groupsAround(group).forEach((number) => state.open.add(number));
     else for (const number of [...state.open]) if (number && groupsAround(number).includes(group)) state.open.delete(number);
@@ -103,16 +110,19 @@ function closeGroup(number) {
 
 function openAll() {
   state.open = new Set(GROUPS.map((_, number) => number));
-  render();
-  fit(!hasMoved);
-  remember();
+  arrange(!hasMoved);
 }
 
 function closeAll() {
   state.open = new Set([0]);
+  arrange(true);
+}
+
+// Chooses the columns for the window, and fits the drawing to it.
+function arrange(readable) {
+  starts = null;
   render();
-  fit(true);
-  remember();
+  fit(readable);
 }
 
 // Zoom and pan.
@@ -134,18 +144,65 @@ function zoom(factor, x = room()[0] / 2, y = room()[1] / 2) {
   remember();
 }
 
+// The groups that are open at first: those that were asked for, or as many levels as can be read at once. A level that
+// shows next to nothing is followed by the next one in any case.
+function firstOpen() {
+  if (FACTS.open) return new Set(FACTS.open);
+  const levels = [];
+  for (const { parent } of GROUPS) levels.push(parent === null ? 0 : levels[parent] + 1);
+  let chosen = new Set([0]);
+  for (let depth = 2; depth <= Math.max(...levels) + 1; depth++) {
+    const open = new Set([...levels.keys()].filter((number) => levels[number] < depth && GROUPS[number].drawing));
+    if (boxesOf(open) > MANY) break;
+    const isReadable = wholeScale(draw(0, open).size) >= LEAST;
+    if (!isReadable && boxesOf(chosen) >= FEW) break;
+    chosen = open;
+    if (!isReadable) break;
+  }
+  return chosen;
+}
+
+// The number of boxes that are drawn if these groups are open.
+function boxesOf(open) {
+  const all = [...open].map((number) => Object.keys(GROUPS[number].drawing.boxes).length);
+  return all.reduce((sum, count) => sum + count, 0) - open.size + 1;
+}
+
+const MARGIN = 16;
+
+// The scale at which all of a drawing is in the window.
+function wholeScale([w, h]) {
+  const [width, height] = room();
+  return Math.min((width - 2 * MARGIN) / w, (height - 2 * MARGIN) / h);
+}
+
 // All of the drawing, or if that is too small to be read and `readable`, its beginning.
 function fit(readable) {
   const [width, height] = room();
-  const margin = 16;
+  const margin = MARGIN;
   const [w, h] = view.size;
-  const whole = Math.min((width - 2 * margin) / w, (height - 2 * margin) / h);
-  const isSmall = readable && whole < 1;
+  const whole = wholeScale(view.size);
+  const isSmall = readable && whole < LEAST;
   state.scale = isSmall ? Math.max(whole, Math.min(READABLE, (DOWN ? width - 2 * margin : height - 2 * margin) / (DOWN ? w : h))) : Math.min(whole, 2.2);
   state.x = !DOWN && isSmall ? margin : (width - w * state.scale) / 2;
   state.y = DOWN && isSmall ? margin : (height - h * state.scale) / 2;
   place();
   remember();
+}
+
+// Moves the drawing along an axis, up to its border; returns whether there was something to scroll.
+function slide(axis, distance) {
+  const size = room()[axis];
+  const name = axis ? "y" : "x";
+  const before = state[name];
+  const end = size - MARGIN - view.size[axis] * state.scale;
+  const [least, most] = end < MARGIN ? [Math.min(end, before), Math.max(MARGIN, before)] : [before, before];
+  state[name] = Math.max(least, Math.min(most, before - distance));
+  if (state[name] === before) return false;
+  hasMoved = true;
+  place();
+  remember();
+  return true;
 }
 
 function bringIntoView(at, centre = false) {

@@ -4,15 +4,23 @@ function visibleBoxOf(node) {
   return view.boxes.find((box) => box.nodes.includes(drawn));
 }
 
+const inputBox = (node) => view.boxes.find((item) => item.key === `input${-1 - node}` && !item.home);
+
 function neighbours(box, isAfter) {
   const found = new Set();
   for (const node of box.nodes) {
     const others = isAfter ? READERS[node].map(([reader]) => reader) : NODES.reads[node].filter((_, place) => place % 2 === 0);
     for (const other of others) {
-      const target = other >= 0 ? visibleBoxOf(other) : view.boxes.find((item) => item.key === `input${-1 - other}` && !item.home);
+      const target = other >= 0 ? visibleBoxOf(other) : inputBox(other);
       if (target && target !== box) found.add(target);
     }
   }
+  NET.errors.forEach(({ reads }, number) => {
+    const end = view.boxes.find((item) => item.error === number);
+    const sources = reads.filter((_, place) => place % 2 === 0).map((node) => (node >= 0 ? visibleBoxOf(node) : inputBox(node)));
+    if (isAfter && end && sources.includes(box)) found.add(end);
+    if (!isAfter && box === end) sources.forEach((source) => source && found.add(source));
+  });
   NET.outputs.forEach(([, node], place) => {
     const end = view.boxes.find((item) => item.key === `output${place}` && !item.home);
     if (isAfter && end && box.nodes.includes(drawnOf(node))) found.add(end);
@@ -43,7 +51,9 @@ function focusBox(box) {
 }
 
 function choose(box, focus = true) {
+  if (!box) return;
   if (box.group !== undefined) select({ group: box.group }, idOf(box), focus);
+  else if (box.error !== undefined) select({ error: box.error }, idOf(box), focus);
   else if (box.nodes.length) select({ node: box.nodes[0], box: idOf(box) }, idOf(box), focus);
   else select({ end: box.key }, idOf(box), focus);
 }
@@ -88,11 +98,15 @@ function onEscape() {
 }
 
 const ACTIONS = {
+  PageDown: () => slide(ALONG, 0.85 * room()[ALONG]),
+  PageUp: () => slide(ALONG, -0.85 * room()[ALONG]),
+  Home: () => slide(ALONG, -Infinity),
+  End: () => slide(ALONG, Infinity),
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
-  0: () => fit(false),
-  1: () => fit(true),
+  0: () => arrange(false),
+  1: () => arrange(true),
   e: openAll,
   c: closeAll,
   t: () => toggleTheme(),

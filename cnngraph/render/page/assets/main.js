@@ -62,9 +62,17 @@ canvas.addEventListener("pointerleave", hideTip);
 canvas.addEventListener(
   "wheel",
   (event) => {
+    const unit = event.deltaMode === 1 ? 16 : 1;
+    const isZoom = event.ctrlKey || event.metaKey; // a pinch on a touchpad comes as the first of them
+    const [dx, dy] = event.shiftKey ? [event.deltaY + event.deltaX, 0] : [event.deltaX, event.deltaY];
+    if (!isZoom) {
+      const hasScrolled = slide(0, dx * unit) | slide(1, dy * unit); // else the page around it scrolls
+      if (hasScrolled) event.preventDefault();
+      return;
+    }
     event.preventDefault();
     const rect = canvas.getBoundingClientRect();
-    const step = event.deltaY * (event.deltaMode === 1 ? 16 : 1) * (event.ctrlKey ? 4 : 1);
+    const step = event.deltaY * unit * (Math.abs(event.deltaY) < 50 ? 4 : 1); // a pinch comes in small steps
     zoom(Math.exp(-Math.max(-240, Math.min(240, step)) / 500), event.clientX - rect.left, event.clientY - rect.top);
   },
   { passive: false }
@@ -113,9 +121,9 @@ function remember() {
   if (!NET || !isRestored) return;
   const { x, y, scale, metric, selected } = state;
   const open = [...state.open].map((number) => GROUPS[number].inner);
-  const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node] };
+  const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node], error: NET.errors[selected.error]?.path };
   const known = GROUPS.map((group) => group.inner);
-  const saved = { x, y, scale, metric, open, known, chosen, hasMoved, theme, query: query.value };
+  const saved = { x, y, scale, metric, open, known, starts: view.starts, chosen, hasMoved, theme, query: query.value };
   try {
     sessionStorage.setItem(MEMORY, JSON.stringify(saved));
   } catch {
@@ -136,9 +144,11 @@ function restore(saved) {
   showTheme();
   const open = new Set(saved.open);
   const known = new Set(saved.known); // groups that are new are as they are at first
-  state.open = new Set(GROUPS.map((_, number) => number).filter((number) => open.has(GROUPS[number].inner) || (!known.has(GROUPS[number].inner) && FACTS.open.includes(number))));
+  const first = firstOpen();
+  state.open = new Set(GROUPS.map((_, number) => number).filter((number) => open.has(GROUPS[number].inner) || (!known.has(GROUPS[number].inner) && first.has(number))));
   state.open.add(0);
   query.value = saved.query || "";
+  starts = saved.starts ?? null;
   search();
   render();
   setMetric(saved.metric || "");
@@ -147,6 +157,7 @@ function restore(saved) {
   const node = chosen ? NODES.path.indexOf(chosen.path) : -1;
   if (group > 0) revealGroup(group);
   else if (node >= 0) reveal(node, false);
+  else if (chosen?.error) choose(view.boxes.find((box) => NET.errors[box.error]?.path === chosen.error), false);
   Object.assign(state, { x: saved.x, y: saved.y, scale: saved.scale });
   hasMoved = saved.hasMoved;
   place();
@@ -180,7 +191,7 @@ function follow() {
 
 function start() {
   showTheme();
-  byId("summary").textContent = NET ? NET.summary : "";
+  byId("summary").textContent = byId("summary").title = NET ? NET.summary : "";
   if (METRICS.time) byId("metric").append(h("option", { value: "time" }, "time"));
   if (FACTS.report) showReport(FACTS.report);
   if (FACTS.report) follow();
@@ -188,8 +199,9 @@ function start() {
   if (NET && saved) restore(saved);
   else if (NET) {
     if (innerWidth < 720) showSide(false);
-    render();
-    fit(true);
+    showLegend(""); // takes room
+    state.open = firstOpen();
+    arrange(true);
     showDetails();
   }
   isRestored = true;
@@ -202,12 +214,12 @@ byId("all").addEventListener("click", openAll);
 byId("none").addEventListener("click", closeAll);
 byId("in").addEventListener("click", () => zoom(1.25));
 byId("out").addEventListener("click", () => zoom(0.8));
-byId("fit").addEventListener("click", () => fit(false));
+byId("fit").addEventListener("click", () => arrange(false));
 byId("theme").addEventListener("click", toggleTheme);
 byId("about").addEventListener("click", () => byId("keys").showModal());
 byId("fold").addEventListener("click", () => showSide(side.classList.contains("folded")));
 query.addEventListener("input", search);
-addEventListener("resize", () => !hasMoved && NET && fit(true));
+addEventListener("resize", () => !hasMoved && NET && arrange(true));
 addEventListener("beforeprint", () => {
   canvas.setAttribute("viewBox", `0 0 ${view.size[0]} ${view.size[1]}`);
   world.removeAttribute("transform");

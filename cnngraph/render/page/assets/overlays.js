@@ -34,7 +34,7 @@ function showLegend(metric, most, isEverything) {
     const notes = metric === "field" ? [isEverything && "attention sees all of the input"] : ["of ×n boxes, all n together"];
     if (metric === "time") notes.push(timingNote());
     const lines = notes.filter(Boolean).map((note) => h("small", {}, note));
-    legend.replaceChildren(h("strong", {}, name), bar, h("div", { class: "ticks" }, ticks), ...lines);
+    legend.replaceChildren(h("strong", {}, name), h("div", {}, bar, h("div", { class: "ticks" }, ticks)), ...lines);
     return;
   }
   const used = new Set(NODES.path.map((_, node) => opOf(node)[1]));

@@ -6,6 +6,7 @@ function showDetails() {
   if (!NET) details.replaceChildren();
   else if (!chosen) details.replaceChildren(...overview());
   else if (chosen.group !== undefined) details.replaceChildren(...groupDetails(chosen.group));
+  else if (chosen.error !== undefined) details.replaceChildren(...errorDetails(chosen.error));
   else if (chosen.node !== undefined) details.replaceChildren(...nodesDetails(chosen.node));
   else details.replaceChildren(...terminalDetails(chosen));
   details.scrollTop = 0;
@@ -19,6 +20,7 @@ function overview() {
     h("h2", {}, NET.name),
     NET.about && h("p", {}, NET.about),
     h("dl", {}, numbers(all)),
+    ...errorsIn(""),
     most.length ? h("h3", {}, `Most ${METRICS[metric].name}`) : null,
     h("ol", { class: "most" }, most.map((node) => h("li", {}, nodeLink(node), h("span", {}, METRICS[metric].show(NODES[metric][node]))))),
     h("p", { class: "hint" }, "Click a block to open it, and an operation for its details. Press ? for keys."),
@@ -68,6 +70,31 @@ function groupDetails(number) {
       h("dt", {}, "source"),
       h("dd", {}, sourceLink(group.at))
     ),
+    ...errorsIn(`${group.path}.`),
+  ];
+}
+
+// The nodes with errors whose paths start like this.
+function errorsIn(start) {
+  const found = NET.errors.filter(({ path }) => path.startsWith(start));
+  if (!found.length) return [];
+  const rows = found.map(({ path, code, at }) => h("li", {}, h("code", {}, `${code} ${path}`), sourceLink(at)));
+  return [h("h3", { class: "wrong" }, `${found.length} error${found.length > 1 ? "s" : ""}`), h("ul", { class: "most" }, rows)];
+}
+
+function errorDetails(number) {
+  const { path, code, message, reads, at } = NET.errors[number];
+  const inputs = readsOf(reads);
+  return [
+    h("h2", { class: "wrong" }, h("span", { class: "op" }, code), " ", h("code", {}, path)),
+    h("p", {}, message.replaceAll("`", "")),
+    h(
+      "dl",
+      {},
+      inputs.length ? [h("dt", {}, inputs.length > 1 ? "inputs" : "input"), h("dd", {}, inputs)] : [],
+      h("dt", {}, "source"),
+      h("dd", {}, sourceLink(at))
+    ),
   ];
 }
 
@@ -93,14 +120,20 @@ function iterations(copies, node) {
   return h("p", { class: "lead" }, `one of ${copies.length} equal: `, chooser);
 }
 
+// Links to the tensors that are read, with their shapes.
+function readsOf(flat) {
+  const reads = [];
+  for (let place = 0; place < flat.length; place += 2) {
+    const source = sourceOf(flat[place], flat[place + 1]);
+    reads.push(h("div", {}, source.node === undefined ? h("code", {}, source.name) : nodeLink(source.node, source.name), ` ${source.shape}`));
+  }
+  return reads;
+}
+
 function nodeDetails(node, isChosen) {
   const [op, , ...parameters] = opOf(node);
   const path = NODES.path[node];
-  const reads = [];
-  for (let place = 0; place < NODES.reads[node].length; place += 2) {
-    const source = sourceOf(NODES.reads[node][place], NODES.reads[node][place + 1]);
-    reads.push(h("div", {}, source.node === undefined ? h("code", {}, source.name) : nodeLink(source.node, source.name), ` ${source.shape}`));
-  }
+  const reads = readsOf(NODES.reads[node]);
   const rows = parameters.map(([name, value, isDefault]) => h("tr", { class: isDefault ? "default" : "" }, h("th", { scope: "row" }, name), h("td", {}, value)));
   const weights = NET.ops[NODES.weights[node]].map(([name, shape]) => `${name || "value"} ${shape}`);
   return [
@@ -146,16 +179,21 @@ const tip = byId("tip");
 
 function showTip(box, x, y) {
   const nodes = withCopies(box.nodes);
-  if (!nodes.length) return hideTip();
-  const last = box.nodes[box.nodes.length - 1];
-  const title = box.group !== undefined ? GROUPS[box.group].path : NODES.path[last];
-  const facts = [`${shapes(last)}`, `${count(total(nodes, "params"))} parameters`, `${count(total(nodes, "macs"))} MACs`, memory(total(nodes, "memory")), ...(NODES.time ? [duration(total(nodes, "time"))] : []), `sees ${fieldText(NODES.field[last])}`];
-  tip.replaceChildren(h("strong", {}, title), h("div", {}, facts.join(" · ")), opens(box) ? h("small", {}, "click to open") : "");
+  if (box.error !== undefined) tip.replaceChildren(h("strong", {}, NET.errors[box.error].path), h("div", {}, errorText(NET.errors[box.error])));
+  else if (nodes.length) tip.replaceChildren(...summaryOf(box, nodes));
+  else return hideTip();
   tip.hidden = false;
   const width = Math.min(340, window.innerWidth - 16);
   tip.style.maxWidth = `${width}px`;
   tip.style.left = `${Math.max(8, Math.min(x + 14, window.innerWidth - tip.offsetWidth - 8))}px`;
   tip.style.top = `${y + 18 + tip.offsetHeight > window.innerHeight ? y - 12 - tip.offsetHeight : y + 18}px`;
+}
+
+function summaryOf(box, nodes) {
+  const last = box.nodes[box.nodes.length - 1];
+  const title = box.group !== undefined ? GROUPS[box.group].path : NODES.path[last];
+  const facts = [`${shapes(last)}`, `${count(total(nodes, "params"))} parameters`, `${count(total(nodes, "macs"))} MACs`, memory(total(nodes, "memory")), ...(NODES.time ? [duration(total(nodes, "time"))] : []), `sees ${fieldText(NODES.field[last])}`];
+  return [h("strong", {}, title), h("div", {}, facts.join(" · ")), opens(box) ? h("small", {}, "click to open") : ""];
 }
 
 function hideTip() {

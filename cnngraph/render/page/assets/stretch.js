@@ -114,10 +114,19 @@ function assemble(number, inner, maps, size) {
     element.append(mark);
     frames.push({ group: number, at: [0, 0, ...size], element: mark });
   }
-  for (const arrow of drawing.arrows) element.append(...arrowOf(arrow, drawing, places, inner, maps));
+  const routes = drawing.arrows.map((arrow) => routeOf(arrow, drawing, places, inner, maps));
+  const notes = new Map(over.filter((mark) => !places.has(mark.dataset.key)).map((mark) => [mark, noteAt(mark, maps)]));
+  const texts = [...notes.values()].filter((note) => note.shift).map((note) => note.extent);
+  const columns = number ? null : columnsOf(size, places, texts, routes);
+  for (const route of routes) element.append(...arrowOf(route, columns));
   for (const mark of over) {
     const key = mark.dataset.key;
     const built = inner.get(key);
+    const place = places.get(key);
+    if (place) {
+      const shift = shiftAt(columns, place[1] + place[3] / 2);
+      places.set(key, [place[0] + shift[0], place[1] + shift[1], place[2], place[3]]);
+    }
     if (built) {
       const [x, y] = places.get(key);
       built.element.setAttribute("transform", `translate(${x} ${y})`);
@@ -130,16 +139,18 @@ function assemble(number, inner, maps, size) {
       }
       continue;
     }
-    move(mark, key, drawing, places, maps);
+    if (place) move(mark, drawing.boxes[key].at, places.get(key));
+    else if (notes.get(mark).shift) moveNote(mark, notes.get(mark), columns);
     if (places.has(key)) boxes.push(boxOf(number, key, mark, places.get(key)));
     element.append(mark);
   }
-  return { element, size, boxes, frames, ...crossings(drawing, maps) };
+  const whole = { size: columns ? columns.size : size, starts: columns ? columns.starts : [] };
+  return { element, boxes, frames, ...whole, ...crossings(drawing, maps) };
 }
 
 function boxOf(number, key, element, at) {
   const box = GROUPS[number].drawing.boxes[key];
-  return { home: number, key, group: box.group, nodes: nodesOf(box), element, at };
+  return { home: number, key, group: box.group, error: box.error, nodes: nodesOf(box), element, at };
 }
 
 function crossings(drawing, maps) {
@@ -156,47 +167,66 @@ function closeButton(size) {
   );
 }
 
-function move(mark, key, drawing, places, maps) {
-  if (places.has(key)) {
-    const [before, after] = [drawing.boxes[key].at, places.get(key)];
-    mark.setAttribute("transform", `translate(${after[0] - before[0]} ${after[1] - before[1]})`);
-    return;
-  }
-  const text = mark.querySelector("text");
-  if (!text) return;
-  const [run] = text.getElementsByTagName("tspan");
-  const up = run ? 0.36 * Number(run.getAttribute("font-size")) : 0; // from the baseline to the middle of the text
-  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - up];
-  const shift = [0, 1].map((axis) => maps[axis](at[axis]) - at[axis]);
-  mark.setAttribute("transform", `translate(${shift[0]} ${shift[1]})`);
+function move(mark, before, after) {
+  mark.setAttribute("transform", `translate(${after[0] - before[0]} ${after[1] - before[1]})`);
 }
 
-// An arrow whose ends follow the boxes and frames that have moved.
-function arrowOf([tail, head, source, isSide, flat], drawing, places, inner, maps) {
+// Where the text of a mark beside the boxes goes, and about how much room it takes.
+function noteAt(mark, maps) {
+  const text = mark.querySelector("text");
+  if (!text) return { extent: [0, 0, 0, 0], shift: null };
+  const [run] = text.getElementsByTagName("tspan");
+  const font = run ? Number(run.getAttribute("font-size")) : 0;
+  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 0.36 * font]; // the middle of the text
+  const [x, y] = at.map((value, axis) => maps[axis](value));
+  const half = (0.5 * font * text.textContent.length) / 2;
+  return { extent: [x - half, y - font / 2, x + half, y + font / 2], shift: [x - at[0], y - at[1]], y };
+}
+
+function moveNote(mark, { shift, y }, columns) {
+  const more = shiftAt(columns, y);
+  mark.setAttribute("transform", `translate(${shift[0] + more[0]} ${shift[1] + more[1]})`);
+}
+
+// The points of an arrow whose ends follow the boxes and frames that have moved.
+function routeOf([tail, head, source, isSide, flat], drawing, places, inner, maps) {
   const before = withoutIdle(flat);
   const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
   const here = { drawing, places, inner, maps };
   const started = attached(mapped, before[0], tail, "exits", source, here);
   const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
-  const points = ended.points.reverse();
-  const stub = started.stub.length ? curve(started.stub) : ""; // from the box to the shape that is written below it
   const goesOn = inner.has(head) || !drawing.boxes[head];
+  return { tail, head, isSide, goesOn, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
+}
+
+function arrowOf(route, columns) {
+  const { tail, head, isSide, goesOn, points, stub } = route;
   const css = isSide ? "arrow side" : "arrow";
-  const attributes = { "data-tail": tail, "data-head": head };
-  if (goesOn) return [s("path", { class: css, d: stub + curve(points), ...attributes })];
   const end = points[points.length - 1];
+  const isBroken = columns && columns.columnOf(points[0][1]) !== columns.columnOf(end[1]);
+  const shift = isBroken ? [0, 0] : shiftAt(columns, end[1]);
+  const transform = shift.some(Boolean) ? { transform: `translate(${shift[0]} ${shift[1]})` } : {};
+  const attributes = { "data-tail": tail, "data-head": head, ...transform };
+  if (isBroken) {
+    const corners = betweenColumns(route, columns);
+    const tip = corners[corners.length - 1];
+    if (goesOn) return [s("path", { class: css, d: bentLine(corners), ...attributes })];
+    const back = [tip[0], tip[1] - ARROW];
+    return [s("path", { class: css, d: bentLine([...corners.slice(0, -1), back]), ...attributes }), tipOf(tip, back, [0, 1], css, attributes)];
+  }
+  const line = stub.length ? curve(stub) : "";
+  if (goesOn) return [s("path", { class: css, d: line + curve(points), ...attributes })];
   const from = [...points].reverse().find((point) => distance(point, end) > 0.01) || points[0];
   const length = distance(from, end) || 1;
   const along = [(end[0] - from[0]) / length, (end[1] - from[1]) / length];
   const back = [end[0] - ARROW * along[0], end[1] - ARROW * along[1]];
-  const sides = [1, -1].map((side) => [
-    back[0] + side * ARROW * 0.36 * along[1],
-    back[1] - side * ARROW * 0.36 * along[0],
-  ]);
-  return [
-    s("path", { class: css, d: stub + curve([...points.slice(0, -1), back]), ...attributes }),
-    s("polygon", { class: css, points: [end, ...sides].map(pair).join(" "), ...attributes }),
-  ];
+  return [s("path", { class: css, d: line + curve([...points.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
+}
+
+// The head of an arrow.
+function tipOf(end, back, along, css, attributes) {
+  const sides = [1, -1].map((side) => [back[0] + side * ARROW * 0.36 * along[1], back[1] - side * ARROW * 0.36 * along[0]]);
+  return s("polygon", { class: css, points: [end, ...sides].map(pair).join(" "), ...attributes });
 }
 
 // The points of a curve, without segments of no length.
