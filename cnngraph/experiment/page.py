@@ -29,7 +29,7 @@ body {{
 }}
 h1, h2 {{ line-height: 1.25 }}
 .scroll {{ overflow-x: auto; margin: 1.5rem 0 }}
-table {{ border-collapse: collapse; overflow-wrap: normal }}
+table {{ border-collapse: separate; border-spacing: 0; overflow-wrap: normal }}
 th, td {{ padding: .3rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }}
 th {{ font-weight: 600; color: var(--pale) }}
 th:first-child, td:first-child {{

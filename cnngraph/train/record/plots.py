@@ -173,11 +173,12 @@ def confusion_figure(title: str, report: Report) -> Figure:
     """
     from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure  # slow to import
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     count = len(report.classes)
     cell = 0.42 if count <= MAX_COUNTED else 0.17
     side = max(4.5, 2.5 + cell * min(count, MAX_NAMED))
-    figure = Figure(figsize=(side + 2.2, side), dpi=150, layout="constrained")
+    figure = Figure(figsize=(side + 2.3, side), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1))
     axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(side, 1.1))
     fractions = [[number / max(1, sum(row)) for number in row] for row in report.confusion]
     scale = PowerNorm(SHADES, vmin=0, vmax=1)
