@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import NodeError, Ref
 from cnngraph.render.label import shapes_label
+from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Arrow, Look, Shape
 from cnngraph.render.terminals import Terminals
 from cnngraph.render.tree import Tree
@@ -38,14 +41,23 @@ def arrows(
             for place, ref in enumerate(tree.reads[index]):
                 role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)
-                found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), always=is_concat)
+                found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), (index, place), is_concat)
     for key, error in errors:
         for place, ref in enumerate(error.reads):
             if found.is_drawn(ref):
-                found.add(ref, Arrow("", key, "", main=place == 0), always=len(error.reads) > 1)
+                found.add(ref, Arrow("", key, "", main=place == 0), is_one_of_several=len(error.reads) > 1)
     for box in terminals.outputs:
         found.add(terminals.ends[box.key], Arrow("", box.key, "", look=box.look))
     return found.all()
+
+
+@frozen
+class _Entry:
+    """A tensor that enters a box: where it comes from, and which input of which operation it is."""
+
+    ref: Ref
+    tail: str
+    reader: tuple[int, int] | None
 
 
 @dataclass(slots=True)
@@ -62,20 +74,27 @@ class _Arrows:
         self.tree, self.graph, self.box_of, self.tails = tree, tree.graph, box_of, terminals.tails
         self.by_ends: dict[tuple[str, str], list[_Line]] = {}
         self.leaving: dict[str, set[TensorType]] = {}  # the types of outgoing tensors, by box
-        self.entry: dict[str, Ref] = {}  # the first incoming tensor, by box
+        self.entries: dict[str, list[_Entry]] = {}  # the incoming tensors, by box
+        self.inside: dict[str, list[int]] = {}  # the operations, by box
+        for node, key in sorted(box_of.items()):
+            self.inside.setdefault(key, []).append(node)
         self.shown: set[Ref] = set()
+        self.changing: set[object] = set()  # the likenesses of boxes whose output has another shape than their input
         self.count = 0
 
-    def add(self, ref: Ref, arrow: Arrow, *, always: bool = False) -> None:
+    def add(
+        self, ref: Ref, arrow: Arrow, reader: tuple[int, int] | None = None, is_one_of_several: bool = False
+    ) -> None:
         """Add the arrow of a tensor to a box, unless the tensor is computed in that box.
 
+        `reader` is the operation that reads it, and which of its inputs it is.
         An operation that reads a tensor twice gets two arrows; a closed scope gets one, however often it reads it.
         """
         head = arrow.head
         tail = self.tails[ref] if ref in self.tails else self.box_of[self.tree.drawn(ref.node)]
         if tail == head:
             return
-        self.entry.setdefault(head, ref)
+        self.entries.setdefault(head, []).append(_Entry(ref, tail, reader))
         self.leaving.setdefault(tail, set()).add(self.graph.type_of(ref))
         lines = self.by_ends.setdefault((tail, head), [])
         line = next(self._shared(lines, ref, head), None)
@@ -83,7 +102,7 @@ class _Arrows:
             line = _Line(replace(arrow, tail=tail))
             lines.append(line)
             self.count += 1
-        line.refs.setdefault(ref, always)
+        line.refs.setdefault(ref, is_one_of_several)
         if self.count > MAX_ARROWS:
             message = f"the drawing would have more than {MAX_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
@@ -106,7 +125,14 @@ class _Arrows:
 
     def all(self) -> tuple[Arrow, ...]:
         """All arrows, with their tensors and shapes."""
-        return tuple(self._loaded(line) for lines in self.by_ends.values() for line in _merged(lines))
+        lines = [line for lines in self.by_ends.values() for line in _merged(lines)]
+        self.changing = {
+            self._likeness(line.arrow.tail)
+            for line in lines
+            for ref in line.refs
+            if not line.arrow.tail.startswith(Shape.SCOPE) and ref.node >= 0 and self._changes(line.arrow.tail, ref)
+        }
+        return tuple(map(self._loaded, lines))
 
     def _loaded(self, line: _Line) -> Arrow:
         refs = sorted(line.refs, key=lambda ref: (ref.node, ref.output))
@@ -135,11 +161,38 @@ class _Arrows:
         """Whether to show a shape: once, if it differs from the input of its box or is one of several."""
         if ref in self.tails or ref in self.shown or arrow.head.startswith(Shape.OUTPUT):
             return False
-        entry = self.entry.get(arrow.tail)
         several = len(self.leaving[arrow.tail]) > 1
         if arrow.tail.startswith(Shape.SCOPE) and not several:
             return False  # the shape is in the box
-        return always or several or entry is None or self.graph.type_of(entry) != self.graph.type_of(ref)
+        return always or several or self._changes(arrow.tail, ref) or self._is_like_changing(arrow.tail)
+
+    def _changes(self, box: str, ref: Ref) -> bool:
+        """Whether a tensor has another shape than all inputs of its box, in any of the iterations drawn as one."""
+        entries = [self._iterations(entry) for entry in self.entries.get(box, ())]
+        copies = self.tree.copies.get(self.tree.drawn(ref.node), (ref.node,))
+        for place, copy in enumerate(copies):
+            before = {self.graph.type_of(refs[place]) for refs in entries if place < len(refs)}
+            if self.graph.type_of(Ref(copy, ref.output)) not in before:
+                return True
+        return False
+
+    def _iterations(self, entry: _Entry) -> list[Ref]:
+        """The tensor that each of the iterations drawn as one reads here."""
+        if entry.reader is None:
+            return [entry.ref]
+        node, place = entry.reader
+        return [self.tree.reads[copy][place] for copy in self.tree.copies.get(node, (node,))]
+
+    def _is_like_changing(self, box: str) -> bool:
+        """Whether the equal operations elsewhere change the shape, so that it is shown here, too."""
+        if box not in self.inside or (likeness := self._likeness(box)) not in self.changing:
+            return False
+        return all(self._likeness(entry.tail) != likeness for entry in self.entries.get(box, ()))
+
+    def _likeness(self, box: str) -> object:
+        """What equal boxes of several blocks have in common: their operations, and names without numbers."""
+        nodes = [self.graph.nodes[index] for index in self.inside.get(box, ())]
+        return tuple((re.sub(r"\d+", "", node.path), compared(node.operation)) for node in nodes)
 
     def _varies(self, ref: Ref) -> bool:
         """Whether iterations that are drawn as one have different shapes here."""

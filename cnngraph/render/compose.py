@@ -12,15 +12,20 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.graph.path_patterns import matches_path
 from cnngraph.nearest import nearest
-from cnngraph.numbers import show_count
+from cnngraph.ops.op import Op
 from cnngraph.render.arrows import TooMuchError, arrows
-from cnngraph.render.folding import fold_tree, stem
-from cnngraph.render.label import clean, error_lines, op_label, params_label, shapes_label, tip_label
+from cnngraph.render.branches import BRANCH
+from cnngraph.render.closed import closed_rows, closed_title
+from cnngraph.render.folding import fold_tree
+from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
+from cnngraph.render.likeness import stem
+from cnngraph.render.names import beside, repeats_op, says_nothing, short_path
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.tree import Group, Tree, build_tree, start_of
+from cnngraph.render.traits import noted, traits_of_row, with_traits
+from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -147,7 +152,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
     title = drawing._title(group)
-    if around and group.times == 1 and block_of(group) == block_of(around):
+    if around and title.name and group.times == 1 and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
     inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}
@@ -155,7 +160,9 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     heads = {id(member): key for key, member in closed.items()}
     inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
     errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
-    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors)
+    return OpenGroup(
+        title, tuple(noted(members)) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors
+    )
 
 
 @dataclass(slots=True)
@@ -180,13 +187,14 @@ class _Drawing:
 
     def picture(self) -> Picture:
         """The picture with inputs, outputs and arrows."""
-        members = _noted(self._members(self.tree.root))
+        members = tuple(noted(self._members(self.tree.root)))
         terminals = terminals_of(self.tree, self.box_of)
-        return Picture(
+        picture = Picture(
             name=clean(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
+        return with_traits(picture, self.tree)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
@@ -218,7 +226,7 @@ class _Drawing:
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
         title = self._title(group)
-        if group.times == 1 and block_of(group) == around:
+        if group.times == 1 and block_of(group) == around and title.name:
             title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
             self.closed.append(group)
@@ -233,44 +241,44 @@ class _Drawing:
             if 1 in (title.times, only.title.times):
                 return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
-        members = _noted(members) if look is Look.PLAIN else members
+        members = tuple(noted(members)) if look is Look.PLAIN else members
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if detail.opens(scope.path):
+        if detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
     def _title(self, group: Group) -> Title:
-        scope = group.scope
-        name = _short(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
-        note = f"shares {clean(scope.shares)}" if scope.shares else ""
-        block = block_of(group)
+        scope, block = group.scope, block_of(group)
+        name = short_path(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
+        notes = [f"shares {clean(beside(scope.path, scope.shares))}"] if scope.shares else []
+        notes += [growth] if (growth := self._growth(group)) else []
+        if block and says_nothing(name):
+            name = ""
         if name.replace("_", "").startswith(block.replace("_", "")):
             block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
-        return Title(clean(name), clean(block), group.times, group.parallel, note)
+        return Title(clean(name), clean(block), group.times, group.parallel, ", ".join(notes))
+
+    def _growth(self, group: Group) -> str:
+        """The channels that each iteration of a folded dense block adds."""
+        join = next((member for member in group.members if isinstance(member, int) and member in self.tree.joins), None)
+        if group.times == 1 or join is None:
+            return ""
+        return f"+{sum(self.graph.type_of(ref).channels for ref in self.tree.reads[join][1:])} each"
 
     def _closed(self, group: Group, title: Title) -> Box:
         """A scope that is not opened, with its totals, or those of each of the equal scopes that it represents."""
-        nodes = self._inside(group)
-        iterations = sum(member.times for member in group.members if isinstance(member, Group))
-        if group.scope.kind == "repeat" and iterations > 1:
-            title = replace(title, block=f"{title.block} ×{iterations}".strip())
-        params = show_count(sum(node.num_params for node in nodes)) + " params"
-        facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
-        facts += [shapes_label(str(self.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
-        look = _common([_look(node) for node in nodes])
-        given = params_label(_uses(group))
         box = Box(
             key=_closed_key(group),
             shape=Shape.SCOPE,
-            title=title,
-            rows=(*([Row(given, "scope")] if given else []), Row(" · ".join(facts), "scope")),
+            title=closed_title(title, group, self.tree),
+            rows=closed_rows(group, self.tree),
             tip=self._tip(group),
-            look=look,
+            look=_common([_look(node) for node in self._inside(group)]),
             types=tuple(self.graph.type_of(ref) for ref in group.scope.value),
         )
         return self._box(box, group.indices())
@@ -294,22 +302,31 @@ class _Drawing:
         return replace(box, nodes=tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,)))))
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
-        """One row per operation; an identity is left out unless it is the only one."""
-        rows = tuple(self._row(index) for index in stack if self.graph.nodes[index].op != "identity")
+        """One row per operation; one that does nothing is left out unless it is the only one."""
+        rows = tuple(self._row(index) for index in stack if not all(map(is_nothing, self._operations(index))))
         return rows or (self._row(stack[0]),)
 
+    def _copies(self, index: int) -> tuple[int, ...]:
+        """The nodes that are drawn as one."""
+        return self.tree.copies.get(index, (index,))
+
+    def _operations(self, index: int) -> list[Op]:
+        """The operations that are drawn as one."""
+        return [self.graph.nodes[copy].operation for copy in self._copies(index)]
+
     def _row(self, index: int) -> Row:
-        """One operation; if folded iterations have different drop rates, the range from the first to the last."""
+        """One operation; if folded iterations have different rates or factors, the range from the first to the last."""
         node = self.graph.nodes[index]
-        copies = [self.graph.nodes[copy] for copy in self.tree.copies.get(index, (index,))]
         types = tuple(self.graph.type_of(ref) for ref in node.reads)
-        text, last = op_label(node.operation, types), op_label(copies[-1].operation, types)
+        text, last = (row_label(operation, types) for operation in itemgetter(0, -1)(self._operations(index)))
         if text != last:
             text = f"{text} … {last.rpartition(' ')[2]}"
-        notes = [] if _repeats_op(node) else [clean(node.path.rpartition(".")[2])]
-        notes += [f"shares {clean(node.shares)}"] if node.shares and not self._is_shared_whole(node) else []
+        names = {self.graph.nodes[copy].path.rpartition(".")[2] for copy in self._copies(index)}
+        notes = [] if len(names) > 1 or repeats_op(node, text) else [clean(names.pop())]
+        if node.shares and not self._is_shared_whole(node):
+            notes.append(f"shares {clean(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []
-        return Row(text, node.operation.kind, ", ".join(notes))
+        return Row(text, node.operation.kind, ", ".join(notes), traits_of_row(index, self.graph))
 
     def _is_shared_whole(self, node: Node) -> bool:
         """Whether the scope around a shared node is shared, and has the note."""
@@ -317,8 +334,7 @@ class _Drawing:
 
     def _inside(self, group: Group) -> list[Node]:
         """All nodes of a group, including hidden ones."""
-        start, stop = group.scope.start, group.scope.stop
-        return [self.graph.nodes[index] for index in {*range(start, stop), *group.indices()}]
+        return [self.graph.nodes[index] for index in nodes_of(group)]
 
     def _tip(self, group: Group) -> str:
         nodes, scope = self._inside(group), group.scope
@@ -352,27 +368,10 @@ def block_of(group: Group) -> str:
     return blocks.pop() or "" if len(blocks) == 1 else ""
 
 
-def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
-    """The members, with a note on those that run only in training mode."""
-    return tuple(
-        replace(member, title=replace(member.title, note=member.title.note or "training only"))
-        if member.look is Look.TRAINING and (isinstance(member, Frame) or member.shape is not Shape.JOIN)
-        else member
-        for member in members
-    )
-
-
-def _uses(group: Group) -> list[Mapping[str, object]]:
-    """The params of the use of a block, or of the iterations of a repeat."""
-    if group.scope.kind != "repeat":
-        return [group.scope.params or {}]
-    return [member.scope.params or {} for member in group.members if isinstance(member, Group)]
-
-
 def merged(outer: Title, inner: Title) -> Title:
     """The combined title of a frame and its only member."""
     return Title(
-        name=outer.name or inner.name,
+        name=(inner.name or outer.name) if says_nothing(outer.name) else outer.name,
         block=inner.block or outer.block,
         times=outer.times * inner.times,
         parallel=outer.parallel or inner.parallel,
@@ -386,20 +385,6 @@ def _common(looks: Sequence[Look]) -> Look:
 
 def _look(node: Node) -> Look:
     return Look.UNUSED if node.unused else Look.TRAINING if node.training_only else Look.PLAIN
-
-
-def _short(path: str) -> str:
-    """The path from its last component that is not a number: `layer2.0` for `body.layer2.0`."""
-    parts = path.split(".")
-    first = next((index for index in range(len(parts) - 1, -1, -1) if stem(parts[index])), 0)
-    return ".".join(parts[first:])
-
-
-def _repeats_op(node: Node) -> bool:
-    """Whether the name of a node only repeats its op: `bn1` for a batch_norm, `pool`, `0`."""
-    name, op = stem(node.path.rpartition(".")[2]).replace("_", ""), node.op
-    initials = "".join(word[0] for word in op.split("_"))
-    return name in op.replace("_", "") or name == initials or node.operation.kind.startswith(name)
 
 
 def _node_tip(node: Node) -> str:

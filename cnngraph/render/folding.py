@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 
-from cnngraph.fields import fields_of
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
-from cnngraph.ops.op import Op
+from cnngraph.render.branches import BRANCH, with_branches
+from cnngraph.render.likeness import compared, stem
 from cnngraph.render.tree import Group, Tree
 
 
@@ -30,10 +28,11 @@ class _Unit:
     value: tuple[Ref, ...]
     signature: object
 
-    def merged(self, times: int, parallel: bool) -> Group:
-        """The group that represents a run of units."""
+    def merged(self, others: Sequence[_Unit], parallel: bool) -> Group:
+        """The group that represents this unit and others."""
         members = self.group.members if self.join is None else (*self.group.members, self.join)
-        return replace(self.group, members=members, times=times, parallel=parallel)
+        scopes = tuple(unit.group.scope for unit in others)
+        return replace(self.group, members=members, times=1 + len(others), parallel=parallel, folded=scopes)
 
 
 class _Folding:
@@ -41,7 +40,7 @@ class _Folding:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.parameters = [_parameters(node.operation) for node in tree.graph.nodes]
+        self.parameters = [compared(node.operation) for node in tree.graph.nodes]
         self.stand_in: dict[int, int] = {}
 
     def run(self) -> Tree:
@@ -61,6 +60,8 @@ class _Folding:
 
     def _fold(self, group: Group) -> Group:
         """Merge runs of equal neighbours, then fold the inside of each remaining group."""
+        if group.scope.kind != BRANCH:
+            group = with_branches(group, self.tree)
         members: list[Group | int] = []
         for run in self._runs(group):
             if isinstance(run, int):
@@ -77,7 +78,7 @@ class _Folding:
         for other in run[1:]:
             self.stand_in.update(zip(other.nodes, first.nodes, strict=True))
         parallel = run[1].slots == first.slots
-        return first.merged(len(run), parallel)
+        return first.merged(run[1:], parallel)
 
     def _runs(self, group: Group) -> Iterator[list[_Unit] | int]:
         """The members of a group, with runs of equal units that are connected in the same way as lists."""
@@ -123,7 +124,9 @@ class _Folding:
             for ref in self.tree.reads[node]:
                 place = inside.get(ref.node)
                 wires.append((place, ref.output) if place is not None else (-1, slots.setdefault(ref, len(slots))))
-            facts.append((self._name(node, group, join), self.parameters[node], tuple(wires), *self._flags(node)))
+            facts.append(
+                (self._name(node, group, join), self.parameters[node], tuple(wires), *self._flags(node, group))
+            )
         value = (Ref(join),) if join is not None else group.scope.value
         ends = tuple((inside.get(ref.node, -1), ref.output) for ref in value)
         signature = (stem(group.scope.name), group.scope.block, join is None, ends, tuple(facts))
@@ -131,11 +134,13 @@ class _Folding:
 
     def _name(self, node: int, group: Group, join: int | None) -> str:
         path, above = self.tree.graph.nodes[node].path, f"{group.scope.path}."
+        if group.scope.kind == BRANCH:
+            return stem(path.rpartition(".")[2])
         return "" if node == join else path.removeprefix(above)
 
-    def _flags(self, node: int) -> tuple[object, ...]:
-        facts = self.tree.graph.nodes[node]
-        return facts.shares, facts.training_only, facts.unused, len(facts.types)
+    def _flags(self, node: int, group: Group) -> tuple[object, ...]:
+        facts, above = self.tree.graph.nodes[node], f"{group.scope.path}."
+        return (facts.shares or "").removeprefix(above), facts.training_only, facts.unused, len(facts.types)
 
     def _step(self, one: _Unit, two: _Unit) -> object:
         """How two units are connected, or None if they are not equal or other nodes read their inner tensors."""
@@ -151,19 +156,3 @@ class _Folding:
             if any(reader not in near for node in one.nodes for reader in self.tree.readers[node]):
                 return None
         return tuple(step)
-
-
-def _parameters(operation: Op) -> tuple[object, ...]:
-    """What must be equal for two operations to be drawn as one. Drop rates may differ between iterations."""
-    cls = type(operation)
-    return (cls, *[repr(getattr(operation, name)) for name in _compared(cls)])
-
-
-@cache
-def _compared(cls: type[Op]) -> tuple[str, ...]:
-    return tuple(name for name in fields_of(cls) if not (cls.kind == "dropout" and name == "p"))
-
-
-def stem(name: str) -> str:
-    """A name without the number at its end; an empty string for an index."""
-    return re.sub("[0-9]+$", "", name)

@@ -13,10 +13,12 @@ from cnngraph.text import one_line
 
 MAX_LABEL = 60
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
-MAX_PARAMS = 26  # characters of the params of a block
+MAX_PARAMS = 36  # characters of the params of a block
+MAX_LISTED = 6  # numbers of a list; of longer ones, the first three and how many there are
 MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
-BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
+BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims", "shifts"})  # shown without their names
+BY_SIZE = frozenset({"kernel", "size", "shape"})  # parameters that are sizes
 ALWAYS = frozenset({"p"})  # shown even if it is the default
 SILENT = frozenset(  # details that are shown only in the tooltip
     {
@@ -32,8 +34,12 @@ SILENT = frozenset(  # details that are shown only in the tooltip
         "count_include_pad",
         "align_corners",
         "init",
+        "gamma",
+        "axes",
+        "keepdim",
     }
 )
+MAP_AXES = frozenset({"height", "width"})
 
 
 def clean(text: str, limit: int = MAX_LABEL) -> str:
@@ -60,17 +66,69 @@ def changed_parameters(operation: Op) -> dict[str, object]:
 
 def op_label(operation: Op, inputs: tuple[TensorType, ...] = ()) -> str:
     """The name of the op and its important parameters: `conv 7×7, 64, /2`, `dropout 0.5`, `max pool 3×3, /2`."""
-    declared = fields_of(type(operation))
-    values = {name: getattr(operation, name) for name in declared}
+    declared, values = fields_of(type(operation)), _values(operation, inputs)
     order = [name for name in LEADING if name in declared] + [name for name in declared if name not in LEADING]
     name, parts = operation.name.replace("_", " "), []
     if _is_depthwise(values, inputs):
         name = f"depthwise {name}"
         order.remove("groups")
     for parameter in order:
-        if parameter not in SILENT and (part := _parameter_label(declared[parameter], values)):
+        if parameter not in SILENT and (part := _parameter_label(operation, declared[parameter], values)):
             parts.append(part)
     return clean(" ".join([name, ", ".join(parts)]))
+
+
+def row_label(operation: Op, inputs: tuple[TensorType, ...]) -> str:
+    """The label of an op in a drawing: that of `op_label`, with one name for equal operations."""
+    return f"global {found} pool" if (found := _global_pool(operation, inputs)) else op_label(operation, inputs)
+
+
+def is_nothing(operation: Op) -> bool:
+    """Whether an op returns its input in every mode, as an identity or a dropout of rate 0 does."""
+    return operation.name == "identity" or (operation.kind == "dropout" and getattr(operation, "p", None) == 0)
+
+
+def brief_label(operation: Op, inputs: tuple[TensorType, ...]) -> tuple[str, str]:
+    """The label of an op among others in a line, and its stride: `3×3 64` and `/2` for a convolution."""
+    declared, values = fields_of(type(operation)), _values(operation, inputs)
+    if not {"kernel", "stride"} <= declared.keys():
+        text = row_label(operation, inputs)
+        return text.removeprefix("adaptive ").replace(" pool", "") if operation.kind == "pool" else text, ""
+    parts = {name: _parameter_label(operation, declared[name], values) for name in LEADING if name in declared}
+    stride, kernel, out = (parts.pop(name, "") for name in ("stride", "kernel", "out"))
+    name = operation.name.removeprefix("conv").removesuffix("_pool").replace("_", " ").strip()
+    if _is_depthwise(values, inputs):
+        name, out = "dw", out if values["out"] != inputs[0].channels else ""
+        parts.pop("groups")
+    return ", ".join(filter(None, (" ".join(filter(None, (name, kernel, out))), *parts.values()))), stride
+
+
+def _values(operation: Op, inputs: tuple[TensorType, ...]) -> dict[str, object]:
+    """The values of all parameters; those for height and width have one number if the op works on a signal C×L."""
+    values = {name: getattr(operation, name) for name in fields_of(type(operation))}
+    if isinstance(kernel := values.get("kernel"), int):
+        values["kernel"] = (kernel, kernel)
+    if inputs and inputs[0].rank == 2:
+        one = {
+            name: value[0]
+            for name, value in values.items()
+            if name in ("kernel", "stride", "dilation", "output") and isinstance(value, tuple) and len(value) == 2
+        }
+        values |= one
+    return values
+
+
+def _global_pool(operation: Op, inputs: tuple[TensorType, ...]) -> str:
+    """`avg` or `max` for an op that pools over a whole map, whatever its name and the rank of its output."""
+    if not inputs or not inputs[0].is_map:
+        return ""
+    values = _values(operation, inputs)
+    match operation.name:
+        case "adaptive_avg_pool" | "adaptive_max_pool" if values["output"] == (1, 1) and len(inputs) == 1:
+            return operation.name.split("_")[1]
+        case "mean" | "max" if isinstance(values["dim"], tuple) and set(values["dim"]) == MAP_AXES:
+            return "avg" if operation.name == "mean" else "max"
+    return ""
 
 
 def tip_label(operation: Op) -> str:
@@ -80,28 +138,39 @@ def tip_label(operation: Op) -> str:
 
 
 def params_label(uses: Sequence[Mapping[str, object]]) -> str:
-    """The params that all uses of a block set to the same value: `24, expand 6, /2`."""
+    """The params that all uses of a block set to the same value, the stride first: `/2, 24, expand 6`.
+
+    Those that are switched off and fractions, which are rates and factors rather than the form of a block, are left
+    out, and the last ones if there are too many.
+    """
     first, *others = uses or [{}]
     common = {name: value for name, value in first.items() if all(use.get(name) == value for use in others)}
-    parts = [part for part in (_param_label(*item) for item in common.items()) if part]
+    names = sorted(common, key=lambda name: name != "stride")
+    parts = [part for part in (_param_label(name, common[name]) for name in names) if part]
     shown = [part for place, part in enumerate(parts) if len(", ".join(parts[: place + 1])) <= MAX_PARAMS]
     return clean(", ".join(shown if len(shown) == len(parts) else [*shown, "…"]))
 
 
 def _param_label(name: str, value: object) -> str:
-    """The label of a block's param, or an empty string if it switches something off."""
+    """The label of a block's param, or an empty string if it says nothing about the form of the block."""
     shown = name.replace("_", " ")
     match value:
         case bool():
             return shown if value else ""
         case int() | float() | tuple() | list() if name == "stride":
             return "" if value in (1, (1, 1), [1, 1]) else f"/{_sizes(value)}"
+        case 0:
+            return ""
+        case 1 if name not in BARE:
+            return ""
+        case float() if not value.is_integer():
+            return ""
         case int() | float():
             return _number(value) if name in BARE else f"{shown} {_number(value)}"
         case tuple() | list():
             return f"{shown} {clean(show_value(value), MAX_PARAMS // 2)}"
         case str():
-            return value.replace("_", " ")
+            return f"{shown} {value.replace('_', ' ')}"
         case _:
             return ""
 
@@ -116,35 +185,40 @@ def _is_depthwise(values: Mapping[str, object], inputs: tuple[TensorType, ...]) 
     return {"groups", "kernel"} <= values.keys() and bool(inputs) and values["groups"] == inputs[0].channels > 1
 
 
-def _parameter_label(field: Field, values: Mapping[str, object]) -> str:
+def _parameter_label(operation: Op, field: Field, values: Mapping[str, object]) -> str:
     """The label of one parameter, or an empty string."""
     value = values[field.name]
     if field.name == "stride" and "kernel" in values:
         value = values["kernel"] if value is None else value
         sign = "×" if "output_padding" in values else "/"  # a transposed convolution enlarges
         return "" if value in (1, (1, 1)) else f"{sign}{_sizes(value)}"
-    if field.name not in ALWAYS and not field.required and value == field.default:
+    is_shown = field.name in ALWAYS or field.required or (field.name == "kernel" and operation.kind == "pool")
+    if not is_shown and getattr(operation, field.name) == field.default:
         return ""
     name = field.name.replace("_", " ")
     match field.name, value:
-        case "kernel", int():
-            return _sizes((value, value), square=True)
-        case (("kernel" | "size" | "shape"), _):
+        case ("kernel", int()):  # of an op on a signal
+            return f"kernel {value}"
+        case (parameter, tuple()) if parameter in BY_SIZE:
             return _sizes(value, square=True)
         case "value", tuple():  # of a constant
             return ""
+        case "dilation", _:
+            return f"{name} {_sizes(value)}"
         case "output", _:
             return f"to {_sizes(value, square=True)}"
         case "dim", (str() | tuple()):
-            return f"along {_sizes(value)}"
+            return f"{'over' if operation.kind == 'reduction' else 'along'} {_listed(value)}"
         case _, bool():
             return name if value else f"no {name}"
         case _, str():
             return value.replace("_", " ")
-        case parameter, (int() | float() | tuple()) if parameter in BARE:
-            return _number(value)
+        case "factor", tuple():  # one for each channel
+            return f"×({_listed(value)})"
         case parameter, (int() | float() | tuple()) if parameter.endswith("factor"):
             return f"{'/' if parameter.startswith('down') else '×'}{_sizes(value)}"
+        case parameter, (int() | float() | tuple()) if parameter in BARE or parameter == operation.name:
+            return _listed(value)
         case _, (int() | float() | tuple()):
             return _counted(name, value)
         case _:
@@ -154,8 +228,15 @@ def _parameter_label(field: Field, values: Mapping[str, object]) -> str:
 def _counted(name: str, value: object) -> str:
     """`32 groups` for `num_groups: 32`, otherwise the name and the value."""
     if not name.startswith("num "):
-        return f"{name} {_sizes(value)}"
+        return f"{name} {_listed(value)}"
     return f"{_number(value)} {name[4:].removesuffix('s') if value == 1 else name[4:]}"
+
+
+def _listed(value: object) -> str:
+    """One value, or several with commas; of many, the first, and how many there are."""
+    if not isinstance(value, tuple | list) or len(value) <= MAX_LISTED:
+        return _number(value)
+    return f"{_number(value[: MAX_LISTED // 2])}, … ({len(value)} in total)"
 
 
 def _sizes(value: object, *, square: bool = False) -> str:

@@ -49,19 +49,31 @@ def _sole_reader(node: int, tree: Tree) -> int | None:
 
 
 def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
-    """Split a chain into boxes that start with a main operation, or end with one if a follower starts the chain."""
+    """Split a chain into boxes that start with a main operation, or with the followers before it: pre-activation."""
     nodes = [tree.graph.nodes[node] for node in chain]
     kinds = ["activation" if node.op == "identity" else node.operation.kind for node in nodes]
-    leads = kinds[0] in FOLLOWERS and any(kind in LEADERS for kind in kinds)
+    starts = {0, *_starts(kinds)}
     box: list[int] = []
-    for position, (node, kind) in enumerate(zip(chain, kinds, strict=True)):
-        if leads:
-            ended = bool(box) and kinds[position - 1] not in FOLLOWERS
-            apart = kind not in FOLLOWERS and kind not in LEADERS
-        else:
-            ended, apart = bool(box) and kind not in FOLLOWERS, False
-        if ended or (apart and box) or len(box) == MAX_ROWS:
+    for position, node in enumerate(chain):
+        if box and (position in starts or len(box) == MAX_ROWS):
             yield tuple(box)
             box = []
         box.append(node)
     yield tuple(box)
+
+
+def _starts(kinds: Sequence[str]) -> Iterator[int]:
+    """The positions in a chain at which boxes start.
+
+    The followers between two main operations belong to the first, as in `conv, norm, activation`. If the chain starts
+    with followers of a kind that does not come after its last main operation, the followers from the first of this kind
+    on belong to the next one, as in `norm, activation, conv` or `dropout, linear`.
+    """
+    mains = [position for position, kind in enumerate(kinds) if kind not in FOLLOWERS]
+    leads = [position for position in mains if kinds[position] in LEADERS]
+    first = kinds[0] if mains and mains[0] > 0 and leads and kinds[0] not in kinds[mains[-1] + 1 :] else ""
+    end = 0
+    for position in mains:
+        before = [place for place in range(end, position) if kinds[place] == first]
+        yield before[0] if before and kinds[position] in LEADERS else position
+        end = position + 1

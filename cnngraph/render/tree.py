@@ -16,13 +16,14 @@ READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or 
 
 @frozen(eq=False)
 class Group:
-    """A scope with its members in order of execution; it represents `times` equal scopes."""
+    """A scope with its members in order of execution; it represents `times` equal scopes, others in `folded`."""
 
     scope: Scope
     level: int
     members: tuple[Group | int, ...]
     times: int = 1
     parallel: bool = False
+    folded: tuple[Scope, ...] = ()
 
     def indices(self) -> list[int]:
         """All nodes inside, in order of execution, except those hidden by folding."""
@@ -142,6 +143,18 @@ def _with_strays(root: Group, count: int) -> Group:
     """The root with the nodes that are in no scope, which exist if a scope of an invalid spec failed half-way."""
     strays = set(range(count)).difference(root.indices())
     return replace(root, members=tuple(sorted([*root.members, *strays], key=start_of))) if strays else root
+
+
+def nodes_of(member: Group | int) -> list[int]:
+    """All nodes of a member, in order of execution, including those hidden by folding inside."""
+    if isinstance(member, int):
+        return [member]
+    return sorted({*range(member.scope.start, member.scope.stop), *member.indices()})
+
+
+def iterations_of(repeat: Group, tree: Tree) -> list[Group | int]:
+    """The iterations of a repeat as they are drawn: one of several can stand for all."""
+    return [member for member in repeat.members if isinstance(member, Group) or member not in tree.joins]
 
 
 def start_of(member: Group | int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import SMALL, Line, frame_lines, lines
+from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.picture import Frame, sign
 
@@ -21,6 +21,7 @@ def faults(drawing: Drawing) -> Iterator[str]:
     yield from _wide_texts(drawing)
     yield from _loose_arrows(drawing)
     yield from _arrows_through_boxes(drawing)
+    yield from _arrows_through_titles(drawing)
 
 
 def _outside(drawing: Drawing) -> Iterator[str]:
@@ -107,6 +108,29 @@ def _arrows_through_boxes(drawing: Drawing) -> Iterator[str]:
             inner = Rectangle(box.at.x + 1, box.at.y + 1, box.at.width - 2, box.at.height - 2)
             if box.box.key not in (arrow.arrow.tail, arrow.arrow.head) and any(_has(inner, point) for point in points):
                 yield f"the arrow {_name(arrow)} crosses {box.box.key}"
+
+
+def _arrows_through_titles(drawing: Drawing) -> Iterator[str]:
+    curves = [list(polyline(arrow.curve)) for arrow in drawing.arrows]
+    for frame in drawing.frames:
+        at = title_of(frame)
+        for arrow, points in zip(drawing.arrows, curves, strict=True):
+            if any(_has(at, point) for line in pairwise(points) for point in _dense(*line)):
+                yield f"the arrow {_name(arrow)} crosses the title of {frame.frame.key}"
+
+
+def _dense(start: Point, end: Point) -> Iterator[Point]:
+    """Points on a line, at most 3 points apart."""
+    count = int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 3) + 1
+    for step in range(count + 1):
+        yield start[0] + (end[0] - start[0]) * step / count, start[1] + (end[1] - start[1]) * step / count
+
+
+def title_of(frame: PlacedFrame) -> Rectangle:
+    """Where the title of a frame is."""
+    texts = _title(frame)
+    width, height = max((line.width for line in texts), default=0.0), sum(line.height for line in texts)
+    return Rectangle(frame.at.x + PAD_X + 2, frame.at.y + PAD_Y, width, height)
 
 
 def crossings(drawing: Drawing) -> int:

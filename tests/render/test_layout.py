@@ -145,7 +145,7 @@ def from_svg(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
 def from_mermaid(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
     text = mermaid(picture)
     edges = re.findall(r"^ +(\w+) -\.?->(?:\|.*\|)? (\w+)$", text, re.MULTILINE)
-    return set(re.findall(r"^ +(\w+)[(].*:::\w+$", text, re.MULTILINE)), Counter(edges)
+    return set(re.findall(r"^ +(\w+)[(\[].*:::\w+$", text, re.MULTILINE)), Counter(edges)
 
 
 def from_dot(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
@@ -196,22 +196,29 @@ def test_a_long_network_is_broken_into_columns_that_continue() -> None:
     assert len(several.arrows) == len(one.arrows)
 
 
-def test_a_u_net_is_drawn_as_a_u() -> None:
-    """Down on the left, up on the right, with the skips across, each at the side of its concat."""
-    drawing = fitted(load("unet"), Settings(fold=True)).drawing
+@pytest.mark.parametrize("page", PAGES)
+def test_a_u_net_is_drawn_as_a_u(page: str) -> None:
+    """Down on the left, up on the right, with the skips across, each level at the same height on both sides."""
+    drawing = fitted(load("unet"), Settings(page=page)).drawing
     at = {box.box.key: box.at for box in drawing.boxes}
-    concats = {box.box.key for box in drawing.boxes if [row.text for row in box.box.rows] == ["concat"]}
-    skips = [
-        arrow
-        for arrow in drawing.arrows
-        if arrow.arrow.head in concats and arrow.curve[-1][0] == at[arrow.arrow.head].x
-    ]
-    assert len(skips) == len(concats) == 4
-    ordered = sorted(skips, key=lambda arrow: at[arrow.arrow.tail].y)
-    heads = [at[arrow.arrow.head].y for arrow in ordered]
-    assert heads == sorted(heads)
+    skips = [arrow for arrow in drawing.arrows if arrow.curve[-1][0] == at[arrow.arrow.head].x]
+    assert len(skips) == 4
+    for arrow in skips:
+        assert len({round(y, 1) for _, y in arrow.curve}) == 1
+        assert at[arrow.arrow.tail].middle[1] == pytest.approx(at[arrow.arrow.head].middle[1])
+    assert at["output0"].x > at["input0"].right
+    assert at["output0"].bottom < min(at[arrow.arrow.head].y for arrow in skips)
     assert crossings(drawing) == 0
     assert list(faults(drawing)) == []
+
+
+@pytest.mark.parametrize("page", [None, *PAGES])
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_u_net_has_no_faults_at_any_depth(depth: int, page: str | None) -> None:
+    for direction in (None, "down", "right"):
+        drawing = fitted(load("unet"), Settings(page=page, depth=depth, direction=direction)).drawing
+        assert crossings(drawing) == 0
+        assert list(faults(drawing)) == []
 
 
 def test_one_block_alone_has_its_inputs_and_outputs() -> None:

@@ -109,6 +109,82 @@ def test_drop_rates_may_grow_within_a_fold() -> None:
     assert "drop path 0 … 0.3" in [words[-1] for words in rows(picture)]
 
 
+def test_factors_may_differ_within_a_fold() -> None:
+    text = RESIDUAL.replace("params: {out: ,", "params: {factor: 1, out: ,")
+    text = text.replace("{op: drop_path, from: bn2, p: 0.1}", "{op: scale, from: bn2, factor: $factor}")
+    text = text.replace("op: basic, out: 16}", "op: basic, out: 16, factor: 1 / ($i + 1)}")
+    picture = compose(graph_of(text))
+    assert titles(picture)[0] == "layer1 basic ×4"
+    assert ["scale ×1 … ×0.25"] in rows(picture)
+
+
+def test_iterations_that_share_weights_inside_are_folded() -> None:
+    text = """
+cnngraph: 1
+input: [16, 8, 8]
+blocks:
+  unit:
+    nodes:
+      conv1: {op: conv, out: 16, kernel: 3, padding: half}
+      conv2: {share: conv1}
+      add: {op: add, from: [in, conv2]}
+nodes: {layer1: {op: unit, repeat: 4}}
+"""
+    picture = compose(graph_of(text), unlimited(depth=9))
+    assert titles(picture) == ["layer1 unit ×4"]
+    notes = [row.note for box in picture.boxes() for row in box.rows if "shares" in row.note]
+    assert set(notes) == {"shares conv1"}
+
+
+def test_the_shape_of_a_fold_is_shown_if_any_iteration_changes_it() -> None:
+    """The third layer reads 48 channels, as many as its first convolution has."""
+    text = DENSE.replace("conv0: {op: conv, out: 24", "conv0: {op: conv, out: 48")
+    picture = compose(graph_of(text), unlimited(fold=True))
+    tail = box(picture, "conv 1×1, 48").key
+    assert [arrow.label for arrow in picture.arrows if arrow.tail == tail] == ["48×32×32"]
+
+
+def test_equal_operations_of_several_blocks_all_have_their_shapes() -> None:
+    """Of four lateral convolutions, one reads as many channels as it has."""
+    text = """
+cnngraph: 1
+name: pyramid
+input: [8, 32, 32]
+nodes:
+  stage: {op: conv, repeat: 4, out: 8 * 2 ** $i, kernel: 3, stride: 2, padding: half, gives: all}
+  lateral: {op: conv, repeat: 4, from: stage.$i, out: 16, kernel: 1, carry: none}
+  pool: {op: global_avg_pool, repeat: 4, from: lateral.$i, carry: none}
+  sum: {op: add, from: pool}
+"""
+    picture = compose(graph_of(text))
+    laterals = [box.key for box in picture.boxes() if [row.text for row in box.rows] == ["conv 1×1, 16"]]
+    labels = [arrow.label for key in laterals for arrow in picture.arrows if arrow.tail == key]
+    assert labels == ["16×16×16", "16×8×8", "16×4×4", "16×2×2"]
+
+
+def test_the_shape_of_a_product_is_not_that_of_its_first_factor() -> None:
+    text = "cnngraph: 1\ninput: [4, 8, 8]\nnodes: {a: {op: conv, out: 6, kernel: 1}, b: {op: mean, dim: channels, "
+    text += "keepdim: true}, c: {op: mul, from: [b, a]}, d: {op: max_pool, kernel: 2}}"
+    labels = [arrow.label for arrow in compose(graph_of(text)).arrows if arrow.tail == "node2"]
+    assert labels == [""]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ("block: {op: wide}\n  last: relu", ["wide"]),
+        ("a: {nodes: {block: {nodes: [wide, relu]}}}", ["a", "wide"]),
+        ("a: {nodes: [relu, {nodes: {block: {repeat: 2, op: wide}}}]}", ["a", "a.1 wide ×2"]),
+        ("stage: {repeat: 2, op: wide}", ["stage wide ×2"]),
+        ("layer1: {op: wide}", ["layer1 wide"]),
+        ("wide2: {op: wide}", ["wide2"]),
+    ],
+)
+def test_a_name_without_meaning_is_not_a_title(nodes: str, expected: list[str]) -> None:
+    text = "cnngraph: 1\nname: x\ninput: [3, 8, 8]\nblocks: {wide: {nodes: {a: relu, b: {op: add, from: [in, a]}}}}\n"
+    assert titles(compose(graph_of(f"{text}nodes:\n  {nodes}\n"), unlimited(fold=True))) == expected
+
+
 def test_parallel_iterations_are_folded() -> None:
     picture = compose(graph_of(PARTS), unlimited(depth=9))
     (branches,) = (box for box in picture.boxes() if box.title.times == 4)
@@ -132,6 +208,7 @@ def test_a_dense_block_is_a_ladder() -> None:
 def test_a_folded_dense_block_shows_the_output_of_its_last_iteration() -> None:
     picture = compose(graph_of(DENSE), unlimited(fold=True))
     assert titles(picture)[0] == "block1 dense_layer ×6"
+    assert next(picture.frames()).title.note == "+12 each"
     (join,) = (box.key for box in picture.boxes() if box.shape is Shape.JOIN)
     assert [arrow.label for arrow in picture.arrows if arrow.tail == join] == ["96×32×32"]
 
@@ -146,20 +223,6 @@ def test_with_depth_blocks_are_boxes_with_parameters_and_shape() -> None:
     two = [box for box in compose(graph_of(RESIDUAL), unlimited(depth=2)).boxes() if box.shape is Shape.SCOPE]
     assert [box.title.count for box in two] == ["×4", "", "×3"]
     assert two[2].rows[-1].text == "18.6 k params each · 32×16×16"
-
-
-def test_a_closed_block_shows_the_params_that_distinguish_it() -> None:
-    two = [box for box in compose(graph_of(RESIDUAL), unlimited(depth=2)).boxes() if box.shape is Shape.SCOPE]
-    assert [box.rows[0].text for box in two] == ["16", "32, /2", "32"]
-    text = RESIDUAL.replace(
-        "params: {out: , stride: 1}", "params: {out: , stride: 1, squeeze: false, norm: batch, rate: 0}"
-    )
-    text = text.replace(
-        "layer1: {repeat: $units, op: basic, out: 16}",
-        "layer1: {op: basic, out: 16, squeeze: true, norm: in, rate: 0.5}",
-    )
-    first = next(box for box in compose(graph_of(text), unlimited(depth=1)).boxes() if box.shape is Shape.SCOPE)
-    assert first.rows[0].text == "16, squeeze, in, rate 0.5"
 
 
 def test_a_closed_block_lists_all_its_shapes() -> None:

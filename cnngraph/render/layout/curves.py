@@ -74,3 +74,40 @@ def _between(start: Point, end: Point, part: float) -> Point:
 def _towards(corner: Point, other: Point) -> Point:
     length = abs(other[0] - corner[0]) + abs(other[1] - corner[1])
     return _between(corner, other, min(CORNER, length / 2) / length) if length else corner
+
+
+def split(curve: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
+    """A curve along the flow, cut at a y: the part above, and the part below."""
+    for place in range(0, len(curve) - 3, 3):
+        if curve[place + 3][1] >= y:
+            upper, lower = _cut(curve[place : place + 4], y)
+            return [*curve[: place + 1], *upper[1:]], [*lower, *curve[place + 4 :]]
+    return list(curve), [curve[-1]]
+
+
+def _cut(segment: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
+    """One Bézier segment, cut where it reaches a y (de Casteljau)."""
+    (x, top), (other, bottom) = segment[0], segment[3]
+    if bottom > top and max(abs(point[0] - x) for point in segment) < NEAR / 10:  # a line along the flow
+        t = (y - top) / (bottom - top)
+        middle = x + (other - x) * t, y
+        return [*straight(segment[0], middle)], [*straight(middle, segment[3])]
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        t = (low + high) / 2
+        low, high = (t, high) if _halves(segment, t)[0][-1][1] < y else (low, t)
+    return _halves(segment, (low + high) / 2)
+
+
+def straight(start: Point, end: Point) -> tuple[Point, ...]:
+    """A straight line as a curve."""
+    return (start, *_straight(start, end))
+
+
+def _halves(segment: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
+    points, first, last = list(segment), [segment[0]], [segment[-1]]
+    while len(points) > 1:
+        points = [(one[0] + (two[0] - one[0]) * t, one[1] + (two[1] - one[1]) * t) for one, two in pairwise(points)]
+        first.append(points[0])
+        last.insert(0, points[-1])
+    return first, last

@@ -54,8 +54,8 @@ class PlacedBox:
 class PlacedFrame:
     """A frame and its place.
 
-    `level` counts the frames around it, `is_down` is whether it flows from top to bottom, `continues` whether it is the
-    part of a frame that begins in another column. In a frame that `rises` the flow is upwards, and the title is below.
+    `level` counts the frames around it, `is_down` is whether its flow is vertical, `continues` whether it is the part
+    of a frame that begins in another column.
     """
 
     frame: Frame
@@ -63,7 +63,6 @@ class PlacedFrame:
     level: int
     is_down: bool = True
     continues: bool = False
-    rises: bool = False
 
 
 @frozen
@@ -108,3 +107,4 @@ class Drawing:
     title: str = ""
     legend: tuple[Key, ...] = ()
     columns: int = 1
+    is_down: bool = True

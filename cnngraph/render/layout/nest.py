@@ -9,20 +9,20 @@ from functools import cached_property
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, frame_lines
-from cnngraph.render.layout.columns import Break, breaks_of, fitting, in_columns
+from cnngraph.render.layout.breaks import Break, breaks_of
+from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import NOTE, PORTS, ROLE, Measures
+from cnngraph.render.layout.measures import MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
+from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
 
-MARGIN = 7.0  # between a frame and what is in it, across the flow
-ENDS = 5.5  # … and along it
-TITLE_GAP = 4.0  # between a title and the arrow beside it
+ENDS = 5.5  # between a frame and what is in it, along the flow
 BORDER = 6.0  # around the drawing
 ROOT = ""
 
@@ -48,14 +48,17 @@ class _Laid:
 
 def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
-    return Layout(picture, settings.flow == "down", _labels(picture.arrows, settings.shapes))
+    labels = _labels(picture.arrows, settings.shapes)
+    return Layout(picture, settings.flow == "down", labels, may_turn=settings.direction is None)
 
 
 class Layout:
-    """A picture with places on one long strip."""
+    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip."""
 
-    def __init__(self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]]) -> None:
-        self.picture, self.is_down = picture, is_down
+    def __init__(
+        self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]], *, may_turn: bool = False
+    ) -> None:
+        self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
@@ -180,24 +183,28 @@ class Layout:
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
+        if bent := self._bent(page):
+            return bent
         strip, breaks = self._strip
-        if self._bent is not None:
-            strip = self._bent
-        elif page is not None:
+        if page is not None:
             across, along = page if self.is_down else page[::-1]
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         return strip if self.is_down else _turned(strip)
 
-    @cached_property
-    def _bent(self) -> Drawing | None:
+    def _bent(self, page: tuple[float, float] | None) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; volumes always follow each other to the right."""
         if any(box.volume for box in self.picture.boxes()):
             return None
         found = skips_of(self.picture)
         if found is None:
             return None
-        chain = Layout(replace(self.picture, arrows=found.others), self.is_down, self.measures.labels)
-        return bent(*chain._strip, found.skips)
+        drawings = []
+        for is_down in (True, False) if self.may_turn and page else (self.is_down,):
+            chain = Layout(replace(self.picture, arrows=found.others), is_down, self.measures.labels)
+            if drawing := bent(*chain._strip, found.skips):
+                drawings.append(drawing if is_down else _turned(drawing))
+        width, height = page or (1.0, 1.0)
+        return max(drawings, key=lambda drawing: min(width / drawing.width, height / drawing.height), default=None)
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:
@@ -291,6 +298,7 @@ def _turned(drawing: Drawing) -> Drawing:
     """The drawing with x and y exchanged."""
     return replace(
         drawing,
+        is_down=False,
         width=drawing.height,
         height=drawing.width,
         boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),

@@ -1,25 +1,27 @@
 """Networks in the shape of a U: an encoder that goes down, a decoder beside it that goes up, and skips across.
 
 The shape is found from the arrows: at some point of the network several of them pass by, and are nested, as the skips
-of a U-Net are: the first one to leave is the last to arrive. Without these arrows the network is a chain. Coordinates
-are abstract: y is along the flow.
+of a U-Net are: the first one to leave is the last to arrive. Without these arrows the network is a chain, which is
+stretched until both ends of each skip are on one level. Coordinates are abstract: y is along the flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.render.layout.columns import Break
-from cnngraph.render.layout.curves import around
+from cnngraph.render.layout.boxes import frame_lines
+from cnngraph.render.layout.breaks import Break
+from cnngraph.render.layout.curves import NEAR, around, split, straight
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.measures import MARGIN, TITLE_GAP
 from cnngraph.render.picture import Arrow, Picture
 
 LEAST = 3  # skips
-GUTTER = 22.0  # between encoder and decoder, more for every skip
-LANE = 8.0
+GUTTER = 22.0  # between encoder and decoder
+LANE = 8.0  # … more of it for every skip that is not on one level
 TURN = 9.0  # how far the main path goes below both
 BORDER = 6.0
 
@@ -58,7 +60,7 @@ def _nested(over: Sequence[Arrow], place: dict[str, int]) -> tuple[Arrow, ...]:
 
 def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Drawing | None:
     """The strip of a network without its skips, bent to a U, with the skips across; None if it cannot be bent."""
-    at = {box.box.key: box.at for box in strip.boxes}
+    at = _places(strip)
     inner = skips[-1]
     turns = [
         place
@@ -68,8 +70,17 @@ def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Dra
     ]
     if not turns:
         return None
-    drawing = _Bending(strip, turns[-1], skips).drawing()
+    turn = turns[-1]
+    rising = _Titles(strip, turn.y)
+    strip, breaks = rising.moved(), [replace(place, y=rising.y((place.x, place.y))) for place in breaks]
+    stretched = _Stretch(_spaces(strip, breaks, skips))
+    turn = replace(turn, y=stretched.y(turn.y))
+    drawing = _Bending(stretched.drawing(strip), turn, skips).drawing()
     return None if any(_is_hit(drawing, arrow) for arrow in drawing.arrows[-len(skips) :]) else drawing
+
+
+def _places(drawing: Drawing) -> dict[str, Rectangle]:
+    return {box.box.key: box.at for box in drawing.boxes}
 
 
 def _is_hit(drawing: Drawing, arrow: PlacedArrow) -> bool:
@@ -85,19 +96,125 @@ def _overlaps(start: Point, end: Point, at: Rectangle) -> bool:
     return left < at.right and at.x < right and high < at.bottom and at.y < low + 0.01
 
 
+class _Titles:
+    """Moves the titles of the frames after the turn to their other end, which is above when they are mirrored."""
+
+    def __init__(self, strip: Drawing, turn: float) -> None:
+        self.strip = strip
+        frames = [frame for frame in strip.frames if frame.at.y > turn and frame.is_down]
+        self.rooms = [(frame.at, sum(line.height for line in frame_lines(frame.frame.title))) for frame in frames]
+        self.lefts: dict[str, float] = {}
+        for frame in sorted(frames, key=lambda frame: -frame.level):
+            width = max((line.width for line in frame_lines(frame.frame.title)), default=0.0)
+            inner = [self.lefts.get(member.key, frame.at.right) - MARGIN for member in frame.frame.members]
+            before = [x - width - TITLE_GAP - MARGIN for x in _exits(strip, frame.at)]
+            self.lefts[frame.frame.key] = min([frame.at.x, *inner, *before])
+
+    def y(self, point: Point) -> float:
+        """The new y of a point: before the titles of the frames around it."""
+        return point[1] - sum(room for at, room in self.rooms if _is_in(point, at))
+
+    def moved(self) -> Drawing:
+        strip = self.strip
+        return replace(
+            strip,
+            boxes=tuple(replace(box, at=self._placed(box.at, box.at.middle)) for box in strip.boxes),
+            frames=tuple(self._frame(frame) for frame in strip.frames),
+            arrows=tuple(
+                replace(arrow, curve=tuple((x, self.y((x, y))) for x, y in arrow.curve)) for arrow in strip.arrows
+            ),
+            notes=tuple(replace(note, y=self.y((note.x, note.y))) for note in strip.notes),
+        )
+
+    def _placed(self, at: Rectangle, inside: Point) -> Rectangle:
+        return at.moved(0, self.y(inside) - inside[1])
+
+    def _frame(self, frame: PlacedFrame) -> PlacedFrame:
+        at = self._placed(frame.at, (frame.at.middle[0], frame.at.y))  # not inside itself
+        left = self.lefts.get(frame.frame.key, at.x)
+        return replace(frame, at=Rectangle(left, at.y, at.right - left, at.height))
+
+
+def _exits(strip: Drawing, at: Rectangle) -> list[float]:
+    """The x at which arrows leave a frame."""
+    curves = [arrow.curve for arrow in strip.arrows if arrow.curve[0][1] < at.bottom < arrow.curve[-1][1]]
+    xs = [split(curve, at.bottom)[0][-1][0] for curve in curves]
+    return [x for x in xs if at.x < x < at.right]
+
+
+def _is_in(point: Point, at: Rectangle) -> bool:
+    return at.x < point[0] < at.right and at.y < point[1] < at.bottom
+
+
+def _spaces(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> list[tuple[float, float]]:
+    """Where to insert how much space, so that the ends of all skips are equally far apart."""
+    at, found = _places(strip), []
+    for outer, inner in pairwise(skips):
+        tails, heads = (at[outer.tail], at[inner.tail]), (at[inner.head], at[outer.head])
+        more = _distance(*tails) - _distance(*heads)
+        first, last = heads if more > 0 else tails
+        places = [place for place in breaks if first.bottom <= place.y <= last.y]
+        if places and abs(more) > NEAR:
+            found.append((min(places, key=lambda place: place.depth).y, abs(more)))
+    return found
+
+
+def _distance(one: Rectangle, two: Rectangle) -> float:
+    return two.middle[1] - one.middle[1]
+
+
+class _Stretch:
+    """Inserts space across a whole strip."""
+
+    def __init__(self, spaces: Sequence[tuple[float, float]]) -> None:
+        self.spaces = spaces
+
+    def y(self, y: float) -> float:
+        return y + sum(more for place, more in self.spaces if place < y)
+
+    def drawing(self, strip: Drawing) -> Drawing:
+        return replace(
+            strip,
+            height=self.y(strip.height),
+            boxes=tuple(replace(box, at=self._place(box.at)) for box in strip.boxes),
+            frames=tuple(replace(frame, at=self._place(frame.at)) for frame in strip.frames),
+            arrows=tuple(replace(arrow, curve=tuple((x, self.y(y)) for x, y in arrow.curve)) for arrow in strip.arrows),
+            notes=tuple(replace(note, y=self.y(note.y)) for note in strip.notes),
+        )
+
+    def _place(self, at: Rectangle) -> Rectangle:
+        top = self.y(at.y)
+        return Rectangle(at.x, top, at.width, self.y(at.bottom) - top)
+
+
+def _extents(strip: Drawing) -> Iterator[tuple[float, tuple[float, float]]]:
+    """A y of everything in a strip, with its least and greatest x."""
+    for at in [*(box.at for box in strip.boxes), *(frame.at for frame in strip.frames)]:
+        yield at.y, (at.x, at.right)
+    for note in strip.notes:
+        yield note.y, (note.x - note.across / 2, note.x + note.across / 2)
+    for arrow in strip.arrows:
+        yield from ((y, (x - 1, x + 1)) for x, y in arrow.curve)
+
+
 class _Bending:
-    """Mirrors what is after a break and puts it beside what is before."""
+    """Mirrors what is after a break and puts it beside what is before, with the innermost skip on one level."""
 
     def __init__(self, strip: Drawing, turn: Break, skips: Sequence[Arrow]) -> None:
         self.strip, self.turn, self.skips = strip, turn, skips
-        self.up = max(0.0, strip.height - 2 * turn.y)  # the decoder may be longer than the encoder
-        places = [*(box.at for box in strip.boxes), *(frame.at for frame in strip.frames)]
-        before = [place for place in places if place.y < turn.y]
-        after = [place for place in places if place.y > turn.y]
-        self.right = max(place.right for place in before)
-        self.gutter = GUTTER + LANE * len(skips)
-        self.shift = self.right + self.gutter - min(place.x for place in after)
-        self.width = self.shift + max(place.right for place in after) + BORDER
+        at, inner = _places(strip), skips[-1]
+        self.mirror = at[inner.tail].middle[1] + at[inner.head].middle[1]
+        self.up = max(0.0, strip.height - self.mirror)  # the decoder may be longer than the encoder
+        self.low = self.up + max(turn.y, self.mirror - turn.y) + TURN
+        before = [span for y, span in _extents(strip) if y < turn.y]
+        after = [span for y, span in _extents(strip) if y > turn.y]
+        self.left = BORDER - min(left for left, _ in before)
+        self.right = self.left + max(right for _, right in before)
+        self.gutter = GUTTER + LANE * sum(
+            abs(at[skip.tail].middle[1] + at[skip.head].middle[1] - self.mirror) > NEAR for skip in skips
+        )
+        self.shift = self.right + self.gutter - min(left for left, _ in after)
+        self.width = self.shift + max(right for _, right in after) + BORDER
 
     def drawing(self) -> Drawing:
         boxes = tuple(replace(box, at=self._place(box.at)) for box in self.strip.boxes)
@@ -106,9 +223,9 @@ class _Bending:
         return replace(
             self.strip,
             width=self.width,
-            height=self.up + self.turn.y + TURN + BORDER,
+            height=self.low + BORDER,
             boxes=boxes,
-            frames=tuple(self._frame(frame) for frame in self.strip.frames),
+            frames=tuple(replace(frame, at=self._place(frame.at)) for frame in self.strip.frames),
             arrows=(*(self._arrow(arrow) for arrow in self.strip.arrows), *skips),
             notes=tuple(self._note(note) for note in self.strip.notes),
         )
@@ -118,35 +235,33 @@ class _Bending:
 
     def _place(self, at: Rectangle) -> Rectangle:
         if not self._is_after(at.y):
-            return at.moved(0, self.up)
+            return at.moved(self.left, self.up)
         return Rectangle(at.x + self.shift, self._mirrored(at.bottom), at.width, at.height)
 
     def _mirrored(self, y: float) -> float:
-        return self.up + 2 * self.turn.y - y
-
-    def _frame(self, frame: PlacedFrame) -> PlacedFrame:
-        return replace(frame, at=self._place(frame.at), rises=self._is_after(frame.at.y))
+        return self.up + self.mirror - y
 
     def _note(self, note: Note) -> Note:
         if not self._is_after(note.y):
-            return replace(note, y=note.y + self.up)
+            return replace(note, x=note.x + self.left, y=note.y + self.up)
         return replace(note, x=note.x + self.shift, y=self._mirrored(note.y))
 
     def _point(self, point: Point) -> Point:
         x, y = point
-        return (x + self.shift, self._mirrored(y)) if self._is_after(y) else (x, y + self.up)
+        return (x + self.shift, self._mirrored(y)) if self._is_after(y) else (x + self.left, y + self.up)
 
     def _arrow(self, placed: PlacedArrow) -> PlacedArrow:
         start, end = placed.curve[0], placed.curve[-1]
         if self._is_after(start[1]) or not self._is_after(end[1]):
             return replace(placed, curve=tuple(map(self._point, placed.curve)))
-        low = self.up + self.turn.y + TURN
         first, last = self._point(start), self._point(end)
-        return replace(placed, curve=around([first, (first[0], low), (last[0], low), last]))
+        return replace(placed, curve=around([first, (first[0], self.low), (last[0], self.low), last]))
 
     def _skip(self, arrow: Arrow, place: int, at: dict[str, Rectangle]) -> tuple[Point, ...]:
         """From the side of one box to that of the other; an outer skip turns nearer to the decoder."""
         tail, head = at[arrow.tail], at[arrow.head]
         lane = self.right + self.gutter / 2 + LANE * ((len(self.skips) - 1) / 2 - place)
         start, end = (tail.right, tail.middle[1]), (head.x, head.middle[1])
+        if abs(start[1] - end[1]) <= NEAR:
+            return straight(start, (end[0], start[1]))
         return around([start, (lane, start[1]), (lane, end[1]), end])

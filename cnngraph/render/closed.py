@@ -1,0 +1,66 @@
+"""The text of a closed block: what it contains, its totals, and how many iterations a repeat has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cnngraph.numbers import show_count
+from cnngraph.render.contents import contents_lines
+from cnngraph.render.label import params_label, shapes_label
+from cnngraph.render.likeness import compared
+from cnngraph.render.picture import Row, Title
+from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
+
+
+def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
+    """The layers of a block or its params, then its parameters and shapes, or those of each of several equal blocks."""
+    given = params_label(_uses(group))
+    lines = contents_lines(group, tree) or ([given] if given else [])
+    params = show_count(sum(tree.graph.nodes[node].num_params for node in nodes_of(group))) + " params"
+    facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
+    facts += [shapes_label(str(tree.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
+    return tuple(Row(text, "scope") for text in (*lines, " · ".join(facts)))
+
+
+def closed_title(title: Title, group: Group, tree: Tree) -> Title:
+    """The title with the number of iterations of a repeat: `basic ×4`, or `layer, 16 iterations` if they differ."""
+    units = iterations_of(group, tree)
+    count = sum(unit.times if isinstance(unit, Group) else 1 for unit in units)
+    if group.scope.kind != "repeat" or count == 1:
+        return title
+    parallel = _are_parallel(units, tree)
+    if _are_equal(units, tree):
+        text = Title(times=count, parallel=parallel).count
+        return replace(title, block=f"{title.block} {text}".strip())
+    text = f"{count} {'in parallel' if parallel else 'iterations'}"
+    return replace(title, block=", ".join(filter(None, (title.block, text))))
+
+
+def _uses(group: Group) -> list[Mapping[str, object]]:
+    """The params of the uses of a block, or of the iterations of a repeat."""
+    groups = [group]
+    if group.scope.kind == "repeat":
+        groups = [member for member in group.members if isinstance(member, Group)]
+    return [scope.params or {} for group in groups for scope in (group.scope, *group.folded)]
+
+
+def _are_equal(units: Sequence[Group | int], tree: Tree) -> bool:
+    """Whether iterations have equal operations. The first one of a block can differ: often it changes the shape."""
+    first, *others = [[compared(tree.graph.nodes[node].operation) for node in nodes_of(unit)] for unit in units]
+    if any(other != others[0] for other in others):
+        return False
+    blocks = {unit.scope.block if isinstance(unit, Group) else None for unit in units}
+    return not others or first == others[0] or (len(blocks) == 1 and None not in blocks)
+
+
+def _are_parallel(units: Sequence[Group | int], tree: Tree) -> bool:
+    """Whether no iteration reads another one."""
+    folded = [unit.parallel for unit in units if isinstance(unit, Group) and unit.times > 1]
+    if folded:
+        return all(folded)
+    inside = [set(nodes_of(unit)) for unit in units]
+    every = set().union(*inside)
+    return not any(
+        ref.node in every and ref.node not in nodes for nodes in inside for node in nodes for ref in tree.reads[node]
+    )
