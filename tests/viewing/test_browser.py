@@ -90,7 +90,7 @@ def test_nothing_overlaps_when_everything_is_open(browser: Browser, tmp_path: Pa
     assert browser.js("document.querySelectorAll('.closed').length") == 0
     overlaps = browser.js(
         """(() => {
-          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle'));
+          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle, polygon'));
           const boxes = shapes.map(shape => shape.getBoundingClientRect());
           let found = 0;
           boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
@@ -109,7 +109,7 @@ def test_arrows_end_at_boxes_when_everything_is_open(browser: Browser, tmp_path:
         """[...document.querySelectorAll('polygon.arrow')].filter(arrow => {
           const tip = arrow.getBoundingClientRect();
           return ![...document.querySelectorAll('.box')].some(box => {
-            const b = box.querySelector('rect, circle').getBoundingClientRect();
+            const b = box.querySelector('rect, circle, polygon').getBoundingClientRect();
             return tip.right > b.left - 2 && tip.left < b.right + 2 && tip.bottom > b.top - 2 && tip.top < b.bottom + 2;
           });
         }).length"""
@@ -154,7 +154,9 @@ def test_overlays_colour_the_boxes(browser: Browser, tmp_path: Path, metric: str
     for _ in range(["", "params", "macs", "memory", "field"].index(metric)):
         browser.press("m")
     assert browser.js("document.getElementById('metric').value") == metric
-    boxes = "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle'))"
+    boxes = (
+        "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle, polygon'))"
+    )
     colours = browser.js(f"{boxes}.map(shape => getComputedStyle(shape).fill)")
     assert len(set(colours)) > 2
     assert browser.js("document.querySelectorAll('#legend .ticks span').length") == 3
@@ -301,7 +303,7 @@ def chain(length: int) -> str:
 
 
 PLACES = """JSON.stringify([...document.querySelectorAll('.box')].map(box => {
-  const at = box.querySelector('rect, circle').getBoundingClientRect();
+  const at = box.querySelector('rect, circle, polygon').getBoundingClientRect();
   return [box.dataset.id, Math.round(at.left + at.width / 2), at.top, at.bottom];
 }))"""
 

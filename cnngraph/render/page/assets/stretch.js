@@ -189,19 +189,19 @@ function moveNote(mark, { shift, y }, columns) {
 }
 
 // The points of an arrow whose ends follow the boxes and frames that have moved.
-function routeOf([tail, head, source, isSide, flat], drawing, places, inner, maps) {
+function routeOf([tail, head, source, style, flat], drawing, places, inner, maps) {
   const before = withoutIdle(flat);
   const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
   const here = { drawing, places, inner, maps };
   const started = attached(mapped, before[0], tail, "exits", source, here);
   const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
   const goesOn = inner.has(head) || !drawing.boxes[head];
-  return { tail, head, isSide, goesOn, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
+  return { tail, head, style, goesOn, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
 }
 
 function arrowOf(route, columns) {
-  const { tail, head, isSide, goesOn, points, stub } = route;
-  const css = isSide ? "arrow side" : "arrow";
+  const { tail, head, style, goesOn, points, stub } = route;
+  const css = `arrow ${style}`.trim();
   const end = points[points.length - 1];
   const isBroken = columns && columns.columnOf(points[0][1]) !== columns.columnOf(end[1]);
   const shift = isBroken ? [0, 0] : shiftAt(columns, end[1]);
