@@ -17,6 +17,7 @@ PALE = "#9ca3af"  # for nodes that never run
 
 FILLS = {
     "conv": "#b9d9f0",
+    "transposed": "#7fcbd6",
     "linear": "#d9c9ec",
     "attention": "#efc3e6",
     "pool": "#f7cda5",
@@ -31,6 +32,7 @@ FILLS = {
     "scope": "#e4e8ef",
     "error": "#fde3e1",
 }
+TINT = 0.28  # how much deeper the colour of a dilated convolution is at each level
 OTHER = "#f6d3dc"  # for kinds defined by plugins
 
 
@@ -52,14 +54,25 @@ class Theme:
     other: str = OTHER
     wrong: str = "#c5221f"  # the border of a node with an error
     shade: float = 0.62
+    deep: str = "#2f7fc1"  # the colour towards which a dilated convolution is tinted
 
     def fill(self, kind: str) -> str:
         """The background colour of a kind of op."""
         return self.fills.get(kind, self.other)
 
+    def tint(self, kind: str, level: int) -> str:
+        """The background colour of a kind of op that is dilated; level 0 is not."""
+        return mixed(self.fill(kind), self.deep, TINT * level) if level else self.fill(kind)
+
     def edge(self, kind: str) -> str:
         """The border colour of a kind of op."""
         return self.wrong if kind == "error" else shaded(self.fill(kind), self.shade)
+
+
+def mixed(colour: str, other: str, part: float) -> str:
+    """A colour between two."""
+    pairs = ((int(text[place : place + 2], 16) for text in (colour, other)) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(one + (two - one) * part):02x}" for one, two in pairs)
 
 
 def shaded(colour: str, shade: float) -> str:
@@ -70,6 +83,7 @@ def shaded(colour: str, shade: float) -> str:
 
 _DARK = {
     "conv": "#1f4a6b",
+    "transposed": "#1b7480",
     "linear": "#4c3a6b",
     "attention": "#6a2f60",
     "pool": "#74481f",
@@ -102,6 +116,7 @@ THEMES = {
         other="#6b2f43",
         wrong="#ff6b61",
         shade=1.7,
+        deep="#3f8ac4",
     ),
     "print": Theme(ink="#000000", grey="#444444", line="#000000", frame_line="#888888", frame_fills=("#ffffff",) * 2),
 }

@@ -24,6 +24,7 @@ from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
+from cnngraph.render.traits import noted, traits_of_row, with_traits
 from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of, with_arcs
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
@@ -162,7 +163,9 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     heads = {id(member): key for key, member in closed.items()}
     inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
     errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
-    return OpenGroup(title, _noted(members) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors)
+    return OpenGroup(
+        title, tuple(noted(members)) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors
+    )
 
 
 @dataclass(slots=True)
@@ -187,13 +190,14 @@ class _Drawing:
 
     def picture(self) -> Picture:
         """The picture with inputs, outputs and arrows."""
-        members = _noted(self._members(self.tree.root))
+        members = tuple(noted(self._members(self.tree.root)))
         terminals = terminals_of(self.tree, self.box_of)
-        return Picture(
+        picture = Picture(
             name=clean(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
+        return with_traits(picture, self.tree)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
@@ -240,7 +244,7 @@ class _Drawing:
             if 1 in (title.times, only.title.times):
                 return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
-        members = _noted(members) if look is Look.PLAIN else members
+        members = tuple(noted(members)) if look is Look.PLAIN else members
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:
@@ -325,7 +329,7 @@ class _Drawing:
         if node.shares and not self._is_shared_whole(node):
             notes.append(f"shares {clean(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []
-        return Row(text, node.operation.kind, ", ".join(notes))
+        return Row(text, node.operation.kind, ", ".join(notes), traits_of_row(index, self.graph))
 
     def _is_shared_whole(self, node: Node) -> bool:
         """Whether the scope around a shared node is shared, and has the note."""
@@ -365,16 +369,6 @@ def block_of(group: Group) -> str:
     blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
     blocks = {block for block in blocks if block != ""}
     return blocks.pop() or "" if len(blocks) == 1 else ""
-
-
-def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
-    """The members, with a note on those that run only in training mode."""
-    return tuple(
-        replace(member, title=replace(member.title, note=member.title.note or "training only"))
-        if member.look is Look.TRAINING and (isinstance(member, Frame) or member.shape is not Shape.JOIN)
-        else member
-        for member in members
-    )
 
 
 def merged(outer: Title, inner: Title) -> Title:

@@ -13,11 +13,11 @@ from cnngraph.render.colours import (
     LINE,
     PALE,
     TERMINAL,
+    THEMES,
     edge,
-    fill,
 )
 from cnngraph.render.forks import frames_of, with_forks
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape, Title, sign
+from cnngraph.render.picture import Arrow, Box, Flow, Frame, Look, Picture, Row, Shape, Title, Trait, Traits, sign
 from cnngraph.render.settings import Direction
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -89,7 +89,7 @@ def _box(box: Box) -> str:
     elif box.shape in (Shape.INPUT, Shape.OUTPUT):
         attributes |= _terminal(box)
     elif mark := sign(box):
-        attributes |= _circle(mark, box.look)
+        attributes |= _circle(mark, box)
     else:
         attributes["label"] = f"<{_table(box)}>"
     return f"{box.key} [{_attributes(attributes)}]"
@@ -110,16 +110,19 @@ def _terminal(box: Box) -> dict[str, str]:
     }
 
 
-def _circle(mark: str, look: Look) -> dict[str, str]:
+def _circle(mark: str, box: Box) -> dict[str, str]:
+    """The circle of a sum or product; dark if it is a gate."""
+    is_gate = Trait.GATE in box.traits.marks and box.look is Look.PLAIN
     return {
         "label": f'"{mark}"',
         "shape": "circle",
         "fixedsize": "true",
         "width": "0.22",
         "margin": "0",
-        "style": "filled" if look is Look.PLAIN else '"filled,dashed"',
-        "fillcolor": '"white"',
-        "color": f'"{LINE if look is not Look.UNUSED else PALE}"',
+        "style": "filled" if box.look is Look.PLAIN else '"filled,dashed"',
+        "fillcolor": f'"{TERMINAL}"' if is_gate else '"white"',
+        **({"fontcolor": '"white"'} if is_gate else {}),
+        "color": f'"{LINE if box.look is not Look.UNUSED else PALE}"',
     }
 
 
@@ -134,15 +137,15 @@ def _small(text: str) -> str:
 def _table(box: Box) -> str:
     """An HTML-like label: one coloured box, or a white one with a coloured row for each operation."""
     unused = box.look is Look.UNUSED
-    border = PALE if unused else edge(box.rows[0].kind) if box.is_one else LINE
+    border = PALE if unused else edge(box.rows[0].colour) if box.is_one else LINE
     style = "ROUNDED" if box.look is Look.PLAIN else "ROUNDED,DASHED"
     one, padding = box.is_one, 4 if box.shape is Shape.SCOPE else 3
-    ground = ("#ffffff" if unused else fill(box.rows[0].kind)) if one else "#ffffff"
+    ground = ("#ffffff" if unused else _fill(box.rows[0], box.traits.level)) if one else "#ffffff"
     cells = []
     if box.title:
-        cells.append(f"<TR><TD>{_title(box.title, 9 if box.shape is Shape.SCOPE else 8)}</TD></TR>")
+        cells.append(f"<TR><TD>{_gate(box.traits)}{_title(box.title, 9 if box.shape is Shape.SCOPE else 8)}</TD></TR>")
     for row in box.rows:
-        paint = "" if one or unused else f' BGCOLOR="{fill(row.kind)}" STYLE="ROUNDED"'
+        paint = "" if one or unused else f' BGCOLOR="{_fill(row)}" STYLE="ROUNDED"'
         cells.append(f"<TR><TD{paint}>{_row(row, unused)}</TD></TR>")
     return (
         f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="{0 if one else 2}" CELLPADDING="{padding}" STYLE="{style}" '
@@ -150,8 +153,18 @@ def _table(box: Box) -> str:
     )
 
 
+def _fill(row: Row, level: int = 0) -> str:
+    """The background colour of a row or closed block, deeper if it is dilated."""
+    return THEMES["light"].tint(row.colour, max(row.traits.level, level))
+
+
+def _gate(traits: Traits) -> str:
+    """The sign of a gate before a text."""
+    return "⊗ " if Trait.GATE in traits.marks else ""
+
+
 def _row(row: Row, unused: bool) -> str:
-    text = escape(row.text)
+    text = _gate(row.traits) + escape(row.text)
     if row.kind == "scope":
         return f'<FONT POINT-SIZE="8" COLOR="{GREY}">{text}</FONT>'
     if unused:
@@ -174,6 +187,10 @@ def _arrow(arrow: Arrow) -> str:
     attributes = {}
     if arrow.look is not Look.PLAIN:
         attributes["style"] = "dashed"
+    elif arrow.flow is Flow.PROJECTION:
+        attributes["style"] = "dotted"
+    elif arrow.flow is Flow.SIZE:
+        attributes |= {"color": f'"{PALE}"', "arrowhead": "empty"}
     if arrow.main:
         attributes["weight"] = "4"
     if arrow.head.startswith((Shape.FORK, Shape.LABEL)):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, labels_of
-from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume
+from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.shared_boxes import FOLLOWERS
 
-THIN = 2.0  # the thickness of a follower that continues a volume
 APART = 2.0  # between two labels
 
 
@@ -61,34 +60,63 @@ class _Gluing:
 
 
 def _both(one: Box, two: Box) -> Box | None:
-    """Two boxes as one, if their volumes can touch."""
+    """Two boxes as one, if their volumes can touch, or the second is the activation of a sum."""
     first, second = one.volume, two.volume
-    if first is None or second is None or second.name or first.name or one.look is not two.look:
+    if (
+        first is None
+        and second
+        and sign(one)
+        and one.look is two.look
+        and all(row.kind in FOLLOWERS for row in two.rows)
+    ):
+        return replace(_joined(one, two), volume=replace(second, sign=sign(one)))
+    if first is None or first.sign or second is None or second.name or first.name or one.look is not two.look:
         return None
     if (first.height, first.depth) != (second.height, second.depth) or one.types[0].rank < 2:
         return None
     if not one.shape is two.shape is Shape.OPS:
         return None
-    volume = replace(first, slabs=_slabs(first.slabs, two))
-    if not _fit(volume):
+    fitting = next(filter(_fit, (replace(first, slabs=slabs) for slabs in _slabs(first.slabs, two))), None)
+    if fitting is None:
         return None
+    return replace(_joined(one, two), volume=fitting)
+
+
+def _joined(one: Box, two: Box) -> Box:
+    """Two boxes as one, apart from the volume."""
     rows, nodes = one.rows + two.rows, one.nodes + two.nodes
-    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types, volume=volume)
+    return replace(one, rows=rows, tip=f"{one.tip}\n{two.tip}", nodes=nodes, types=two.types)
 
 
-def _slabs(slabs: tuple[Slab, ...], box: Box) -> tuple[Slab, ...]:
+def _slabs(slabs: tuple[Slab, ...], box: Box) -> Iterator[tuple[Slab, ...]]:
+    """The slabs with those of another box: first with all texts, then with fewer."""
     assert box.volume
-    (slab,) = box.volume.slabs
-    slices = slab.slices
-    if all(row.kind in FOLLOWERS for row in box.rows):
-        slices = tuple((kind, min(THIN, thickness)) for kind, thickness in slices)
     *before, last = slabs
-    if last.label == slab.label:
-        return (*before, replace(last, slices=last.slices + slices))
-    return (*slabs, replace(slab, slices=slices))
+    (slab,) = box.volume.slabs
+    if all(row.kind in FOLLOWERS for row in box.rows):
+        yield (*before, replace(last, slices=last.slices + slab.slices))
+        return
+    full = (*slabs, slab)
+    yield full
+    short = tuple(replace(slab, label="", window="") if slab.is_spare else slab for slab in full)
+    yield short
+    yield _merged(short)
+
+
+def _merged(slabs: Sequence[Slab]) -> tuple[Slab, ...]:
+    """The slabs with equal neighbours as one."""
+    found: list[Slab] = []
+    for slab in slabs:
+        if found and (found[-1].label, found[-1].window) == (slab.label, slab.window):
+            before = found[-1]
+            found[-1] = replace(before, slices=before.slices + slab.slices, times=before.times + slab.times)
+        else:
+            found.append(slab)
+    return tuple(found)
 
 
 def _fit(volume: Volume) -> bool:
-    """Whether the labels of neighbours do not touch."""
-    labels = [(middle, text_width(slab.label, SMALL)) for middle, slab in labels_of(volume) if slab.label]
+    """Whether the texts of neighbours do not touch."""
+    labels = [(middle, max(text_width(text, SMALL) for text in slab.texts)) for middle, slab in labels_of(volume)]
+    labels = [(middle, width) for middle, width in labels if width]
     return all(x + width / 2 + APART <= y - other / 2 for (x, width), (y, other) in pairwise(labels))

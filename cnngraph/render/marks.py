@@ -6,82 +6,33 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cnngraph.frozen import frozen
 from cnngraph.render.colours import Theme, shaded
-from cnngraph.render.layout.boxes import BETWEEN, LEADING, PAD_X, PAD_Y, SMALL, Line, Run, frame_lines, labels_of, lines
+from cnngraph.render.glyphs import gate, glyphs, strokes, trapezium
+from cnngraph.render.layout.boxes import (
+    BETWEEN,
+    CIRCLE,
+    LEADING,
+    MARK,
+    PAD_X,
+    PAD_Y,
+    SLANT,
+    SMALL,
+    Line,
+    Run,
+    frame_lines,
+    labels_of,
+    lines,
+)
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.surroundings import HEADING, KINDS, SIGNS, SWATCH
-from cnngraph.render.picture import Box, Look, Row, Shape, Volume, sign
+from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES
+from cnngraph.render.layout.trunks import without_stops, without_trunk
+from cnngraph.render.legend import sample
+from cnngraph.render.parts import RADIUS, Circle, Curve, Dash, Group, Part, Polygon, Rect, Text
+from cnngraph.render.picture import Box, Change, Flow, Look, Shape, Trait, Volume, sign
 
 ARROW = 5.0  # the length of an arrowhead
-RADIUS = 3.0
 LIT, SIDE = 1.1, 0.85  # the colours of the upper and the right side of a volume
 ASCENT = 0.36  # from the middle of a line of text down to its baseline, in font sizes
-
-
-@frozen
-class Rect:
-    """A rectangle with round corners."""
-
-    at: Rectangle
-    fill: str
-    stroke: str = ""
-    radius: float = RADIUS
-    dashed: bool = False
-
-
-@frozen
-class Circle:
-    """A circle."""
-
-    x: float
-    y: float
-    radius: float
-    fill: str
-    stroke: str
-    dashed: bool = False
-
-
-@frozen
-class Curve:
-    """A chain of cubic Bézier segments."""
-
-    points: tuple[Point, ...]
-    stroke: str
-    dashed: bool = False
-
-
-@frozen
-class Polygon:
-    """A filled polygon; without a fill, its outline."""
-
-    points: tuple[Point, ...]
-    fill: str
-    stroke: str = ""
-
-
-@frozen
-class Text:
-    """A line of text around the middle x, on the baseline y; with `to_left` it starts at x."""
-
-    x: float
-    y: float
-    line: Line
-    colours: tuple[str, ...]
-    to_left: bool = False
-
-
-Part = Rect | Circle | Curve | Polygon | Text
-
-
-@frozen
-class Group:
-    """The parts of one box, frame or arrow. `tip` is its tooltip."""
-
-    key: str
-    kind: str
-    tip: str
-    parts: tuple[Part, ...]
 
 
 def marks(drawing: Drawing, theme: Theme) -> Iterator[Group]:
@@ -92,6 +43,8 @@ def marks(drawing: Drawing, theme: Theme) -> Iterator[Group]:
 def front_of(volume: Volume, at: Rectangle) -> Rectangle:
     """The front of a volume in the middle of its place."""
     x, y = at.middle
+    if volume.sign:
+        return Rectangle(x + CIRCLE / 2, y - (volume.height - volume.depth) / 2, volume.thickness, volume.height)
     x, y = x - (volume.thickness + volume.depth) / 2, y - (volume.height - volume.depth) / 2
     return Rectangle(x, y, volume.thickness, volume.height)
 
@@ -100,6 +53,11 @@ class _Marks:
     def __init__(self, drawing: Drawing, theme: Theme) -> None:
         self.drawing, self.theme = drawing, theme
         self.volumes = {placed.box.key: placed for placed in drawing.boxes if placed.box.volume}
+        self.heads = {placed.arrow.head: placed.curve[-1] for placed in reversed(drawing.arrows)}
+        self.trunks: dict[str, list[PlacedArrow]] = {}
+        for placed in drawing.arrows:
+            if placed.arrow.flow is Flow.DATA:
+                self.trunks.setdefault(placed.arrow.source, []).append(placed)
         self.starts: dict[str, list[float]] = {}
         self.ends: dict[str, list[float]] = {}
         for placed in drawing.arrows if self.volumes else ():
@@ -138,6 +96,9 @@ class _Marks:
         box, at = placed.box, placed.at
         if box.volume:
             yield from self._volume(box, box.volume, at)
+            if mark := box.volume.sign:
+                (x, y), half = at.middle, CIRCLE / 2
+                yield from self._circle(box, mark, Rectangle(x - half, y - half, CIRCLE, CIRCLE))
         elif mark := sign(box):
             yield from self._circle(box, mark, at)
         elif box.shape in (Shape.INPUT, Shape.OUTPUT):
@@ -147,28 +108,21 @@ class _Marks:
 
     def _key(self, key: Key) -> Iterator[Part]:
         """An entry of the legend."""
-        sample, theme = key.sample, self.theme
-        at = Rectangle(key.x, key.y - SWATCH / 2, SWATCH, SWATCH)
-        if sample in SIGNS:
-            box = Box("", Shape.JOIN, rows=(Row(SIGNS[sample], "merge"),))
-            yield from self._circle(box, sample, at)
-        elif sample in set(Look):
-            yield Rect(at, theme.box, theme.pale if sample == Look.UNUSED else theme.line, RADIUS, dashed=True)
-        elif sample in KINDS:
-            yield Rect(at, theme.fill(sample), theme.edge(sample), RADIUS)
-        else:
-            yield self._text(at.middle[0], key.y, Line((Run(sample, SMALL, bold=True),)))
-        yield self._text(at.right + 4, key.y, Line((Run(key.text, SMALL),)), to_left=True)
+        yield from sample(key, self.theme)
+        at = key.x + SWATCH
+        if key.sample == TIMES:
+            yield self._text(key.x + SWATCH / 2, key.y, Line((Run(key.sample, SMALL, bold=True),)))
+        yield self._text(at + 4, key.y, Line((Run(key.text, SMALL),)), to_left=True)
 
     def _circle(self, box: Box, mark: str, at: Rectangle) -> Iterator[Part]:
         x, y = at.middle
+        if Trait.GATE in box.traits.marks and box.look is Look.PLAIN:
+            yield from gate(x, y, at.width / 2, self.theme)
+            return
         colour = self.theme.pale if box.look is Look.UNUSED else self.theme.line
         yield Circle(x, y, at.width / 2, self.theme.box, colour, box.look is not Look.PLAIN)
-        strokes = {"+": ((1, 0), (0, 1)), "−": ((1, 0),), "×": ((0.75, 0.75), (0.75, -0.75))}.get(mark, ())
-        for across, along in strokes:
-            dx, dy = across * at.width * 0.27, along * at.width * 0.27
-            yield Curve(_segment((x - dx, y - dy), (x + dx, y + dy)), self.theme.ink)
-        if not strokes:
+        yield from strokes(mark, x, y, at.width * 0.27, self.theme.ink)
+        if mark == "c":
             yield self._text(x, y, Line((Run(mark),)))
 
     def _terminal(self, box: Box, at: Rectangle) -> Iterator[Part]:
@@ -181,16 +135,40 @@ class _Marks:
     def _rows(self, box: Box, at: Rectangle) -> Iterator[Part]:
         theme, unused = self.theme, box.look is Look.UNUSED
         texts, one = lines(box), box.is_one
-        ground = theme.box if unused or not one else theme.fill(box.rows[0].kind)
-        border = theme.pale if unused else theme.edge(box.rows[0].kind) if one else theme.line
-        yield Rect(at, ground, border, RADIUS, box.look is not Look.PLAIN)
-        y = at.y + PAD_Y + BETWEEN * (not one)
+        kind, level = box.rows[0].colour, max(box.rows[0].traits.level, box.traits.level)
+        ground = theme.box if unused or not one else theme.tint(kind, level)
+        border = theme.pale if unused else theme.edge(kind) if one else theme.line
+        exit = self._exit(box, at)
+        yield self._outline(box, at, ground, border, exit)
+        is_deep = one and level > 0
+        inner = _inner(at, exit) if box.change is not Change.NONE else at
+        y = inner.y + PAD_Y + BETWEEN * (not one)
         for line in texts:
+            strip = Rectangle(inner.x + BETWEEN + 0.5, y, inner.width - 2 * BETWEEN - 1, line.height)
             if line.kind and not one and not unused:
-                strip = Rectangle(at.x + BETWEEN + 0.5, y, at.width - 2 * BETWEEN - 1, line.height)
-                yield Rect(strip, theme.fill(line.kind), "", RADIUS - 1)
-            yield self._text(at.middle[0], y + line.height / 2, line, theme.pale if unused else theme.ink)
+                yield Rect(strip, theme.tint(line.kind, line.traits.level), "", RADIUS - 1)
+            middle = y + line.height / 2
+            yield from glyphs(line.traits.marks, strip.x + 3, middle, theme, pale=unused)
+            x = max(at.middle[0], strip.x + 3 + MARK * len(line.traits.marks) + line.width / 2)
+            yield self._text(x, middle, line, theme.pale if unused else theme.ink, has_grey=not is_deep)
             y += line.height + BETWEEN * (bool(line.kind) and not one)
+
+    def _outline(self, box: Box, at: Rectangle, fill: str, stroke: str, exit: Point) -> Part:
+        """The border of a box: narrower where the arrow leaves if the map becomes smaller, wider if larger."""
+        dashed = box.look is not Look.PLAIN
+        if box.change is Change.NONE:
+            return Rect(at, fill, stroke, RADIUS, dashed)
+        x, y = exit if box.change is Change.SMALLER else (-exit[0], -exit[1])
+        return Polygon(trapezium(at, (x, y), SLANT + BETWEEN), fill, stroke, dashed)
+
+    def _exit(self, box: Box, at: Rectangle) -> Point:
+        """The direction of the flow through a box."""
+        end = self.heads.get(box.key)
+        if end is None:
+            return (0, 1) if self.drawing.is_down else (1, 0)
+        if min(abs(end[1] - at.y), abs(end[1] - at.bottom)) <= min(abs(end[0] - at.x), abs(end[0] - at.right)):
+            return (0, 1) if end[1] < at.middle[1] else (0, -1)
+        return (1, 0) if end[0] < at.middle[0] else (-1, 0)
 
     def _volume(self, box: Box, volume: Volume, at: Rectangle) -> Iterator[Part]:
         """Slices in parallel projection, from the front, above and the right, with labels above and below."""
@@ -205,25 +183,30 @@ class _Marks:
         if volume.size:
             above = front.y - volume.depth - SMALL * 0.65
             yield self._text(middle, above, Line((Run(volume.size, SMALL, grey=True),)))
-        labelled = [(start, slab.label) for start, slab in labels_of(volume) if slab.label]
-        for start, label in labelled:
-            yield self._text(front.x + start, y, Line((Run(label, SMALL),)))
+        for row in (0, 1):
+            texts = [(start, slab.texts[row]) for start, slab in labels_of(volume) if slab.texts[row]]
+            for start, text in texts:
+                yield self._text(front.x + start, y, Line((Run(text, SMALL, grey=bool(row)),)))
+            y += SMALL * LEADING * bool(texts)
         if volume.name:
-            yield self._text(middle, y + SMALL * LEADING * bool(labelled), Line((Run(volume.name, SMALL),)))
+            yield self._text(middle, y, Line((Run(volume.name, SMALL),)))
 
     def _faces(self, volume: Volume, front: Rectangle) -> Iterator[Part]:
         x, back = front.x, (volume.depth, -volume.depth)
         colour = self.theme.box
-        for kind, thickness in (piece for slab in volume.slabs for piece in slab.slices):
-            colour = self.theme.terminal if kind == Shape.INPUT else self.theme.fill(kind)
+        for piece in (piece for slab in volume.slabs for piece in slab.slices):
+            is_input, thickness = piece.kind == Shape.INPUT, piece.thickness
+            colour = self.theme.terminal if is_input else self.theme.tint(piece.kind, piece.level)
             yield Polygon(_quad((x, front.y), (x + thickness, front.y), back), shaded(colour, LIT))
             yield Polygon(_quad((x, front.y), (x + thickness, front.y), (0, front.height)), colour)
             x += thickness
         yield Polygon(_quad((x, front.y), (x, front.bottom), back), shaded(colour, SIDE))
 
-    def _text(self, x: float, middle: float, line: Line, colour: str = "", *, to_left: bool = False) -> Text:
+    def _text(
+        self, x: float, middle: float, line: Line, colour: str = "", *, to_left: bool = False, has_grey: bool = True
+    ) -> Text:
         size = max(run.size for run in line.runs)
-        colours = tuple(self.theme.grey if run.grey else colour or self.theme.ink for run in line.runs)
+        colours = tuple(self.theme.grey if run.grey and has_grey else colour or self.theme.ink for run in line.runs)
         return Text(x, middle + size * ASCENT, line, colours, to_left)
 
     def _note(self, note: Note) -> Text:
@@ -239,21 +222,36 @@ class _Marks:
             curve = ((front.right + volume.depth, y), (curve[1][0], y), *curve[2:])
         if (head := self.volumes.get(arrow.head)) and (volume := head.box.volume):
             front = front_of(volume, head.at)
+            if volume.sign:
+                return _to_circle(curve, head.at.middle)
             y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
             curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
         return curve
 
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
-        curve = self._to_volumes(replace(placed, curve=_without_stops(placed.curve)))
-        stroke = self.theme.pale if placed.arrow.look is Look.UNUSED else self.theme.line
+        curve = self._to_volumes(replace(placed, curve=without_stops(placed.curve)))
+        if placed.arrow.flow is not Flow.DATA:
+            others = self.trunks.get(placed.arrow.source, ())
+            curve = without_trunk(curve, [other.curve for other in others if other.arrow.head != placed.arrow.head])
+        theme, arrow = self.theme, placed.arrow
+        is_size = arrow.flow is Flow.SIZE
+        stroke = theme.pale if arrow.look is Look.UNUSED or is_size else theme.line
         (x, y), before = curve[-1], next((point for point in reversed(curve[:-1]) if point != curve[-1]), curve[0])
         length = math.hypot(x - before[0], y - before[1]) or 1.0
         along = (x - before[0]) / length, (y - before[1]) / length
         back = x - ARROW * along[0], y - ARROW * along[1]
-        yield Curve((*curve[:-1], back), stroke, placed.arrow.look is not Look.PLAIN)
+        dash = Dash.DASHED if arrow.look is not Look.PLAIN else Dash.NONE
+        dash = Dash.DOTTED if arrow.flow is Flow.PROJECTION and dash is Dash.NONE else dash
+        yield Curve((*curve[:-1], back), stroke, dash)
         half = ARROW * 0.36
         sides = [(back[0] + half * across * along[1], back[1] - half * across * along[0]) for across in (1, -1)]
-        yield Polygon(((x, y), *sides), stroke)
+        yield Polygon(((x, y), *sides), theme.box, stroke) if is_size else Polygon(((x, y), *sides), stroke)
+
+
+def _inner(at: Rectangle, exit: Point) -> Rectangle:
+    """A box without the room for its slanted sides."""
+    across, along = (SLANT, 0.0) if exit[1] else (0.0, SLANT)
+    return Rectangle(at.x + across, at.y + along, at.width - 2 * across, at.height - 2 * along)
 
 
 def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
@@ -262,23 +260,17 @@ def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
     return start, end, (a + dx, b + dy), (x + dx, y + dy)
 
 
+def _to_circle(curve: tuple[Point, ...], middle: Point) -> tuple[Point, ...]:
+    """The curve with its end on the circle in the middle of a volume, which it enters from the left, above or below."""
+    (x, y), half = middle, CIRCLE / 2
+    if abs(curve[-1][0] - x) < half:
+        return (*curve[:-1], (curve[-1][0], y - half if curve[-1][1] < y else y + half))
+    end = max(y - half * 0.7, min(y + half * 0.7, curve[-1][1]))
+    return (*curve[:-2], (curve[-2][0], end), (x - math.sqrt(half**2 - (end - y) ** 2), end))
+
+
 def _within(side: Point, y: float, middle: float, ends: Sequence[float]) -> float:
     """A y among those at which arrows end, moved towards the middle such that all are on the side of a volume."""
     up, down = middle - min(ends), max(ends) - middle
     fits = min((middle - side[0]) / up if up > 0 else 1, (side[1] - middle) / down if down > 0 else 1)
     return y if fits >= 1 else middle + (y - middle) * fits * 0.85
-
-
-def _without_stops(curve: Sequence[Point]) -> tuple[Point, ...]:
-    """The curve without segments of no length, at which an arrowhead would point back."""
-    points = [curve[0]]
-    for place in range(1, len(curve), 3):
-        segment = curve[place : place + 3]
-        if any(point != points[-1] for point in segment):
-            points += segment
-    return tuple(points)
-
-
-def _segment(start: Point, end: Point) -> tuple[Point, ...]:
-    """A straight line as a curve."""
-    return start, start, end, end

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from string import ascii_lowercase
 
-from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, edge, fill
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Title, sign
+from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, THEMES, edge
+from cnngraph.render.picture import Arrow, Box, Change, Flow, Frame, Look, Picture, Shape, Title, Trait, Traits, sign
 from cnngraph.render.settings import Direction
 
 MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
+SHAPES = {Change.NONE: ("(", ")"), Change.SMALLER: ("[\\", "/]"), Change.LARGER: ("[/", "\\]")}
+FLOWS = {Flow.PROJECTION: "stroke-dasharray:1 3", Flow.SIZE: f"stroke:{PALE}"}
+LIGHT = THEMES["light"]
 SAFE = re.compile(r"[^\w .,:·×−–…/+()=→-]")
 
 
@@ -21,6 +25,7 @@ def mermaid(picture: Picture, direction: Direction = "down") -> str:
         *(f"  {line}" for line in _members(picture.members, flow, 0)),
         *(f"  {_arrow(arrow)}" for arrow in picture.arrows),
         *(f"  {line}" for line in _classes(picture)),
+        *(f"  {line}" for line in _styles(picture.arrows)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -38,9 +43,10 @@ def _members(members: tuple[Box | Frame, ...], flow: str, level: int) -> Iterato
 
 
 def _box(box: Box) -> str:
-    rows = [f"{_text(row.text)} ({_text(row.note)})" if row.note else _text(row.text) for row in box.rows]
-    text = "<br/>".join([_title(box.title), *rows] if box.title else rows)
-    opening, closing = "(", ")"
+    notes = (f" ({_text(row.note)})" if row.note else "" for row in box.rows)
+    rows = [_gate(row.traits) + _text(row.text) + note for row, note in zip(box.rows, notes, strict=True)]
+    text = "<br/>".join([_gate(box.traits) + _title(box.title), *rows] if box.title else rows)
+    opening, closing = SHAPES[box.change]
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
         opening, closing = "([", "])"
     elif mark := sign(box):
@@ -52,9 +58,11 @@ def _class(box: Box) -> str:
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
         kind = "terminal"
     else:
-        kinds = [row.kind for row in box.rows]
+        kinds = [row.colour for row in box.rows]
         kind = next((candidate for candidate in kinds if candidate in MAIN), kinds[0])
         kind = kind if kind in FILLS else "other"
+        level = max(box.traits.level, *(row.traits.level for row in box.rows))
+        kind = "gate" if sign(box) and Trait.GATE in box.traits.marks else f"{kind}{level or ''}"
     return kind if box.look is Look.PLAIN else box.look
 
 
@@ -68,8 +76,24 @@ def _classes(picture: Picture) -> Iterator[str]:
                 yield f"classDef {name} fill:white,stroke:{LINE},color:{INK},stroke-dasharray:4"
             case Look.UNUSED:
                 yield f"classDef {name} fill:white,stroke:{PALE},color:{PALE},stroke-dasharray:4"
-            case kind:
-                yield f"classDef {name} fill:{fill(kind)},stroke:{edge(kind)},color:{INK}"
+            case "gate":
+                yield f"classDef {name} fill:{TERMINAL},stroke:{LINE},color:white"
+            case _:
+                kind, level = name.rstrip("123"), int("0" + name.lstrip(ascii_lowercase))
+                yield f"classDef {name} fill:{LIGHT.tint(kind, level)},stroke:{edge(kind)},color:{INK}"
+
+
+def _styles(arrows: Sequence[Arrow]) -> Iterator[str]:
+    """The styles of the arrows that are not ordinary data, by their numbers."""
+    plain = [(number, arrow.flow) for number, arrow in enumerate(arrows) if arrow.look is Look.PLAIN]
+    for flow, style in FLOWS.items():
+        if numbers := [str(number) for number, other in plain if other is flow]:
+            yield f"linkStyle {','.join(numbers)} {style}"
+
+
+def _gate(traits: Traits) -> str:
+    """The sign of a gate before a text."""
+    return "⊗ " if Trait.GATE in traits.marks else ""
 
 
 def _title(title: Title) -> str:

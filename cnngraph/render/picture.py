@@ -30,6 +30,49 @@ class Look(StrEnum):
     UNUSED = "unused"
 
 
+class Trait(StrEnum):
+    """What is marked by a sign beside the text."""
+
+    GATE = "gate"
+    DILATED = "dilated"
+    DEPTHWISE = "depthwise"
+    GROUPED = "grouped"
+
+
+class Change(StrEnum):
+    """How a box changes the height and width of the map that it reads."""
+
+    NONE = "none"
+    SMALLER = "smaller"
+    LARGER = "larger"
+
+
+class Flow(StrEnum):
+    """What an arrow is: data, data on a shortcut with operations of its own, or only the size of a map."""
+
+    DATA = "data"
+    PROJECTION = "projection"
+    SIZE = "size"
+
+
+@frozen
+class Traits:
+    """What is marked on a row or a box.
+
+    `window` is the kernel and the stride, which volumes show. `colour` is the kind whose colour it has, if not its own.
+    """
+
+    marks: tuple[Trait, ...] = ()
+    dilation: int = 1
+    window: str = ""
+    colour: str = ""
+
+    @property
+    def level(self) -> int:
+        """How deep the colour is: 0 without dilation, 1 for 2, 2 for 4, 3 for 8 and more."""
+        return min(3, (self.dilation - 1).bit_length())
+
+
 @frozen
 class Row:
     """One operation in a box: `conv 3×3, 64, /2`, coloured by the kind of the op. `note` follows in grey."""
@@ -37,6 +80,12 @@ class Row:
     text: str
     kind: str
     note: str = ""
+    traits: Traits = Traits()
+
+    @property
+    def colour(self) -> str:
+        """The kind whose colour it has."""
+        return self.traits.colour or self.kind
 
 
 @frozen
@@ -61,30 +110,52 @@ class Title:
 
 
 @frozen
+class Slice:
+    """A slice of a volume: the kind whose colour it has, its thickness in points, and how deep the colour is."""
+
+    kind: str
+    thickness: float
+    level: int = 0
+
+
+@frozen
 class Slab:
     """A part of a volume with one number of channels, its label: slices of operations, from left to right.
 
-    Slices are kinds of op and thicknesses in points.
+    `window` is the kernel and the stride of the operation, `times` how many equal ones it has. With `is_spare`, the
+    texts can be left out: the operation does not change the channels.
     """
 
-    slices: tuple[tuple[str, float], ...]
+    slices: tuple[Slice, ...]
     label: str
+    window: str = ""
+    times: int = 1
+    is_spare: bool = False
 
     @property
     def thickness(self) -> float:
         """The sum of all slices."""
-        return sum(thickness for _, thickness in self.slices)
+        return sum(slice.thickness for slice in self.slices)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The channels, and below them the kernel and stride."""
+        return self.label, f"[{self.window}] ×{self.times}" if self.window and self.times > 1 else self.window
 
 
 @frozen
 class Volume:
-    """A tensor in perspective, in points. `size` is a label above it, `name` one below it."""
+    """A tensor in perspective, in points. `size` is a label above it, `name` one below it.
+
+    With a `sign`, it is the activation of a sum or product, whose circle is at the middle, before it.
+    """
 
     slabs: tuple[Slab, ...]
     height: float
     depth: float
     size: str = ""
     name: str = ""
+    sign: str = ""
 
     @property
     def thickness(self) -> float:
@@ -98,6 +169,7 @@ class Box:
 
     `nodes` are the indices of all nodes of the graph that it represents, including those hidden by folding.
     `types` are the tensors that it computes, and `volume` is what is drawn instead of the box, if anything.
+    `traits` are those of a closed block or a circle; other boxes have them in their rows.
     """
 
     key: str
@@ -109,6 +181,8 @@ class Box:
     nodes: tuple[int, ...] = ()
     types: tuple[TensorType, ...] = ()
     volume: Volume | None = None
+    traits: Traits = Traits()
+    change: Change = Change.NONE
 
     @property
     def is_one(self) -> bool:
@@ -145,6 +219,7 @@ class Arrow:
     main: bool = True
     source: str = ""
     size: tuple[int, int] | None = None
+    flow: Flow = Flow.DATA
 
 
 @frozen
@@ -179,4 +254,6 @@ def sign(box: Box) -> str:
     """The sign in the circle of a sum, product or implicit concat; an empty string if it is drawn as a box."""
     if box.shape is Shape.JOIN:
         return "c"
+    if box.volume:
+        return box.volume.sign
     return SIGNS.get(box.rows[0].text, "") if len(box.rows) == 1 and not box.title else ""

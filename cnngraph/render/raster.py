@@ -21,7 +21,8 @@ from matplotlib.transforms import Affine2D
 
 from cnngraph.render.colours import THEMES, Theme
 from cnngraph.render.layout.drawing import Drawing, Point
-from cnngraph.render.marks import Circle, Curve, Part, Polygon, Rect, Text, marks
+from cnngraph.render.marks import marks
+from cnngraph.render.parts import DASHES, DOT, DOTS, STROKE, Circle, Curve, Dash, Part, Polygon, Rect, Text
 
 if TYPE_CHECKING:
     from matplotlib.patches import Patch
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 DPI = 192
 POINTS = 72  # to an inch
 MAX_PIXELS = 30_000  # on a side of a PNG
-STROKE = 0.8
 ROUND = 0.5523  # where the control points of a quarter circle are, in radii
 
 
@@ -75,11 +75,17 @@ def _patches(part: Part, scale: float) -> Iterator[Patch]:
             yield _patch(path, part.fill, part.stroke, width, part.dashed)
         case Curve():
             codes = [Path.MOVETO, *[Path.CURVE4] * (len(part.points) - 1)]
-            yield _patch(Path(part.points, codes), "none", part.stroke, width, part.dashed)
+            path = Path(part.points, codes)
+            if part.dash is Dash.DOTTED:
+                dots, thick = (0, (0.01, DOTS / DOT)), DOT * scale
+                yield PathPatch(
+                    path, fill=False, edgecolor=part.stroke, linewidth=thick, linestyle=dots, capstyle="round"
+                )
+            else:
+                yield _patch(path, "none", part.stroke, width, part.dash is Dash.DASHED)
         case Polygon():
-            yield _patch(
-                Path([*part.points, part.points[0]], closed=True), part.fill or "none", part.stroke, width, False
-            )
+            path = Path([*part.points, part.points[0]], closed=True)
+            yield _patch(path, part.fill or "none", part.stroke, width, part.dashed)
         case Text():
             x = part.x if part.to_left else part.x - part.line.width / 2
             for run, colour in zip(part.line.runs, part.colours, strict=True):
@@ -89,7 +95,7 @@ def _patches(part: Part, scale: float) -> Iterator[Patch]:
 
 
 def _patch(path: Path, fill: str, stroke: str, width: float, dashed: bool) -> Patch:
-    style = (0, (4 / STROKE, 2.5 / STROKE)) if dashed else "solid"
+    style = (0, tuple(length / STROKE for length in DASHES)) if dashed else "solid"
     return PathPatch(
         path, facecolor=fill, edgecolor=stroke or "none", linewidth=width if stroke else 0, linestyle=style
     )

@@ -8,10 +8,11 @@ from xml.sax.saxutils import escape, quoteattr
 from cnngraph.render.colours import THEMES, Theme
 from cnngraph.render.fonts import FAMILY
 from cnngraph.render.layout.drawing import Drawing, Point
-from cnngraph.render.marks import Circle, Curve, Group, Part, Polygon, Rect, Text, marks
+from cnngraph.render.marks import marks
+from cnngraph.render.parts import DASHES, DOT, DOTS, STROKE, Circle, Curve, Dash, Group, Part, Polygon, Rect, Text
 
-DASHES = 'stroke-dasharray="4 2.5"'
-STROKE = 0.8
+DASHED = ' stroke-dasharray="{:g} {:g}"'.format(*DASHES)
+DOTTED = f' stroke-width="{DOT}" stroke-dasharray="0 {DOTS}" stroke-linecap="round"'
 
 
 def svg(drawing: Drawing, scale: float = 1.0, theme: Theme = THEMES["light"], font: str | None = None) -> str:
@@ -50,9 +51,9 @@ def markup(part: Part) -> str:
             place = f'cx="{_number(part.x)}" cy="{_number(part.y)}" r="{_number(part.radius)}"'
             return f'<circle {place} fill="{part.fill}"{_stroke(part.stroke, part.dashed)}/>'
         case Curve():
-            return f'<path d="{_path(part.points)}" fill="none"{_stroke(part.stroke, part.dashed)}/>'
+            return f'<path d="{_path(part.points)}" fill="none"{_line(part)}/>'
         case Polygon():
-            points, stroke = " ".join(map(_point, part.points)), _stroke(part.stroke, False)
+            points, stroke = " ".join(map(_point, part.points)), _stroke(part.stroke, part.dashed)
             return f'<polygon points="{points}" fill="{part.fill or "none"}"{stroke}/>'
         case Text():
             return _text(part)
@@ -79,7 +80,13 @@ def _fill(colour: str) -> str:
 def _stroke(colour: str, dashed: bool) -> str:
     if not colour:
         return ""
-    return f' stroke="{colour}" stroke-width="{STROKE}"' + (f" {DASHES}" if dashed else "")
+    return f' stroke="{colour}" stroke-width="{STROKE}"' + DASHED * dashed
+
+
+def _line(curve: Curve) -> str:
+    if curve.dash is Dash.DOTTED:
+        return f' stroke="{curve.stroke}"{DOTTED}'
+    return _stroke(curve.stroke, curve.dash is Dash.DASHED)
 
 
 def _path(points: Iterable[Point]) -> str:

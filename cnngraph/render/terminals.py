@@ -58,7 +58,8 @@ def _name(graph: Graph, ref: Ref) -> str:
 
 def _box(graph: Graph, shape: Shape, place: int, name: str, ref: Ref) -> Box:
     size = graph.type_of(ref)
-    look = Look.TRAINING if shape is Shape.OUTPUT and name in graph.training_only else Look.PLAIN
+    is_side = name in graph.training_only or (ref.node >= 0 and graph.nodes[ref.node].training_only)
+    look = Look.TRAINING if shape is Shape.OUTPUT and is_side else Look.PLAIN
     row = Row(str(size), shape)
     return Box(
         f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look, types=(size,)

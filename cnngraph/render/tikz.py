@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from cnngraph.render.colours import THEMES, Theme
 from cnngraph.render.latex_text import latex
 from cnngraph.render.layout.drawing import Drawing, Point
-from cnngraph.render.marks import Circle, Curve, Group, Part, Polygon, Rect, Text, marks
+from cnngraph.render.marks import marks
+from cnngraph.render.parts import DASHES, DOT, DOTS, STROKE, Circle, Curve, Dash, Group, Part, Polygon, Rect, Text
 
-STROKE = 0.8
-DASHES = (4, 2.5)
 MAX_SIZE = 14_000  # points of a side; TeX has no lengths above 16,383
 BIG_POINT = 72 / 72.27  # TeX's point in those of a drawing
 TYPE = 10  # the size at which texts are typeset before they are scaled: every font has it
@@ -76,7 +75,8 @@ class _Writer:
             f"\\definecolor{{{name}}}{{HTML}}{{{value[1:].upper()}}}\n" for value, name in self.used.items()
         )
         dashes = "dashes/.style={{dash pattern=on {}bp off {}bp}}".format(*map(self.size, DASHES))
-        styles = ",\n  ".join([*STYLES, dashes, f"line width={self.size(STROKE)}bp"])
+        dots = f"dots/.style={{dash pattern=on 0bp off {self.size(DOTS)}bp,line width={self.size(DOT)}bp}}"
+        styles = ",\n  ".join([*STYLES, dashes, dots, f"line width={self.size(STROKE)}bp"])
         rare = RARE if r"\cnnchar" in body else ""
         return (
             HEAD.format(name=latex(drawing.name))
@@ -102,11 +102,14 @@ class _Writer:
                 shape = f"ball={self.size(2 * part.radius)}"
                 return self.node(shape, (part.x, part.y), part.fill, part.stroke, part.dashed, name)
             case Curve():
-                return f"\\draw[{self.colour(part.stroke)}{_dashed(part.dashed)}] {self.path(part.points)};"
+                style = {Dash.NONE: "", Dash.DASHED: ",dashes", Dash.DOTTED: ",dots"}[part.dash]
+                return f"\\draw[{self.colour(part.stroke)}{style}] {self.path(part.points)};"
             case Polygon():
                 paint = [f"fill={self.colour(part.fill)}"] if part.fill else []
                 paint += [f"draw={self.colour(part.stroke)}"] if part.stroke else []
-                return f"\\path[{','.join(paint)}] {' -- '.join(map(self.point, part.points))} -- cycle;"
+                paint += ["dashes"] if part.dashed else []
+                path = f"\\path[{','.join(paint)}] {' -- '.join(map(self.point, part.points))} -- cycle;"
+                return f"{path}\n{self.anchor(part, name)}" if name else path
             case Text():
                 return self.line(part)
 
@@ -114,6 +117,13 @@ class _Writer:
         draw = f",draw={self.colour(stroke)}" if stroke else ""
         named = f" ({name})" if name else ""
         return f"\\node[{shape},fill={self.colour(fill)}{draw}{_dashed(dashed)}]{named} at {self.point(middle)} {{}};"
+
+    def anchor(self, part: Polygon, name: str) -> str:
+        """An invisible node in the place of a slanted box."""
+        xs, ys = zip(*part.points, strict=True)
+        middle, sizes = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2), (max(xs) - min(xs), max(ys) - min(ys), 0)
+        shape = "".join(f"{{{self.size(value)}}}" for value in sizes)
+        return f"\\node[box={shape}] ({name}) at {self.point(middle)} {{}};"
 
     def line(self, text: Text) -> str:
         runs = []

@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import prod, sqrt
 
 from cnngraph.render.glued import glued
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Volume, sign
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Slice, Volume, sign
 from cnngraph.render.shared_boxes import FOLLOWERS
 from cnngraph.tensor_type import CHANNELS, TensorType
 
@@ -22,7 +22,7 @@ LEAST = 5.0  # the height of a map of one pixel
 SLICE = 2.0  # the thickness of an activation or normalization after another operation
 POOL = 4.0  # … of a pooling, whose colour is important, not its channels
 BAR = 5.0  # … of a vector, whose height is from its features
-THICK, THICKEST = 0.8, 30.0  # … of one channel, and of the most
+THICK, THICKEST = 0.9, 30.0  # … of one channel, and of the most
 TALL_VECTOR = 4096  # features of a vector as high as the largest map
 KEEPERS = FOLLOWERS | {"pool"}
 MAX_REPEATED = 4  # iterations that are drawn as so many slices
@@ -53,9 +53,7 @@ class _Volumes:
     def _member(self, member: Box | Frame) -> Box | Frame:
         if isinstance(member, Frame):
             return replace(member, members=tuple(map(self._member, member.members)))
-        if member.shape is Shape.OUTPUT:
-            return replace(member, rows=(replace(member.rows[0], text=""),))
-        if not member.types or sign(member) or member.look is Look.UNUSED:
+        if member.shape is Shape.OUTPUT or not member.types or sign(member) or member.look is Look.UNUSED:
             return member
         return replace(member, volume=self._volume(member, member.types[0]))
 
@@ -64,11 +62,13 @@ class _Volumes:
         size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
         slices, title = list(_slices(box, type_)), box.title
         times = 1 if title.parallel or title.times > MAX_REPEATED else title.times
-        label = str(_channels(type_)) if self.shapes and not self._keeps_channels(box) else ""
+        keeps, is_follower = self._keeps_channels(box), all(row.kind in FOLLOWERS for row in box.rows)
+        label = str(_channels(type_)) if self.shapes and not (keeps and is_follower) else ""
+        window = next((row.traits.window for row in box.rows if row.traits.window), "") if self.shapes else ""
         name = title.name or title.block if box.shape is Shape.SCOPE or self._is_named(box) else ""
         count = title.count if times == 1 else ""
         return Volume(
-            slabs=(Slab(tuple(slices * times), label),),
+            slabs=(Slab(tuple(slices * times), label, window, times, keeps),),
             height=height,
             depth=depth,
             size=size if self.shapes and before != {size} else "",
@@ -93,13 +93,13 @@ class _Volumes:
         return sides[0], min(sides[0], sides[1] * OBLIQUE) if len(sides) > 1 else FLATTEST
 
 
-def _slices(box: Box, type_: TensorType) -> Iterator[tuple[str, float]]:
-    """The kinds and thicknesses of the operations from left to right; followers of an operation are thin."""
+def _slices(box: Box, type_: TensorType) -> Iterator[Slice]:
+    """The slices of the operations from left to right; those of followers are thin."""
     full = min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
-    has_lead = any(row.kind not in FOLLOWERS for row in box.rows)
     for row in box.rows:
-        is_thin = row.kind in FOLLOWERS and has_lead
-        yield row.kind, SLICE if is_thin else max(SLICE, min(full, POOL) if row.kind == "pool" else full)
+        is_thin = row.kind in FOLLOWERS
+        thickness = SLICE if is_thin else max(SLICE, min(full, POOL) if row.kind == "pool" else full)
+        yield Slice(row.colour, thickness, row.traits.level)
 
 
 def _sides(type_: TensorType) -> tuple[int, ...]:

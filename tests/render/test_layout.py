@@ -145,7 +145,7 @@ def from_svg(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
 def from_mermaid(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
     text = mermaid(picture)
     edges = re.findall(r"^ +(\w+) -\.?->(?:\|.*\|)? (\w+)$", text, re.MULTILINE)
-    return set(re.findall(r"^ +(\w+)[(].*:::\w+$", text, re.MULTILINE)), Counter(edges)
+    return set(re.findall(r"^ +(\w+)[(\[].*:::\w+$", text, re.MULTILINE)), Counter(edges)
 
 
 def from_dot(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import dist
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from cnngraph.graph.graph import Graph
 from cnngraph.render import PAGES, THEMES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
+from cnngraph.render.layout.boxes import CIRCLE
 from cnngraph.render.layout.drawing import Drawing
-from cnngraph.render.marks import Polygon, Text, front_of, marks
-from cnngraph.render.picture import Box, Picture, Volume
+from cnngraph.render.marks import front_of, marks
+from cnngraph.render.parts import Polygon, Text
+from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.settings import UNLIMITED
-from cnngraph.render.volumes import with_volumes
+from cnngraph.render.volumes import SLICE, with_volumes
 from tests.library import networks
 from tests.render.geometry import faults
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
@@ -43,6 +46,11 @@ def labels(volume: Volume) -> list[str]:
     return [slab.label for slab in volume.slabs]
 
 
+def kinds(slab: Slab) -> list[str]:
+    """The kinds of the slices."""
+    return [piece.kind for piece in slab.slices]
+
+
 def conv(out: int, stride: int = 1, rest: str = "") -> str:
     """A node."""
     return f"  - {{op: conv, out: {out}, kernel: 3, stride: {stride}, padding: half{rest}}}\n"
@@ -64,13 +72,53 @@ def test_a_wide_map_is_deeper_than_a_high_one() -> None:
 def test_a_chain_on_one_size_is_one_volume_with_its_operations_as_slices() -> None:
     (volume,) = volumes(conv(64) + "  - batch_norm\n  - relu\n" + conv(64) + "  - relu\n")
     ((slab),) = volume.slabs
-    assert [kind for kind, _ in slab.slices] == ["conv", "norm", "activation", "conv", "activation"]
-    assert (slab.label, volume.size) == ("64", "")
+    assert kinds(slab) == ["conv", "norm", "activation", "conv", "activation"]
+    assert (slab.texts, volume.size) == (("64", "[3×3] ×2"), "")
 
 
 def test_channels_that_change_are_labelled_below_their_part() -> None:
-    (volume,) = volumes(conv(256) + conv(512) + conv(512))
-    assert labels(volume) == ["256", "512"]
+    (volume,) = volumes(conv(256) + conv(512) + conv(512, rest=", dilation: 2"))
+    assert [slab.texts for slab in volume.slabs] == [("256", "3×3"), ("512", "3×3"), ("512", "3×3")]
+    assert [piece.level for slab in volume.slabs for piece in slab.slices] == [0, 0, 1]
+
+
+def test_kernel_and_stride_are_below_a_volume() -> None:
+    text = "  - {op: conv, out: 8, kernel: [3, 5], stride: 2}\n  - {op: max_pool, kernel: 3}\n"
+    text += "  - {op: conv, out: 8, kernel: 1}\n  - {op: conv_transpose, out: 4, kernel: 2, stride: 2}\n"
+    text += "  - global_avg_pool\n"
+    windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
+    assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+
+
+def test_every_new_volume_has_a_label() -> None:
+    text = conv(32) + "  - {op: max_pool, kernel: 2}\n  - {op: adaptive_avg_pool, output: 2}\n  - relu\n"
+    assert [labels(volume) for volume in volumes(text)] == [["32"], ["32"], ["32"]]
+
+
+def test_a_sum_and_its_activation_are_one() -> None:
+    text = HEAD.replace("[3, 8, 8]", "[3, 64, 64]") + conv(64).replace("-", "a:", 1) + conv(64).replace("-", "b:", 1)
+    graph = graph_of(text + "  sum: {op: add, from: [b, a]}\n  relu: relu\n  c: {op: max_pool, kernel: 2}\n")
+    picture = picture_of(graph)
+    (one,) = (box for box in picture.boxes() if sign(box))
+    assert [graph.nodes[node].op for node in one.nodes] == ["add", "relu"]
+    assert one.volume
+    assert (one.volume.sign, one.volume.thickness, labels(one.volume)) == ("+", SLICE, [""])
+    assert [arrow.head for arrow in picture.arrows].count(one.key) == 2
+    assert list(loose(fitted(graph, Settings(style="volumes")).drawing)) == []
+
+
+def test_transposed_convolutions_and_concats_are_told_apart_and_explained() -> None:
+    drawing = fitted(load("unet"), Settings(style="volumes")).drawing
+    texts = [key.text for key in drawing.legend]
+    assert {"convolution", "transposed convolution", "concat"} <= set(texts)
+    assert "n equal iterations, drawn once" not in texts
+    theme = THEMES["light"]
+    assert len({theme.fill(kind) for kind in ("conv", "transposed", "merge", "resize")}) == 4
+
+
+def test_outputs_have_their_size() -> None:
+    boxes = picture_of(load("alexnet")).boxes()
+    assert [box.rows[0].text for box in boxes if box.shape is Shape.OUTPUT] == ["1000"]
 
 
 def test_volumes_whose_labels_would_touch_stay_apart() -> None:
@@ -102,7 +150,7 @@ def test_vectors_and_sequences_are_flat() -> None:
 def test_few_iterations_are_slices_and_many_are_counted() -> None:
     row = "nodes: [{op: conv, out: 64, kernel: 1}, relu]"
     (few,), (many,) = (volumes(f"  body: {{repeat: {times}, {row}}}\n", fold=True) for times in (3, 12))
-    assert [kind for kind, _ in few.slabs[0].slices] == ["conv", "activation"] * 3
+    assert kinds(few.slabs[0]) == ["conv", "activation"] * 3
     assert (few.name, many.name) == ("", "×12")
 
 
@@ -155,8 +203,9 @@ def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
 
 
 def loose(drawing: Drawing) -> list[str]:
-    """The arrows whose heads do not touch the front of their volume."""
+    """The arrows whose heads do not touch the front of their volume, or the circle before it."""
     boxes: dict[str, Box] = {placed.box.key: placed.box for placed in drawing.boxes}
+    places = {placed.box.key: placed.at for placed in drawing.boxes}
     fronts = {placed.box.key: front_of(placed.box.volume, placed.at) for placed in drawing.boxes if placed.box.volume}
     groups = [group for group in marks(drawing, THEMES["light"]) if group.kind == "arrow"]
     found = []
@@ -165,7 +214,12 @@ def loose(drawing: Drawing) -> list[str]:
         tip = group.parts[-1]
         assert isinstance(tip, Polygon)
         (x, y), front = tip.points[0], fronts.get(head)
-        if front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
+        volume = boxes[head].volume
+        if volume and volume.sign:
+            middle = front_of(volume, places[head]).x - CIRCLE / 2, places[head].middle[1]
+            if abs(dist((x, y), middle) - CIRCLE / 2) > 0.1:
+                found.append(head)
+        elif front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
             found.append(boxes[head].key)
     return found
 
@@ -192,9 +246,9 @@ def test_there_is_a_legend_unless_it_is_refused() -> None:
 @pytest.mark.parametrize(
     ("format", "options", "message"),
     [
-        ("html", {}, r"HTML, DOT and Mermaid; choose \.svg"),
-        ("dot", {}, r"DOT and Mermaid; choose \.svg"),
-        ("mermaid", {}, r"DOT and Mermaid; choose \.svg"),
+        ("html", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
+        ("dot", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
+        ("mermaid", {}, r"DOT, Mermaid and Model Explorer; choose \.svg"),
         ("svg", {"direction": "down"}, "from left to right"),
     ],
 )

@@ -90,7 +90,7 @@ def test_nothing_overlaps_when_everything_is_open(browser: Browser, tmp_path: Pa
     assert browser.js("document.querySelectorAll('.closed').length") == 0
     overlaps = browser.js(
         """(() => {
-          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle'));
+          const shapes = [...document.querySelectorAll('.box')].map(box => box.querySelector('rect, circle, polygon'));
           const boxes = shapes.map(shape => shape.getBoundingClientRect());
           let found = 0;
           boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
@@ -109,7 +109,7 @@ def test_arrows_end_at_boxes_when_everything_is_open(browser: Browser, tmp_path:
         """[...document.querySelectorAll('polygon.arrow')].filter(arrow => {
           const tip = arrow.getBoundingClientRect();
           return ![...document.querySelectorAll('.box')].some(box => {
-            const b = box.querySelector('rect, circle').getBoundingClientRect();
+            const b = box.querySelector('rect, circle, polygon').getBoundingClientRect();
             return tip.right > b.left - 2 && tip.left < b.right + 2 && tip.bottom > b.top - 2 && tip.top < b.bottom + 2;
           });
         }).length"""
@@ -154,7 +154,9 @@ def test_overlays_colour_the_boxes(browser: Browser, tmp_path: Path, metric: str
     for _ in range(["", "params", "macs", "memory", "field"].index(metric)):
         browser.press("m")
     assert browser.js("document.getElementById('metric').value") == metric
-    boxes = "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle'))"
+    boxes = (
+        "[...document.querySelectorAll('.box.ops, .box.scope')].map(box => box.querySelector('rect, circle, polygon'))"
+    )
     colours = browser.js(f"{boxes}.map(shape => getComputedStyle(shape).fill)")
     assert len(set(colours)) > 2
     assert browser.js("document.querySelectorAll('#legend .ticks span').length") == 3
@@ -301,7 +303,7 @@ def chain(length: int) -> str:
 
 
 PLACES = """JSON.stringify([...document.querySelectorAll('.box')].map(box => {
-  const at = box.querySelector('rect, circle').getBoundingClientRect();
+  const at = box.querySelector('rect, circle, polygon').getBoundingClientRect();
   return [box.dataset.id, Math.round(at.left + at.width / 2), at.top, at.bottom];
 }))"""
 
@@ -334,6 +336,21 @@ def test_a_long_drawing_is_broken_into_columns(browser: Browser, tmp_path: Path)
     assert heads == 41
     browser.resize(1200, 2400)
     browser.wait(f"new Set(JSON.parse({PLACES}).map(place => place[1])).size === 1")
+
+
+def test_a_long_block_has_columns_of_its_own(browser: Browser, tmp_path: Path) -> None:
+    inside = ", ".join(f"{{op: conv, out: {place + 1}, kernel: 1}}" for place in range(40))
+    head = "head: [global_avg_pool, {op: linear, out: 2}]"
+    text = f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n  features: [{inside}]\n  {head}\n"
+    show(browser, tmp_path, graph_of(text))
+    assert browser.js(WHOLE)
+    assert browser.js(SCALE) >= 0.8
+    assert len({middle for middle, _, _ in places_of(browser).values()}) > 2
+    border = browser.js(f"document.querySelector('{frame('features')} rect').getBoundingClientRect().bottom")
+    lines = "[...document.querySelectorAll('path.arrow')].map(arrow => arrow.getBoundingClientRect())"
+    leaving = browser.js(f"{lines}.filter(line => Math.abs(line.bottom - {border}) < 1).length")
+    entering = browser.js(f"{lines}.filter(line => Math.abs(line.top - {border}) < 1).length")
+    assert (leaving, entering) == (1, 1)
 
 
 def test_blocks_stay_in_their_columns_when_one_is_opened(browser: Browser, tmp_path: Path) -> None:

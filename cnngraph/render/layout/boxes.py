@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.picture import Box, Row, Shape, Slab, Title, Volume, sign
+from cnngraph.render.picture import Box, Row, Shape, Slab, Title, Traits, Volume, sign
 
 TEXT, SMALL, TITLE = 9.0, 8.0, 8.5  # font sizes in points: rows, notes and shapes, titles
 LEADING = 1.3  # the height of a line in font sizes
 PAD_X, PAD_Y = 4.5, 2.5  # between the text and the border of a box
 BETWEEN = 1.5  # between the rows of a box
 CIRCLE = 13.0  # the diameter of the circle of a sum
+MARK = 11.0  # the room for a sign before a text
+SLANT = 4.5  # the room for a slanted side of a box that changes the size of a map
 
 
 @frozen
@@ -33,10 +35,11 @@ class Run:
 
 @frozen
 class Line:
-    """A line of text. `kind` is the kind of op whose colour is behind it, if any."""
+    """A line of text. `kind` is the kind of op whose colour is behind it, if any, `traits` what is marked on it."""
 
     runs: tuple[Run, ...]
     kind: str = ""
+    traits: Traits = Traits()
 
     @property
     def width(self) -> float:
@@ -55,20 +58,20 @@ def lines(box: Box) -> tuple[Line, ...]:
         return ()
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
         return (Line((Run(box.title.name, bold=True), Run(f" {box.rows[0].text}".rstrip()))),)
-    titled = [title_line(box.title)] if box.title else []
+    titled = [replace(title_line(box.title), traits=box.traits)] if box.title else []
     return (*titled, *(_row(row) for row in box.rows))
 
 
 def size(box: Box) -> tuple[float, float]:
     """The width and height of a box."""
-    if sign(box):
-        return CIRCLE, CIRCLE
     if box.volume:
         return volume_size(box.volume)
+    if sign(box):
+        return CIRCLE, CIRCLE
     texts = lines(box)
     rows = len(box.rows)
     inset = 0.0 if box.is_one else BETWEEN
-    width = max(line.width for line in texts) + 2 * PAD_X + 2 * inset
+    width = max(line.width + MARK * len(line.traits.marks) for line in texts) + 2 * PAD_X + 2 * inset
     height = sum(line.height for line in texts) + 2 * PAD_Y + (rows - 1 + 2 * bool(inset)) * inset
     return width, height
 
@@ -76,11 +79,12 @@ def size(box: Box) -> tuple[float, float]:
 def volume_size(volume: Volume) -> tuple[float, float]:
     """The width and height of a volume with its labels, such that the middle is at half of both."""
     whole = volume.thickness + volume.depth
+    whole = CIRCLE + 2 * whole if volume.sign else whole
     widths = [whole, *(text_width(text, SMALL) for text in (volume.size, volume.name))]
     for start, slab in labels_of(volume):
-        half = text_width(slab.label, SMALL) / 2
+        half = max(text_width(text, SMALL) for text in slab.texts) / 2
         widths.append(2 * max(abs(start - half - whole / 2), abs(start + half - whole / 2)))
-    below = any(slab.label for slab in volume.slabs) + bool(volume.name)
+    below = sum(any(slab.texts[line] for slab in volume.slabs) for line in (0, 1)) + bool(volume.name)
     return max(widths), volume.height + volume.depth + 2 * max(below, bool(volume.size)) * SMALL * LEADING
 
 
@@ -121,4 +125,4 @@ def _row(row: Row) -> Line:
     if row.kind == "scope":
         return Line((Run(row.text, SMALL, grey=True),))
     note = (Run(f" {row.note}", SMALL, grey=True),) if row.note else ()
-    return Line((Run(row.text), *note), row.kind)
+    return Line((Run(row.text), *note), row.colour, row.traits)

@@ -107,3 +107,4 @@ class Drawing:
     title: str = ""
     legend: tuple[Key, ...] = ()
     columns: int = 1
+    is_down: bool = True

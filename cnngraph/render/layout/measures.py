@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout import boxes
-from cnngraph.render.layout.boxes import SMALL
+from cnngraph.render.layout.boxes import SLANT, SMALL
 from cnngraph.render.layout.strip import Node
-from cnngraph.render.picture import Arrow, Box, Look, sign
+from cnngraph.render.picture import Arrow, Box, Change, Look, sign
 
 NOTE = SMALL * 1.2  # the height of the shape below a box
 ROLE = 11.0  # the height of the name of an input, and of the line below it
@@ -34,7 +34,7 @@ class Measures:
             half = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
-        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead)
+        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead, along / 2)
 
     def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
         """A box over several lanes, whose places are those of the tensors that it reads or computes."""
@@ -50,6 +50,8 @@ class Measures:
     def extents(self, box: Box) -> tuple[float, float]:
         """The size of a box across and along the flow, wide enough for the names of its inputs."""
         width, height = boxes.size(box)
+        slant = 2 * SLANT * (box.change is not Change.NONE and not box.volume)
+        width, height = (width + slant, height) if self.is_down else (width, height + slant)
         roles = self.roles.get(box.key, ())
         if self.is_down:
             return max(width, len(roles) * max(map(_role_width, roles), default=0.0)), height

@@ -317,6 +317,7 @@ def _turned(drawing: Drawing) -> Drawing:
     """The drawing with x and y exchanged."""
     return replace(
         drawing,
+        is_down=False,
         width=drawing.height,
         height=drawing.width,
         boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),

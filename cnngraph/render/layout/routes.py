@@ -167,7 +167,7 @@ class _Router:
                 ends[index] = ((x + (0 if index == top else 4), y + (0 if index == top else 0.6)), False)
             else:
                 edge = x + (node.radius if offset > 0 else -node.radius)
-                ends[index] = ((edge, y + node.radius), True)
+                ends[index] = ((edge, y + node.middle), True)
         return ends
 
     def _from(self, index: int) -> float:

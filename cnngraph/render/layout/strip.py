@@ -19,7 +19,8 @@ class Node:
     """A box or a frame on a level, by its extents on both sides of its spine and its length.
 
     `entries` and `exits` are the x of the ports of a frame, by tensor; those of a box depend on what is around it.
-    `join` is the sign of a sum or product, `radius` half the extent of a box without the shapes below it. `weight` is
+    `join` is the sign of a sum or product, `radius` and `middle` half the extents of a box, across and along the flow,
+    without the shapes below it. `weight` is
     the number of boxes, and `is_side` whether none of them always runs. `lead` is the room before the box, for the
     names of its inputs.
     """
@@ -34,6 +35,7 @@ class Node:
     is_side: bool = False
     radius: float = 0.0
     lead: float = 0.0
+    middle: float = 0.0
 
 
 @frozen

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing, Key
-from cnngraph.render.picture import Look, Shape, sign
+from cnngraph.render.picture import Box, Change, Flow, Look, Shape, Trait, sign
 
 HEADING = 13.0  # the font size of a title
 ABOVE = 26.0  # the room for a title
@@ -17,6 +17,7 @@ BORDER = 8.0
 
 KINDS = {
     "conv": "convolution",
+    "transposed": "transposed convolution",
     "linear": "linear",
     "attention": "attention",
     "pool": "pooling",
@@ -27,10 +28,20 @@ KINDS = {
     "dropout": "dropout",
     "reshape": "reshape",
     "resize": "resize",
+    "merge": "concat",
     "scope": "closed block",
     "error": "error",
 }
-SIGNS = {"+": "sum", "−": "difference", "×": "product", "c": "concat with what enters the block"}
+TIMES = "×n"
+SIGNS = {"sum": "+", "difference": "−", "product": "×", "concat with what enters the block": "c"}
+TRAITS = {
+    Trait.GATE: "gate: scales what passes",
+    Trait.DILATED: "dilated; larger: deeper colour",
+    Trait.DEPTHWISE: "depthwise",
+    Trait.GROUPED: "in groups",
+}
+CHANGES = {Change.SMALLER: "smaller map", Change.LARGER: "larger map"}
+FLOWS = {Flow.PROJECTION: "shortcut with a projection", Flow.SIZE: "gives only its size"}
 LOOKS = {Look.TRAINING: "only in training mode", Look.UNUSED: "never runs"}
 
 
@@ -56,7 +67,7 @@ def _moved(drawing: Drawing, x: float, y: float) -> Drawing:
 
 def _with_legend(drawing: Drawing) -> Drawing:
     keys, x, y = [], BORDER, drawing.height + LINE / 2
-    for sample, text in _entries(drawing):
+    for sample, text in entries(drawing):
         width = SWATCH + 4 + text_width(text, SMALL)
         if x > BORDER and x + width > drawing.width - BORDER:
             x, y = BORDER, y + LINE
@@ -65,20 +76,41 @@ def _with_legend(drawing: Drawing) -> Drawing:
     return replace(drawing, legend=tuple(keys), height=y + LINE / 2 + 2) if keys else drawing
 
 
-def _entries(drawing: Drawing) -> Iterator[tuple[str, str]]:
+def entries(drawing: Drawing) -> Iterator[tuple[str, str]]:
     """The samples and texts of a legend, for what occurs."""
     boxes = [placed.box for placed in drawing.boxes]
-    drawn = {
-        row.kind
-        for box in boxes
-        for row in box.rows
-        if not sign(box) and box.shape in (Shape.OPS, Shape.SCOPE, Shape.ERROR)
-    }
+    drawn = {kind for box in boxes for kind in _kinds(box)}
     yield from ((kind, text) for kind, text in KINDS.items() if kind in drawn)
-    signs = {sign(box) for box in boxes}
-    yield from ((mark, text) for mark, text in SIGNS.items() if mark in signs)
+    traits = {mark for box in boxes for mark in _traits(box)}
+    yield from ((mark.value, text) for mark, text in TRAITS.items() if mark in traits)
+    changes = {box.change for box in boxes if not box.volume}
+    yield from ((change.value, text) for change, text in CHANGES.items() if change in changes)
+    signs = {sign(box) for box in boxes if Trait.GATE not in box.traits.marks}
+    yield from ((text, text) for text, mark in SIGNS.items() if mark in signs)
+    flows = {placed.arrow.flow for placed in drawing.arrows if placed.arrow.look is Look.PLAIN}
+    yield from ((flow.value, text) for flow, text in FLOWS.items() if flow in flows)
     looks = {box.look for box in boxes}
     yield from ((look.value, text) for look, text in LOOKS.items() if look in looks)
-    titles = [box.title for box in boxes] + [frame.frame.title for frame in drawing.frames]
-    if any(title.times > 1 for title in titles):
-        yield "×n", "n equal iterations, drawn once"
+    if any(_has_count(box) for box in boxes) or any(frame.frame.title.times > 1 for frame in drawing.frames):
+        yield TIMES, "n equal iterations, drawn once"
+
+
+def _kinds(box: Box) -> Iterator[str]:
+    """The kinds of op whose colours a box shows."""
+    if box.volume:
+        yield from (slice.kind for slab in box.volume.slabs for slice in slab.slices if slice.kind != Shape.INPUT)
+    elif not sign(box) and box.shape in (Shape.OPS, Shape.SCOPE, Shape.ERROR):
+        yield from (row.colour for row in box.rows if row.colour != "merge")
+
+
+def _traits(box: Box) -> Iterator[Trait]:
+    """The traits that a box is marked with. In volumes, only the colour of dilation."""
+    if box.volume:
+        yield from (Trait.DILATED for slab in box.volume.slabs for slice in slab.slices if slice.level)
+        return
+    for traits in (box.traits, *(row.traits for row in box.rows)):
+        yield from traits.marks
+
+
+def _has_count(box: Box) -> bool:
+    return box.volume.name.endswith(box.title.count) if box.volume and box.title.times > 1 else box.title.times > 1

@@ -19,11 +19,14 @@ from cnngraph.graph.graph import Graph
 from cnngraph.render.compose import opens
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.fonts import FAMILY
-from cnngraph.render.layout.surroundings import KINDS
+from cnngraph.render.layout.drawing import Key
+from cnngraph.render.layout.surroundings import KINDS, SWATCH, TIMES
+from cnngraph.render.legend import sample
 from cnngraph.render.page.facts import Files, as_json, diagnostic_facts, network_facts
 from cnngraph.render.page.fragments import Drawn, fragments
-from cnngraph.render.page.variables import declarations
+from cnngraph.render.page.variables import VARIABLES, declarations
 from cnngraph.render.settings import DEFAULT, Settings
+from cnngraph.render.svg import markup
 from cnngraph.render.tree import build_tree
 from cnngraph.text import one_line
 
@@ -99,8 +102,18 @@ def _html(
             for part, markup in item.fragment.svg():
                 yield f'<g class="{part.kind}" data-key="{part.key}">{markup}</g>'
             yield "</svg></template>\n"
+    yield f'<template id="marks">{"".join(_marks(drawn))}</template>\n'
     yield f'<script type="application/json" id="facts">{as_json(facts)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
+
+
+def _marks(drawn: Sequence[Drawn]) -> Iterator[str]:
+    """The entries of the legend that are no colours, for what occurs in some block."""
+    found = dict.fromkeys(entry for item in drawn if item.fragment for entry in item.fragment.legend)
+    for name, text in found:
+        if name not in KINDS and name != TIMES:
+            parts = sample(Key(name, text, 1, 1 + SWATCH / 2), VARIABLES)
+            yield f'<span><svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>{text}</span>'
 
 
 def _style(settings: Settings) -> str:

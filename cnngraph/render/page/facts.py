@@ -15,7 +15,7 @@ from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
 from cnngraph.render.page.fragments import Drawn, Fragment
-from cnngraph.render.picture import Look
+from cnngraph.render.picture import Arrow, Flow, Look
 from cnngraph.render.tree import Group, Tree
 from cnngraph.text import json_safe, one_line, visible
 
@@ -195,7 +195,7 @@ def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
                 placed.arrow.tail,
                 placed.arrow.head,
                 placed.arrow.source,
-                placed.arrow.look is not Look.PLAIN,
+                _style(placed.arrow),
                 [_round(part) for point in placed.curve for part in point],
             ]
             for placed in fragment.arrows
@@ -203,6 +203,13 @@ def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
         "entries": {source: _round(place) for source, place in fragment.entries.items()},
         "exits": {source: _round(place) for source, place in fragment.exits.items()},
     }
+
+
+def _style(arrow: Arrow) -> str:
+    """The class of an arrow in the page's style sheet, if it is not an ordinary one."""
+    if arrow.look is not Look.PLAIN:
+        return "side"
+    return "" if arrow.flow is Flow.DATA else arrow.flow.value
 
 
 def _round(number: float) -> float | int:

@@ -16,13 +16,15 @@ from cnngraph.render.arrows import arrows
 from cnngraph.render.compose import OpenGroup, merged, open_group
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.nest import lay_out
-from cnngraph.render.marks import Group as Marks
+from cnngraph.render.layout.surroundings import entries as legend_entries
 from cnngraph.render.marks import marks
 from cnngraph.render.page.variables import VARIABLES
+from cnngraph.render.parts import Group as Marks
 from cnngraph.render.picture import Box, Frame, Picture, Row, Shape, Title
 from cnngraph.render.settings import Settings
 from cnngraph.render.svg import markup
 from cnngraph.render.terminals import Terminals, terminals_of
+from cnngraph.render.traits import with_traits
 from cnngraph.render.tree import READS_OUTSIDE, Group, Tree
 
 MAX_BOXES = 8000  # on one page; groups beyond stay closed
@@ -35,7 +37,7 @@ class Fragment:
 
     All places are relative to the upper left corner of the frame. `entries` and `exits` are where tensors cross the
     frame, by `source`, as in arrows: across the flow. `groups` are the numbers of the groups in closed boxes, `errors`
-    the nodes with errors that are boxes.
+    the nodes with errors that are boxes, and `legend` the samples and texts of a legend.
     """
 
     width: float
@@ -48,6 +50,7 @@ class Fragment:
     arrows: tuple[PlacedArrow, ...]
     entries: Mapping[str, float]
     exits: Mapping[str, float]
+    legend: tuple[tuple[str, str], ...]
 
     def svg(self) -> Iterator[tuple[Marks, str]]:
         """Each part with its SVG elements."""
@@ -128,7 +131,7 @@ class _Fragments:
         members: tuple[Box | Frame, ...] = opened.members
         if not is_root:
             members = (Frame(FRAME, title, members, "", opened.look),)
-        picture = Picture("", (*ends.inputs, *members, *ends.outputs), drawn)
+        picture = with_traits(Picture("", (*ends.inputs, *members, *ends.outputs), drawn), self.tree)
         drawing = lay_out(picture, replace(self.settings, page=None)).drawing()
         is_down = self.settings.flow == "down"
         errors = {key: error for key, error in opened.errors if key not in opened.closed}
@@ -212,6 +215,7 @@ def _fragment(
         inside,
         entries,
         exits,
+        tuple(legend_entries(drawing)),
     )
 
 

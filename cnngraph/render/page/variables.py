@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cnngraph.render.colours import FILLS, THEMES, Theme
+from cnngraph.render.colours import FILLS, THEMES, TINT, Theme
 
-PLAIN = ("ground", "ink", "grey", "line", "frame_line", "box", "terminal", "terminal_ink", "pale", "other")
+PLAIN = ("ground", "ink", "grey", "line", "frame_line", "box", "terminal", "terminal_ink", "pale", "other", "deep")
 
 
 class _Variables(Theme):
     """A theme whose colours are variables."""
+
+    def tint(self, kind: str, level: int) -> str:
+        """The background colour of a kind of op that is dilated."""
+        fill = self.fill(kind)
+        return f"color-mix(in srgb, var(--deep) {100 * TINT * level:.0f}%, {fill})" if level else fill
 
     def edge(self, kind: str) -> str:
         """The border colour of a kind of op."""

@@ -9,7 +9,7 @@ function colour() {
   boxes.forEach((box, index) => {
     const part = metric ? (values[index] === Infinity ? 1 : Math.sqrt(values[index] / most)) : 0;
     box.element.classList.toggle("hot", part > 0.5);
-    const ground = box.element.querySelector("rect, circle");
+    const ground = box.element.querySelector("rect, circle, polygon");
     ground.style.fill = metric ? shade(part) : "";
   });
   showLegend(metric, most, finite.length < values.length);
@@ -37,15 +37,17 @@ function showLegend(metric, most, isEverything) {
     legend.replaceChildren(h("strong", {}, name), h("div", {}, bar, h("div", { class: "ticks" }, ticks)), ...lines);
     return;
   }
-  const used = new Set(NODES.path.map((_, node) => opOf(node)[1]));
-  const entries = Object.entries(KINDS).filter(([kind]) => used.has(kind) || kind === "scope");
+  const kind = ([op, kind]) => (op === "conv_transpose" ? "transposed" : kind);
+  const used = new Set(NODES.path.map((_, node) => kind(opOf(node))));
+  const entries = Object.entries(KINDS).filter(([kind]) => (used.has(kind) && kind !== "merge") || kind === "scope");
   legend.replaceChildren(
     ...entries.map(([kind, name]) => {
       const sample = h("i");
       sample.style.background = `var(--${kind})`;
       sample.style.borderColor = `var(--${kind}-edge)`;
       return h("span", {}, sample, name);
-    })
+    }),
+    byId("marks").content.cloneNode(true)
   );
 }
 
