@@ -160,6 +160,12 @@ class Layout:
             if key in lanes.levels and (isinstance(member, Box) or member.key in self.laid):
                 node = self._node(member)
                 found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
+        for key, index in lanes.spanning:
+            labels = self.measures.labels.get(self.levels[key].members[index].key, {})
+            for edge in self.levels[key].edges:
+                if edge.tail == index and edge.size in lanes.sizes and edge.tensor in labels:
+                    lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
+                    found[lane] = max(found[lane][0], half), max(found[lane][1], half)
         return found
 
     def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> None:

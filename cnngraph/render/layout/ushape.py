@@ -20,7 +20,7 @@ from cnngraph.render.layout.measures import MARGIN, TITLE_GAP
 from cnngraph.render.picture import Arrow, Picture
 
 LEAST = 3  # skips
-GUTTER = 22.0  # between encoder and decoder
+GUTTER = 18.0  # between encoder and decoder
 LANE = 8.0  # … more of it for every skip that is not on one level
 TURN = 9.0  # how far the main path goes below both
 BORDER = 6.0
