@@ -20,8 +20,9 @@ from cnngraph.render.layout.measures import MARGIN, TITLE_GAP
 from cnngraph.render.picture import Arrow, Picture
 
 LEAST = 3  # skips
-GUTTER = 22.0  # between encoder and decoder
-LANE = 8.0  # … more of it for every skip that is not on one level
+APART = 8.0  # between encoder and decoder
+LANE = 8.0  # … more for every skip that is not on one level
+LEAST_SKIP = 22.0  # the least length of a skip
 TURN = 9.0  # how far the main path goes below both
 BORDER = 6.0
 
@@ -208,12 +209,13 @@ class _Bending:
         self.low = self.up + max(turn.y, self.mirror - turn.y) + TURN
         before = [span for y, span in _extents(strip) if y < turn.y]
         after = [span for y, span in _extents(strip) if y > turn.y]
+        right, left = max(right for _, right in before), min(left for left, _ in after)
+        lanes = [skip for skip in skips if abs(at[skip.tail].middle[1] + at[skip.head].middle[1] - self.mirror) > NEAR]
+        inside = [right - at[skip.tail].right + at[skip.head].x - left for skip in skips]  # parts of skips in frames
+        self.gutter = max(APART, LEAST_SKIP - min(inside)) + LANE * len(lanes)
         self.left = BORDER - min(left for left, _ in before)
-        self.right = self.left + max(right for _, right in before)
-        self.gutter = GUTTER + LANE * sum(
-            abs(at[skip.tail].middle[1] + at[skip.head].middle[1] - self.mirror) > NEAR for skip in skips
-        )
-        self.shift = self.right + self.gutter - min(left for left, _ in after)
+        self.right = self.left + right
+        self.shift = self.right + self.gutter - left
         self.width = self.shift + max(right for _, right in after) + BORDER
 
     def drawing(self) -> Drawing:
