@@ -12,7 +12,7 @@ from cnngraph.graph.nodes import Node
 from cnngraph.render.label import brief_label
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
-MAX_LINE, MAX_HALF = 42, 36  # characters of one line, and of each of two
+MAX_LINE, MAX_HALF = 42, 36  # characters of a line, and of each of two that are not branches
 MAX_VISITS = 300  # of nodes; a block that needs more is too complex
 REPEATED = 3  # equal steps in a row are counted from this number on
 SERIES, PARALLEL, GATE = " – ", " | ", "gate"
@@ -142,9 +142,9 @@ def _lines(text: str) -> list[str]:
         return []
     if len(text) <= MAX_LINE:
         return [text]
-    for separator in (PARALLEL, SERIES):
+    for separator, most in ((PARALLEL, MAX_LINE), (SERIES, MAX_HALF)):
         split = [[text[: place + 2], text[place + 3 :]] for place in _places(text, separator)]
-        split = [lines for lines in split if max(map(len, lines)) <= MAX_HALF]
+        split = [lines for lines in split if max(map(len, lines)) <= most]
         if split:
             return min(split, key=lambda lines: max(map(len, lines)))
     raise _UnclearError
