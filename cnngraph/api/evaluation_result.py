@@ -61,7 +61,7 @@ class EvaluationResult(Readable):
         with explained():
             from cnngraph.runs.contact_sheet import write_wrong_predictions
 
-            write_wrong_predictions(file, self.wrong, self._sheet_title(len(self.wrong)))
+            write_wrong_predictions(file, self.wrong, self._title, self._errors)
         return file
 
     def draw(self, path: str | Path) -> Path:
@@ -79,11 +79,10 @@ class EvaluationResult(Readable):
     def _title(self) -> str:
         return f"{self.network}, {self.weights} weights, {self.split} images"
 
-    def _sheet_title(self, most: int) -> str:
-        from cnngraph.runs.contact_sheet import sheet_title
-
-        correct = sum(row[label] for label, row in enumerate(self.confusion))
-        return sheet_title(self._title, min(most, len(self.wrong)), self.images - correct)
+    @property
+    def _errors(self) -> int:
+        """The number of wrong predictions."""
+        return self.images - sum(row[label] for label, row in enumerate(self.confusion))
 
     def _pictures(self) -> Iterator[str]:
         """The confusion matrix, and the wrong predictions if they were asked for, as HTML."""
@@ -91,7 +90,7 @@ class EvaluationResult(Readable):
         if self.wrong:
             from cnngraph.runs.contact_sheet import contact_sheet
 
-            sheet = contact_sheet(self.wrong[:SHOWN], self._sheet_title(SHOWN))
+            sheet = contact_sheet(self.wrong[:SHOWN], self._title, self._errors)
             yield from embedded("wrong predictions", png_of(sheet))
 
     def _repr_html_(self) -> str:

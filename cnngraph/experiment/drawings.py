@@ -9,16 +9,17 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.graph.graph import Graph
 from cnngraph.packages import PackageError
-from cnngraph.render import draw
+from cnngraph.render import Settings, draw
 
 MOST = 12  # networks that are drawn
 
 
 class NetworkDrawing(NamedTuple):
-    """The drawing of a network as SVG, and the variants that it belongs to."""
+    """The drawing of a network as SVG, for light and dark pages, and the variants that it belongs to."""
 
     variants: tuple[str, ...]
     svg: str
+    dark: str
 
 
 def drawings(plan: Plan) -> list[NetworkDrawing]:
@@ -41,6 +42,7 @@ def _drawings(plan: Plan) -> Iterator[NetworkDrawing]:
             networks.append((content, first[variant], [variant]))
     for _, graph, variants in networks:
         try:
-            yield NetworkDrawing(tuple(variants), draw(graph, "svg").decode())
+            light, dark = (draw(graph, "svg", Settings(page="column", theme=theme)) for theme in ("light", "dark"))
+            yield NetworkDrawing(tuple(variants), light.decode(), dark.decode())
         except (SpecError, PackageError):
             continue

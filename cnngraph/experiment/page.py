@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from cnngraph import text
+from cnngraph.experiment.curves import Curves
 from cnngraph.experiment.drawings import NetworkDrawing
 
+DARK, NARROW = "(prefers-color-scheme: dark)", "(max-width: 40rem)"
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -19,7 +21,7 @@ PAGE = """\
 <style>
 :root {{ --ink: #1e293b; --pale: #64748b; --line: #e2e8f0; --paper: #ffffff }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e2e8f0; --pale: #94a3b8; --line: #334155; --paper: #0f172a }}
+  :root {{ --ink: #e8ebf0; --pale: #9aa4b2; --line: #333b47; --paper: #14171c }}
 }}
 body {{
   font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
@@ -27,7 +29,7 @@ body {{
 }}
 h1, h2 {{ line-height: 1.25 }}
 .scroll {{ overflow-x: auto; margin: 1.5rem 0 }}
-table {{ border-collapse: collapse; overflow-wrap: normal }}
+table {{ border-collapse: separate; border-spacing: 0; overflow-wrap: normal }}
 th, td {{ padding: .3rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }}
 th {{ font-weight: 600; color: var(--pale) }}
 th:first-child, td:first-child {{
@@ -35,14 +37,10 @@ th:first-child, td:first-child {{
 }}
 td {{ font-variant-numeric: tabular-nums }}
 figure {{ margin: 1.5rem 0 }}
-figure img {{ display: block; max-width: 100%; height: auto; background: #ffffff; border-radius: .4rem }}
-.curves img {{ max-width: none; width: max(100%, 44rem) }}
-.networks {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: 1rem }}
-.networks figure {{ margin: 0; min-width: 0 }}
-.networks .frame {{
-  max-height: 28rem; overflow-y: auto; background: #ffffff; border: 1px solid var(--line); border-radius: .4rem
-}}
-.networks img {{ margin: 0 auto; border-radius: 0 }}
+figure img {{ display: block; max-width: 100%; height: auto; margin: 0 auto }}
+.curves img {{ width: 100% }}
+.networks {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem }}
+.networks figure {{ margin: 0; min-width: 0; border: 1px solid var(--line); border-radius: .4rem; padding: .6rem }}
 figcaption {{ color: var(--pale); margin-bottom: .3rem }}
 @media (max-width: 40rem) {{
   body {{ font-size: 15px; margin: 1rem auto }}
@@ -77,8 +75,13 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """A table whose first row is the header; one that is too wide for the screen can be scrolled."""
     first, *others = rows
     head = "".join(f"<th>{html_text(cell)}</th>" for cell in first)
-    body = "\n".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>" for row in others)
+    body = "\n".join(f"<tr>{''.join(f'<td>{_breakable(cell)}</td>' for cell in row)}</tr>" for row in others)
     return f'<div class="scroll"><table>\n<tr>{head}</tr>\n{body}\n</table></div>'
+
+
+def _breakable(content: str) -> str:
+    """Text that a narrow screen may break after an underscore."""
+    return html_text(content).replace("_", "_<wbr>")
 
 
 def bullets(lines: Sequence[str]) -> str:
@@ -86,24 +89,34 @@ def bullets(lines: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{html_text(line)}</li>' for line in lines)}</ul>" if lines else ""
 
 
-def curves_image(svg: str) -> str:
-    """The learning curves; on a narrow screen they keep a legible size, and can be scrolled."""
-    if not svg:
+def curves_image(curves: Curves) -> str:
+    """The learning curves, for wide and narrow screens, light and dark."""
+    if not curves.wide:
         return ""
-    return f'<div class="scroll curves">{_image(svg, "Learning curves of all variants")}</div>'
+    sources = _source(curves.narrow_dark, f"{DARK} and {NARROW}") + _source(curves.narrow, NARROW)
+    image = _image(curves.wide, "Learning curves of all variants", sources + _source(curves.dark, DARK))
+    return f'<figure class="curves">{image}</figure>'
 
 
 def networks(drawn: Sequence[NetworkDrawing]) -> str:
-    """The drawings of the networks, side by side where there is room; a long one can be scrolled."""
+    """The drawings of the networks, side by side where there is room."""
     figures = [
         f"<figure><figcaption>{html_text(', '.join(drawing.variants))}</figcaption>"
-        f'<div class="frame">{_image(drawing.svg, f"The network of {drawing.variants[0]}")}</div></figure>'
+        f"{_image(drawing.svg, f'The network of {drawing.variants[0]}', _source(drawing.dark, DARK))}</figure>"
         for drawing in drawn
     ]
     return f'<h2>Networks</h2>\n<div class="networks">\n{"".join(figures)}\n</div>' if figures else ""
 
 
-def _image(svg: str, description: str) -> str:
+def _source(svg: str, media: str) -> str:
+    """An SVG that replaces the image on screens of a kind."""
+    return f'<source media="{media}" srcset="{_data(svg)}">'
+
+
+def _image(svg: str, description: str, sources: str) -> str:
     """An SVG inside an image, so that names and styles of several do not collide."""
-    data = b64encode(svg.encode()).decode()
-    return f'<img alt="{html_text(description)}" src="data:image/svg+xml;base64,{data}">'
+    return f'<picture>{sources}<img alt="{html_text(description)}" src="{_data(svg)}"></picture>'
+
+
+def _data(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cnngraph import atomic_files, text
 from cnngraph.experiment import page as html
+from cnngraph.experiment.curves import Curves, all_curves
 from cnngraph.experiment.differences import difference, seeds_of
 from cnngraph.experiment.drawings import NetworkDrawing, drawings
 from cnngraph.experiment.results import Variant, mean_and_std
@@ -18,12 +19,10 @@ from cnngraph.train.record.progress import duration
 
 def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
     """Write report.md, report.html and curves.svg; returns the path of report.html."""
-    from cnngraph.experiment.curves import curves_svg
-
-    curves = curves_svg(variants)
-    if curves:
-        atomic_files.write_text(root / CURVES, curves)
-    atomic_files.write_text(root / "report.md", markdown(plan, variants, bool(curves)))
+    curves = all_curves(variants)
+    if curves.wide:
+        atomic_files.write_text(root / CURVES, curves.wide)
+    atomic_files.write_text(root / "report.md", markdown(plan, variants, bool(curves.wide)))
     atomic_files.write_text(root / "report.html", page(plan, variants, curves, drawings(plan)))
     return root / "report.html"
 
@@ -68,10 +67,7 @@ def notes(variants: Sequence[Variant]) -> str:
         )
     else:
         what = "Accuracy is that of the best epoch on the validation images, since there are no test images."
-    return (
-        f"{what} Values are mean ± sample standard deviation over the seeds; bands in the plot show their range. "
-        "Time includes training and evaluation."
-    )
+    return f"{what} Values are mean ± sample standard deviation over the seeds. Time includes training and evaluation."
 
 
 def facts(plan: Plan, variants: Sequence[Variant]) -> str:
@@ -150,7 +146,7 @@ def _warning_list(plan: Plan) -> str:
     return f"Warnings:\n\n{''.join(lines)}" if lines else ""
 
 
-def page(plan: Plan, variants: Sequence[Variant], curves: str, drawn: Sequence[NetworkDrawing] = ()) -> str:
+def page(plan: Plan, variants: Sequence[Variant], curves: Curves, drawn: Sequence[NetworkDrawing] = ()) -> str:
     """The report as an HTML page."""
     by_seed, warnings = seed_rows(variants), _warnings(plan)
     sections = [
@@ -160,7 +156,7 @@ def page(plan: Plan, variants: Sequence[Variant], curves: str, drawn: Sequence[N
         html.paragraph(notes(variants)),
         "<p>Warnings:</p>" + html.bullets(warnings) if warnings else "",
         "<h2>Seed by seed</h2>" + html.table(by_seed) + html.paragraph(seed_notes(variants)) if by_seed else "",
-        "<h2>Learning curves</h2>" + html.curves_image(curves) if curves else "",
+        "<h2>Learning curves</h2>" + html.curves_image(curves) if curves.wide else "",
         html.networks(drawn),
     ]
     return html.html_page(plan.name, sections)

@@ -34,8 +34,8 @@ recipes and settings, and 10,000 runs.
 At the end, `report.md` and `report.html` (a single self-contained page) list for each combination the mean and standard
 deviation of the accuracy over the seeds, parameters, multiply-accumulates and time, then the accuracies seed by seed
 with the paired differences to the first combination and their 95 % confidence intervals (Student's t over the seeds),
-and a plot of all curves. The page also has drawings of up to 12 networks. It fits the
-screen of a phone, and has a dark mode.
+and a picture: the mean curves with those of each seed, and the accuracy of each run. The page also has drawings of up
+to 12 networks. It fits the screen of a phone, and has a dark mode.
 
 With `weights`, every run starts from these weights instead of random ones, and with `from` they are adapted to each
 network as by `cnngraph migrate` ([guide](guide/migration.md)). The keys have the names and meanings of the options of

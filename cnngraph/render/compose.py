@@ -19,11 +19,12 @@ from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
 from cnngraph.render.likeness import stem
-from cnngraph.render.names import beside, repeats_op, says_nothing, short_path
+from cnngraph.render.names import beside, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
+from cnngraph.render.titles import block_of, merged, title_of
 from cnngraph.render.traits import noted, traits_of_row, with_traits
 from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of
 
@@ -151,7 +152,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     drawing = _Drawing(tree, Detail(group.level + 1, own_errors=True))
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
-    title = drawing._title(group)
+    title = title_of(group, tree, drawing.shared)
     if around and title.name and group.times == 1 and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
@@ -225,7 +226,7 @@ class _Drawing:
 
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
-        title = self._title(group)
+        title = title_of(group, self.tree, self.shared)
         if group.times == 1 and block_of(group) == around and title.name:
             title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
@@ -251,24 +252,6 @@ class _Drawing:
         if detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
-
-    def _title(self, group: Group) -> Title:
-        scope, block = group.scope, block_of(group)
-        name = short_path(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
-        notes = [f"shares {clean(beside(scope.path, scope.shares))}"] if scope.shares else []
-        notes += [growth] if (growth := self._growth(group)) else []
-        if block and says_nothing(name):
-            name = ""
-        if name.replace("_", "").startswith(block.replace("_", "")):
-            block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
-        return Title(clean(name), clean(block), group.times, group.parallel, ", ".join(notes))
-
-    def _growth(self, group: Group) -> str:
-        """The channels that each iteration of a folded dense block adds."""
-        join = next((member for member in group.members if isinstance(member, int) and member in self.tree.joins), None)
-        if group.times == 1 or join is None:
-            return ""
-        return f"+{sum(self.graph.type_of(ref).channels for ref in self.tree.reads[join][1:])} each"
 
     def _closed(self, group: Group, title: Title) -> Box:
         """A scope that is not opened, with its totals, or those of each of the equal scopes that it represents."""
@@ -357,26 +340,6 @@ def opens(pattern: str, path: str) -> bool:
     """Whether a pattern matches a path, or a path inside it."""
     depth = path.count(".") + 1
     return matches_path(pattern, path) or matches_path(".".join(pattern.split(".")[:depth]), path)
-
-
-def block_of(group: Group) -> str:
-    """The block that a group, or every iteration of a repeat, is a use of."""
-    if group.scope.block or group.scope.kind != "repeat":
-        return group.scope.block or ""
-    blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
-    blocks = {block for block in blocks if block != ""}
-    return blocks.pop() or "" if len(blocks) == 1 else ""
-
-
-def merged(outer: Title, inner: Title) -> Title:
-    """The combined title of a frame and its only member."""
-    return Title(
-        name=(inner.name or outer.name) if says_nothing(outer.name) else outer.name,
-        block=inner.block or outer.block,
-        times=outer.times * inner.times,
-        parallel=outer.parallel or inner.parallel,
-        note=", ".join(filter(None, (outer.note, inner.note))),
-    )
 
 
 def _common(looks: Sequence[Look]) -> Look:

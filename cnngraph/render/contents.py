@@ -12,7 +12,7 @@ from cnngraph.graph.nodes import Node
 from cnngraph.render.label import brief_label
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
-MAX_LINE, MAX_HALF = 42, 36  # characters of one line, and of each of two
+MAX_LINE, MAX_HALF = 42, 36  # characters of a line, and of each of two that are not branches
 MAX_VISITS = 300  # of nodes; a block that needs more is too complex
 REPEATED = 3  # equal steps in a row are counted from this number on
 SERIES, PARALLEL, GATE = " – ", " | ", "gate"
@@ -142,9 +142,9 @@ def _lines(text: str) -> list[str]:
         return []
     if len(text) <= MAX_LINE:
         return [text]
-    for separator in (PARALLEL, SERIES):
+    for separator, most in ((PARALLEL, MAX_LINE), (SERIES, MAX_HALF)):
         split = [[text[: place + 2], text[place + 3 :]] for place in _places(text, separator)]
-        split = [lines for lines in split if max(map(len, lines)) <= MAX_HALF]
+        split = [lines for lines in split if max(map(len, lines)) <= most]
         if split:
             return min(split, key=lambda lines: max(map(len, lines)))
     raise _UnclearError
@@ -166,10 +166,13 @@ class _Contents:
         self.before: dict[int, list[int]] = {}
         self.dominator: dict[int, int] = {}
         self.depth = {OUTSIDE: 0}
+        self.constant: set[int] = set()  # nodes that compute the same for every input
         self.visits = self.dense = 0  # the latter: joins of tensors of which one is computed from another
         for node in nodes_of(group):
             refs = tree.reads[node]
             self.before[node] = [ref.node if ref.node in self.before else OUTSIDE for ref in refs] or [OUTSIDE]
+            if all(ref.node in self.constant for ref in refs):
+                self.constant.add(node)
             above = self.before[node][0]
             for other in self.before[node][1:]:
                 above = self._meet(above, other)
@@ -221,7 +224,7 @@ class _Contents:
         return (_Step(branches=tuple(branches), node=index),)
 
     def _gated(self, index: int, node: Node, above: int) -> _Series:
-        """The branch to a product whose other factors are computed from the same tensor, and a gate."""
+        """The branch to a product whose other factors are computed from the same tensor, and a gate; or constants."""
         (out,) = node.types
         sizes = [self.tree.graph.type_of(ref).count for ref in node.reads]
         factors = list(zip(self.before[index], sizes, strict=True))
@@ -231,7 +234,8 @@ class _Contents:
             large = {above}
         elif not small or len(large) != 1:
             return ()
-        return (*self._between(above, large.pop()), _Step(GATE, node=index))
+        gates = [] if self.constant.issuperset(small) and small else [_Step(GATE, node=index)]
+        return (*self._between(above, large.pop()), *gates)
 
 
 def _continues(longer: _Series, branch: _Series) -> bool:

@@ -18,8 +18,9 @@ from operator import itemgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
-from cnngraph.render.compose import Composed, block_of
+from cnngraph.render.compose import Composed
 from cnngraph.render.picture import Shape
+from cnngraph.render.titles import block_of
 from cnngraph.render.tree import Group, Tree, groups_of
 
 PARAMETERS = ("kernel", "dilation")

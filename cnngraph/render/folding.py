@@ -129,7 +129,8 @@ class _Folding:
             )
         value = (Ref(join),) if join is not None else group.scope.value
         ends = tuple((inside.get(ref.node, -1), ref.output) for ref in value)
-        signature = (stem(group.scope.name), group.scope.block, join is None, ends, tuple(facts))
+        owner = stem(group.scope.shares or "")
+        signature = (stem(group.scope.name), group.scope.block, owner, join is None, ends, tuple(facts))
         return _Unit(group, join, nodes, tuple(slots), value, signature)
 
     def _name(self, node: int, group: Group, join: int | None) -> str:
@@ -139,8 +140,11 @@ class _Folding:
         return "" if node == join else path.removeprefix(above)
 
     def _flags(self, node: int, group: Group) -> tuple[object, ...]:
-        facts, above = self.tree.graph.nodes[node], f"{group.scope.path}."
-        return (facts.shares or "").removeprefix(above), facts.training_only, facts.unused, len(facts.types)
+        facts, scope = self.tree.graph.nodes[node], group.scope
+        owner = (facts.shares or "").removeprefix(f"{scope.path}.")
+        if scope.shares:  # the other iterations share the module of another one, too
+            owner = owner.removeprefix(f"{scope.shares}.")
+        return owner, facts.training_only, facts.unused, len(facts.types)
 
     def _step(self, one: _Unit, two: _Unit) -> object:
         """How two units are connected, or None if they are not equal or other nodes read their inner tensors."""

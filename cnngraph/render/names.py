@@ -36,4 +36,4 @@ def repeats_op(node: Node, label: str) -> bool:
     initials = "".join(word[0] for word in op.split("_"))
     if plain in op.replace("_", "") or plain == initials or kind.startswith(plain) or plain in label.split():
         return True
-    return bool({op, kind} & {stem(word) for word in name.split("_")})
+    return any(word == kind or word.endswith(op) for word in map(stem, name.split("_")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnngraph import atomic_files
 from cnngraph.runs.wrong_predictions import WrongPrediction, wrong_csv, wrong_json
 from cnngraph.train.record import run_file_formats
-from cnngraph.train.record.plots import INK, LINE, plot_text
+from cnngraph.train.record.plots import INK, LINE, plot_text, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,27 +18,29 @@ if TYPE_CHECKING:
 MOST = 400  # on one sheet
 CELL, CAPTION, GAP, MARGIN, TITLE = 150, 46, 18, 16, 50  # pixels of the sheet at 100 dots per inch
 LONGEST = 22  # characters of a line of a caption
+TITLE_LETTER = 10  # pixels of a letter of the title, at most
 WRONG, PALE = "#b91c1c", "#64748b"
 
 
-def write_wrong_predictions(path: Path, wrong: Sequence[WrongPrediction], title: str) -> None:
-    """Write the predictions as a contact sheet (.png, .svg, .pdf), as CSV or as JSON, by the ending of the path."""
+def write_wrong_predictions(path: Path, wrong: Sequence[WrongPrediction], title: str, total: int) -> None:
+    """Write the predictions as a contact sheet (.png, .svg, .pdf), as CSV or as JSON, by the ending of the path.
+
+    `total` is the number of wrong predictions, and `title` names the evaluation.
+    """
     match path.suffix.lower():
         case ".csv":
             atomic_files.write_text(path, wrong_csv(wrong))
         case ".json":
             atomic_files.write_text(path, wrong_json(wrong))
         case _:
-            run_file_formats.write_figure(path, contact_sheet(wrong, title))
+            run_file_formats.write_figure(path, contact_sheet(wrong, title, total))
 
 
-def sheet_title(title: str, shown: int, wrong: int) -> str:
-    """The title of a contact sheet, from that of the evaluation's pictures."""
-    return f"{title}: {shown:,} of {wrong:,} wrong predictions, most confident first"
+def contact_sheet(wrong: Sequence[WrongPrediction], title: str, total: int) -> Figure:
+    """The images, each with its file or index, its class, and in red what it was taken for, with the probability.
 
-
-def contact_sheet(wrong: Sequence[WrongPrediction], title: str) -> Figure:
-    """The images, each with its file or index, its class, and in red what it was taken for, with the probability."""
+    The `title`, and below it how many of `total` wrong predictions are drawn.
+    """
     from matplotlib.figure import Figure
 
     shown = wrong[:MOST]
@@ -51,10 +53,11 @@ def contact_sheet(wrong: Sequence[WrongPrediction], title: str) -> Figure:
     def write(x: float, y: float, text: str, size: float, **options: Any) -> None:
         figure.text(x / width, 1 - y / height, plot_text(_short(text)), fontsize=size, **{"color": INK, **options})
 
-    figure.text(MARGIN / width, 1 - 22 / height, plot_text(title), fontsize=10, color=INK, fontweight="bold")
-    drawn = f" · the first {MOST} are drawn" if len(wrong) > MOST else ""
-    legend = f"below each file: the class, and in red the prediction{drawn}" if shown else "no wrong predictions"
-    figure.text(MARGIN / width, 1 - 38 / height, legend, fontsize=7, color=PALE)
+    name = plot_text(shortened(title, int((width - 2 * MARGIN) / TITLE_LETTER)))
+    figure.text(MARGIN / width, 1 - 22 / height, name, fontsize=10, color=INK, fontweight="bold")
+    many = f"{len(shown):,} of {total:,} wrong predictions, most confident first"
+    legend = f"{many} · file, class, and in red the prediction" if shown else "no wrong predictions"
+    figure.text(MARGIN / width, 1 - 38 / height, legend, fontsize=7.5, color=PALE)
     for number, prediction in enumerate(shown):
         x = MARGIN + (number % columns) * (CELL + GAP)
         y = TITLE + (number // columns) * (CELL + CAPTION + GAP)

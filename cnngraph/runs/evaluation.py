@@ -13,7 +13,7 @@ from ignite.engine import Events
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.frozen import frozen
 from cnngraph.recipe.sets import SETS
-from cnngraph.runs.contact_sheet import sheet_title, write_wrong_predictions
+from cnngraph.runs.contact_sheet import write_wrong_predictions
 from cnngraph.runs.evaluation_images import TEST, find_images
 from cnngraph.runs.prediction_log import PredictionLog
 from cnngraph.runs.trained_run import TrainedRun
@@ -76,9 +76,7 @@ class Evaluation:
 
     def write_wrong(self, path: Path) -> None:
         """Write the wrong predictions as a contact sheet, CSV or JSON, depending on the file's ending."""
-        wrong = self.wrong or ()
-        title = sheet_title(self.title, len(wrong), self.report.images - self.report.correct)
-        write_wrong_predictions(path, wrong, title)
+        write_wrong_predictions(path, self.wrong or (), self.title, self.report.images - self.report.correct)
 
 
 def evaluate_run(

@@ -32,6 +32,7 @@ GAP, LABEL = 10, 18  # pixels between the maps, and above a map for its number a
 SIDE = 260  # pixels of the longer side of the image
 MARGIN, TITLE, BAR = 24, 44, 90  # pixels around everything, of the title, and of the colour scale
 DPI = 100
+MAX_TICKS = 40  # channels of a vector that are all numbered
 COLOURS = "viridis"
 
 
@@ -99,14 +100,14 @@ def features_figure(found: FeatureMaps, max_channels: int, scale: Scale = "each"
 class _Page:
     """A figure in which everything is placed by pixels from its upper left corner, with the image on the left."""
 
-    def __init__(self, found: FeatureMaps, width: int, height: int) -> None:
-        """`width` and `height` are those of what is drawn next to the image."""
+    def __init__(self, found: FeatureMaps, width: int, height: int, below: int = 0) -> None:
+        """`width` and `height` are those of what is drawn next to the image, and `below` is the height below it."""
         from matplotlib.figure import Figure
 
         self.image = _enlarged(found.seen)
         self.left = 2 * MARGIN + SIDE
         self.width = self.left + width + MARGIN
-        self.height = MARGIN + TITLE + max(height, self.image.height + LABEL + BAR)
+        self.height = MARGIN + TITLE + max(height, self.image.height + LABEL + below)
         self.figure = Figure(figsize=(self.width / DPI, self.height / DPI), dpi=DPI)
         self.frame(MARGIN, TITLE + LABEL, self.image.width, self.image.height).imshow(self.image, aspect="auto")
         self.text(MARGIN, TITLE + LABEL - 5, image_name(found.source), 8)
@@ -140,8 +141,8 @@ def _grid(found: FeatureMaps, max_channels: int, scale: Scale) -> Figure:
     maps = found.maps[: min(max_channels, MAX_CHANNELS)]
     drawn = _drawn_size(maps).numpy()
     count, height, width = drawn.shape
-    columns = min(count, max(1, round(math.sqrt(count * 1.4 * height / width))))
-    page = _Page(found, columns * (width + GAP), -(-count // columns) * (height + LABEL + GAP))
+    columns = _columns(count, height / width)
+    page = _Page(found, columns * (width + GAP), -(-count // columns) * (height + LABEL + GAP), BAR)
     page.title(found, count)
     low, high = float(maps.min()), float(maps.max())
     for number, (values, picture) in enumerate(zip(maps, drawn, strict=True)):
@@ -153,6 +154,13 @@ def _grid(found: FeatureMaps, max_channels: int, scale: Scale) -> Figure:
         page.text(x, y - 5, f"{number}: {values.min():.2g} … {values.max():.2g}", 6.5 if width < 160 else 8)
     _draw_scale(page, ("min", "max of each map") if scale == "each" else (f"{low:.3g}", f"{high:.3g}"))
     return page.figure
+
+
+def _columns(count: int, aspect: float) -> int:
+    """The columns of a grid that is about square; of those near it, the one that leaves the least of its rows empty."""
+    square = math.sqrt(count * aspect)
+    candidates = range(max(1, math.ceil(0.85 * square)), max(1, math.ceil(1.25 * square)) + 1)
+    return min(count, min(candidates, key=lambda columns: (-count % columns / columns, abs(columns - square))))
 
 
 def _draw_scale(page: _Page, ends: tuple[str, str]) -> None:
@@ -173,7 +181,10 @@ def _bars(found: FeatureMaps) -> Figure:
     axes.bar(range(len(values)), values, width=1.0 if len(values) > 100 else 0.8, color="#2563eb")
     axes.axhline(0, color=INK, linewidth=0.5)
     axes.set_xlabel("channel", color=INK, fontsize=8)
-    integer_ticks(axes)
+    if len(values) <= MAX_TICKS:
+        axes.set_xticks(range(len(values)))
+    else:
+        integer_ticks(axes)
     axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     return page.figure

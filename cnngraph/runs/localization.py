@@ -28,6 +28,7 @@ BELOW = "#cbd5e1"  # of scores below 0 in the map
 SIDE = 3.4  # inches of the longer side of an image
 NARROWEST = 1.9  # inches of a panel, for its title
 PIXELS = 680  # of the longer side of an image as drawn
+BESIDE, ABOVE = 1.25, 0.32  # inches for the scale and between panels, and for the titles
 SMALL = 100  # pixels: the image is enlarged without smoothing
 STRONGEST = 0.5  # fraction of the maximum; the region above it is outlined
 GREY = 0.18, 0.62  # lightness of black, and what white adds to it: neither hides the colours
@@ -103,7 +104,7 @@ def localization_figure(found: Localization) -> Figure:
         raise ValueError(found.error)
     width, height = found.size
     factor = SIDE / max(width, height)
-    inches = 3 * max(NARROWEST, width * factor) + 1.2, max(1.4, height * factor) + 0.75
+    inches = 3 * max(NARROWEST, width * factor) + BESIDE, max(1.4, height * factor) + ABOVE
     figure = Figure(figsize=inches, dpi=150, layout="constrained")
     panels = figure.subplots(1, 3)
     image = drawn_image(found)

@@ -13,6 +13,7 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
+from cnngraph.experiment.curves import Curves
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment.report import markdown, page
 from cnngraph.experiment.results import Variant
@@ -281,7 +282,7 @@ def test_names_are_escaped_in_reports(folder: Path) -> None:
         )
     )
     assert "\n# forged" not in text
-    html = page(strange, [row], "")
+    html = page(strange, [row], Curves("", "", "", ""))
     assert not {"\x1b", "\u202e", "\udcff"} & set(html)
     assert "<script" not in html
     assert "a|b `c` &lt;script&gt;" in html

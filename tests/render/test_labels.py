@@ -114,6 +114,7 @@ def test_operations_that_share_a_box(chain: str, boxes: str) -> None:
         ("conv1: {op: conv, out: 4, kernel: 1}\n  bn1: batch_norm\n  act: relu", "  "),
         ("scale_activation: sigmoid\n  expand1x1_activation: relu", " "),
         ("conv_dw: {op: conv, out: 4, kernel: 1}\n  norm: batch_norm", " "),
+        ("dwconv: {op: conv, out: 4, kernel: 1}\n  shrink: batch_norm", " shrink"),
         ("fc1: {op: conv, out: 4, kernel: 1}\n  gate: sigmoid", "fc1 gate"),
         ("pool: {op: mean, dim: [height, width]}", ""),
         ("reduce: {op: mean, dim: channels, keepdim: true}", "reduce"),

@@ -280,6 +280,36 @@ def test_shared_blocks_name_their_owner() -> None:
     assert shared.title.note == "shares a"
 
 
+SHARED = """
+cnngraph: 1
+name: twins
+input: {left: [4, 8, 8], right: [4, 8, 8]}
+blocks:
+  unit: {nodes: {a: {op: conv, out: 4, kernel: 1}, b: relu, c: {op: conv, out: 4, kernel: 1}}}
+  tower: {nodes: {first: {op: conv, out: 4, kernel: 1}, layer: {op: unit, repeat: 3}}}
+nodes:
+  a: {op: tower, from: left}
+  b: {share: a, from: right}
+  diff: {op: sub, from: [a, b]}
+"""
+
+
+def test_iterations_that_share_those_of_another_repeat_are_folded() -> None:
+    picture = compose(graph_of(SHARED), unlimited(fold=True))
+    assert titles(picture) == ["a tower", "layer unit ×3", "b tower", "layer unit ×3"]
+    assert [frame.title.note for frame in picture.frames()] == ["", "", "shares a", ""]
+    part = compose(graph_of(SHARED.replace("b: {share: a, from", "b: {share: a.layer, from")), unlimited(fold=True))
+    (b,) = (frame for frame in part.frames() if frame.title.name == "b")
+    assert (b.title.count, b.title.note) == ("×3", "shares a.layer")
+
+
+def test_iterations_that_share_the_first_one_are_folded() -> None:
+    text = "cnngraph: 1\ninput: [4, 8, 8]\nblocks: {unit: {nodes: [{op: conv, out: 4, kernel: 1}, relu]}}\nnodes:\n"
+    text += "  x: {op: unit}\n  y: {repeat: 3, share: x}\n"
+    notes = [box.title.note for box in compose(graph_of(text), unlimited(fold=True)).boxes() if box.title.times == 3]
+    assert notes == ["shares x"]
+
+
 def test_arrows_into_a_gate_have_roles() -> None:
     assert {arrow.role for arrow in compose(graph_of(PARTS)).arrows} == {"", "transform", "carry"}
 

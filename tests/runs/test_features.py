@@ -139,3 +139,12 @@ def test_the_cropped_image_is_drawn(finished: Path, image: Path) -> None:
     Image.new("L", (100, 60)).save(image)
     seen = features(replace(classifier, reader=cropping), "conv1", image).seen
     assert seen.size == (50, 30)
+
+
+@pytest.mark.parametrize(("count", "rows"), [(64, 8), (12, 4), (1, 1), (2, 1), (88, 11)])
+def test_the_last_row_of_the_grid_is_full(count: int, rows: int) -> None:
+    figure = features_figure(FeatureMaps("net", "node", Path("cat.png"), SEEN, torch.rand(count, 4, 4), (1,)), count)
+    heights = [round(axes.get_position().y0, 3) for axes in figure.axes[1:-1]]
+    found = [heights.count(height) for height in sorted(set(heights), reverse=True)]
+    assert len(found) == rows
+    assert len(set(found)) == 1

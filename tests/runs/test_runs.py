@@ -177,3 +177,15 @@ def test_ten_runs_are_drawn_one_by_one() -> None:
     figure = comparison_figure([row("net", number, 0.5) for number in range(10)])
     assert len(figure.legends[0].get_texts()) == 10
     assert figure.get_suptitle() == ""
+
+
+@pytest.mark.parametrize("count", [1, 6, 10, 11])
+def test_long_names_are_not_cut_off_by_the_picture(count: int) -> None:
+    rows = [row("residual_network_" * 3 + str(number), number, 0.5) for number in range(count)]
+    figure = comparison_figure(rows)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    assert len({text.get_text() for text in legend.get_texts()}) == min(count, 10)

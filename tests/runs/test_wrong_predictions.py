@@ -139,9 +139,10 @@ def wrong_prediction(number: int, colour: tuple[int, int, int], name: str = "cat
 COLOURS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200)]
 
 
-def test_the_sheet_shows_the_images_in_order_with_captions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["5 wrong", "a_very_long_name_of_a_network_" * 5])
+def test_the_sheet_shows_the_images_in_order_with_captions(name: str) -> None:
     wrong = [wrong_prediction(number, colour) for number, colour in enumerate(COLOURS)]
-    figure, stream = contact_sheet(wrong, "net, 5 wrong"), io.BytesIO()
+    figure, stream = contact_sheet(wrong, f"net, {name}", 90), io.BytesIO()
     save_figure(figure, stream, format="png")
     pixels = np.asarray(Image.open(stream).convert("RGB"))
     for axes, colour in zip(figure.axes, COLOURS, strict=True):
@@ -150,7 +151,10 @@ def test_the_sheet_shows_the_images_in_order_with_captions(tmp_path: Path) -> No
         assert (right - left) / (top - bottom) == pytest.approx(32 / 24, rel=0.02)
         assert tuple(pixels[len(pixels) - round((top + bottom) / 2), round((left + right) / 2)]) == colour
     texts = [text.get_text() for text in figure.texts]
-    assert texts[0] == "net, 5 wrong"
+    assert texts[0].startswith("net, ")
+    assert texts[0].endswith(name[-7:])
+    assert texts[1].startswith("5 of 90 wrong predictions, most confident first")
+    assert max(text.get_window_extent().x1 for text in figure.texts) < figure.bbox.x1  # nothing is cut off
     assert texts[2:8] == ["test/cat/0.png", "cat", "dog 90.0 %", "test/cat/1.png", "cat", "dog 89.0 %"]
     boxes = [text.get_window_extent() for text in figure.texts]
     overlaps = [
@@ -165,18 +169,18 @@ def test_the_sheet_shows_the_images_in_order_with_captions(tmp_path: Path) -> No
 @pytest.mark.parametrize("ending", ["png", "csv", "json"])
 def test_no_wrong_predictions(tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"wrong.{ending}"
-    write_wrong_predictions(file, [], "net")
+    write_wrong_predictions(file, [], "net", 0)
     if ending == "json":
         assert json.loads(file.read_text()) == []
     elif ending == "csv":
         assert file.read_text() == "split,index,file,class,predicted,probability,class_probability\n"
     else:
-        assert [text.get_text() for text in contact_sheet([], "net").texts][1] == "no wrong predictions"
+        assert [text.get_text() for text in contact_sheet([], "net", 0).texts][1] == "no wrong predictions"
 
 
 def test_a_probability_that_is_not_a_number_is_null(tmp_path: Path) -> None:
     odd = replace(wrong_prediction(0, COLOURS[0]), probability=float("nan"))
-    write_wrong_predictions(tmp_path / "wrong.json", [odd], "net")
+    write_wrong_predictions(tmp_path / "wrong.json", [odd], "net", 1)
     assert json.loads((tmp_path / "wrong.json").read_text())[0]["probability"] is None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from cnngraph.train.record import plots
@@ -112,6 +114,42 @@ def test_the_confusion_matrix_has_counts_and_recall() -> None:
     assert rows == pytest.approx(names, abs=6)  # the recall of a class is in its row
 
 
+def test_a_few_errors_have_a_colour() -> None:
+    """One of 200 images can be told from none, and every count can be read."""
+    rows = tuple((200 - errors, errors, 0) for errors in range(1, 200))
+    names = tuple(f"class {row}" for row in range(3))
+    figures = [
+        confusion_figure("net", Report(names, (rows[errors], rows[-errors], (0, 0, 7)), 0.0, None))
+        for errors in (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98)
+    ]
+    for figure in figures:
+        check_colours(figure)
+
+
+def check_colours(figure: Figure) -> None:
+    matrix, _, bar = axes_of(figure)
+    (image,) = matrix.images
+    none, one, all = (image.cmap(image.norm(fraction)) for fraction in (0.0, 1 / 200, 1.0))
+    assert sum(abs(before - after) for before, after in zip(none, one, strict=True)) > 0.1
+    assert sum(abs(before - after) for before, after in zip(one, all, strict=True)) > 1
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["0 %", "1 %", "5 %", "20 %", "50 %", "100 %"]
+    for text in matrix.texts:
+        column, row = map(round, text.get_position())
+        cell = image.cmap(image.norm(image.get_array()[row, column]))
+        assert contrast(to_rgb(text.get_color()), cell) >= 4, text.get_text()
+
+
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """The contrast ratio of WCAG."""
+
+    def luminance(colour: Sequence[float]) -> float:
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 def test_a_hundred_classes_have_names_and_their_large_counts() -> None:
     """Names do not overlap, and a count is written where it is a tenth of the row."""
     count = 100
@@ -144,7 +182,7 @@ def test_curves_have_the_learning_rate_and_mark_the_best_epoch(rates: tuple[floa
     loss, accuracy, learning_rate = axes_of(figure)
     assert tuple(learning_rate.lines[0].get_ydata()) == rates
     assert learning_rate.get_yscale() == scale
-    assert [label.get_text() for label in loss.get_legend().get_texts()] == [
+    assert [label.get_text() for label in figure.legends[0].get_texts()] == [
         "train, during the epoch",
         "validation",
         "best epoch: 3",

@@ -338,6 +338,21 @@ def test_a_long_drawing_is_broken_into_columns(browser: Browser, tmp_path: Path)
     browser.wait(f"new Set(JSON.parse({PLACES}).map(place => place[1])).size === 1")
 
 
+def test_a_long_block_has_columns_of_its_own(browser: Browser, tmp_path: Path) -> None:
+    inside = ", ".join(f"{{op: conv, out: {place + 1}, kernel: 1}}" for place in range(40))
+    head = "head: [global_avg_pool, {op: linear, out: 2}]"
+    text = f"cnngraph: 1\nname: long\ninput: [3, 8, 8]\nnodes:\n  features: [{inside}]\n  {head}\n"
+    show(browser, tmp_path, graph_of(text))
+    assert browser.js(WHOLE)
+    assert browser.js(SCALE) >= 0.8
+    assert len({middle for middle, _, _ in places_of(browser).values()}) > 2
+    border = browser.js(f"document.querySelector('{frame('features')} rect').getBoundingClientRect().bottom")
+    lines = "[...document.querySelectorAll('path.arrow')].map(arrow => arrow.getBoundingClientRect())"
+    leaving = browser.js(f"{lines}.filter(line => Math.abs(line.bottom - {border}) < 1).length")
+    entering = browser.js(f"{lines}.filter(line => Math.abs(line.top - {border}) < 1).length")
+    assert (leaving, entering) == (1, 1)
+
+
 def test_blocks_stay_in_their_columns_when_one_is_opened(browser: Browser, tmp_path: Path) -> None:
     browser.resize(1400, 330)
     show(browser, tmp_path, graph_of(RESIDUAL), depth=1, fold=False)

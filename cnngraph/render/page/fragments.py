@@ -13,7 +13,7 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import NodeError, Ref
 from cnngraph.render.arrows import arrows
-from cnngraph.render.compose import OpenGroup, merged, open_group
+from cnngraph.render.compose import OpenGroup, open_group
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import entries as legend_entries
@@ -24,6 +24,7 @@ from cnngraph.render.picture import Box, Frame, Picture, Row, Shape, Title
 from cnngraph.render.settings import Settings
 from cnngraph.render.svg import markup
 from cnngraph.render.terminals import Terminals, terminals_of
+from cnngraph.render.titles import merged
 from cnngraph.render.traits import with_traits
 from cnngraph.render.tree import READS_OUTSIDE, Group, Tree
 

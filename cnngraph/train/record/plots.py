@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cnngraph.text import one_line
+from cnngraph.train.record.plot_colours import LIGHT, Theme
 from cnngraph.train.record.records import Epoch, InitialMetrics, SplitMetrics
 from cnngraph.train.record.scores import Report
 
@@ -22,9 +25,12 @@ FALLBACK_FONTS = (  # fonts of Linux, macOS and Windows with glyphs that matplot
     "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola",
 )  # fmt: skip
 NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-INK, GRID, LINE, PALE = "#334155", "#e2e8f0", "#cbd5e1", "#ffffff"
+INK, LINE, PALE = LIGHT.ink, "#cbd5e1", "#ffffff"
 TRAIN, EVALUATION, TEST = "#9aa5b1", "#2563eb", "#d97706"
 MAX_NAMED, MAX_COUNTED = 120, 20  # most classes for which names, and all counts, are legible
+SHADES = 0.5  # exponent of the colours of the confusion matrix
+DARK_SHADE, COUNT = 0.68, "#0f172a"  # from where white is more legible, and the colour of the other counts
+SHOWN_FRACTIONS = 0, 0.01, 0.05, 0.2, 0.5, 1  # on the colour scale
 LARGE = 0.1  # fraction of a row that is written for more classes
 LONGEST = 24  # characters of a class's name
 
@@ -110,6 +116,8 @@ def curves_figure(
     if best:
         for axes in panels:
             axes.axvline(best.number, color=EVALUATION, linewidth=0.8, linestyle=":", zorder=1)
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper right", ncols=4, frameon=False, fontsize=8, labelcolor=INK)
     return figure
 
 
@@ -126,37 +134,55 @@ def _draw_learning_rate(axes: Any, epochs: tuple[Epoch, ...], marker: str | None
     else:
         axes.set_ylim(bottom=0)
     style_axes(axes, "learning rate")
-    axes.get_legend().remove()
 
 
-def style_axes(axes: Any, title: str) -> None:
-    """Style axes over epochs: no frame, a light grid, integer ticks."""
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
-    axes.set_xlabel("epoch", color=INK, fontsize=9)
-    integer_ticks(axes)
-    axes.tick_params(colors=INK, labelsize=8, length=0)
-    axes.grid(color=GRID, linewidth=0.8)
+def shortened(text: str, longest: int) -> str:
+    """A name that is too long without its middle: beginnings and ends tell names apart."""
+    kept = longest - 1
+    return text if len(text) <= longest else f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+def style_axes(axes: Any, title: str, label: str = "epoch", theme: Theme = LIGHT) -> None:
+    """Style axes over epochs, or over what the label says: no frame, a light grid, integer ticks for epochs."""
+    axes.set_title(title, loc="left", fontsize=10, color=theme.ink)
+    axes.set_xlabel(label, color=theme.ink, fontsize=9)
+    if label == "epoch":
+        integer_ticks(axes)
+    axes.set_facecolor(theme.paper)
+    axes.tick_params(colors=theme.ink, labelsize=8, length=0)
+    axes.grid(color=theme.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+
+
+def limit_to_later_epochs(axes: Any, curves: Sequence[Sequence[float]]) -> None:
+    """Fit the y-axis to the values after the first epoch, which is far from the others, if there are several."""
+    later = [value for curve in curves for value in curve[1:] if math.isfinite(value)]
+    if max(map(len, curves), default=0) < 4 or not later:
+        return
+    margin = 0.06 * (max(later) - min(later)) or 0.05 * abs(max(later)) or 0.5
+    axes.set_ylim(min(later) - margin, max(later) + margin)
 
 
 def confusion_figure(title: str, report: Report) -> Figure:
     """The confusion matrix, and the recall of each class as bars.
 
-    It has a row for each class and a column for each prediction, coloured by the fraction of the row. If there are many
-    classes, only large counts are written.
+    It has a row for each class and a column for each prediction, coloured by the square root of the fraction of the
+    row, so that few errors are visible, too. If there are many classes, only large counts are written.
     """
+    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure  # slow to import
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     count = len(report.classes)
     cell = 0.42 if count <= MAX_COUNTED else 0.17
     side = max(4.5, 2.5 + cell * min(count, MAX_NAMED))
-    figure = Figure(figsize=(side + 2.2, side), dpi=150, layout="constrained")
+    figure = Figure(figsize=(side + 2.3, side), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1))
     axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(side, 1.1))
     fractions = [[number / max(1, sum(row)) for number in row] for row in report.confusion]
-    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    scale = PowerNorm(SHADES, vmin=0, vmax=1)
+    image = axes.imshow(fractions, cmap="Blues", norm=scale, interpolation="nearest")
     _name_classes(axes, report.classes)
     if count <= MAX_NAMED:
         _write_counts(axes, report.confusion, fractions)
@@ -165,12 +191,17 @@ def confusion_figure(title: str, report: Report) -> Figure:
     axes.set_xlabel("predicted", color=INK, fontsize=9)
     axes.set_ylabel("class", color=INK, fontsize=9)
     _draw_recall(bars, report)
-    bar = figure.colorbar(image, ax=bars, fraction=0.25, pad=0.3, aspect=30)
+    bar = figure.colorbar(image, ax=bars, fraction=0.25, pad=0.3, aspect=30, ticks=SHOWN_FRACTIONS, format=_percent)
     bar.set_label("fraction of the class's images", color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=7, length=0)
     for line in (*axes.spines.values(), bar.outline):
         line.set_color(LINE)
     return figure
+
+
+def _percent(fraction: float, place: object) -> str:
+    """The label of a tick of the colour scale."""
+    return f"{100 * fraction:.0f} %"
 
 
 def _draw_recall(axes: Any, report: Report) -> None:
@@ -211,6 +242,6 @@ def _write_counts(axes: Any, confusion: tuple[tuple[int, ...], ...], fractions: 
         for column, number in enumerate(numbers):
             fraction = fractions[row][column]
             if number and (not many or fraction >= LARGE):
-                colour = PALE if fraction > 0.5 else INK
+                colour = PALE if fraction**SHADES > DARK_SHADE else COUNT
                 size = 7 if not many else 4
                 axes.text(column, row, f"{number:,}", ha="center", va="center", fontsize=size, color=colour)

@@ -2,7 +2,7 @@
 const canvas = byId("canvas");
 const world = byId("world");
 const state = { open: new Set([0]), x: 0, y: 0, scale: 1, selected: null, metric: "" };
-let view = { boxes: [], frames: [], size: [0, 0], starts: [] };
+let view = { boxes: [], frames: [], size: [0, 0], starts: {} };
 let hasMoved = false; // whether the reader has zoomed or moved the drawing
 
 const LEAST = 0.8; // the scale at which texts can still be read

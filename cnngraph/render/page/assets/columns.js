@@ -7,24 +7,31 @@ const GAIN_IF_READABLE = 1.4;
 const MOST_COLUMNS = 6;
 const MOST_PARTS = 400; // boxes of a drawing that is broken
 
-// The keys of the boxes that are first in the columns after the first one; null to choose the columns anew. When a block
-// is opened or closed, the others stay in their columns.
+const AROUND = [40, 120]; // what else is in the window if a block is broken, about
+
+// The keys of the boxes that are first in the columns after the first one, by the number of the group; null to choose
+// the columns anew. When a block is opened or closed, the others stay in their columns.
 let starts = null;
 
-// The columns of a drawing, from its boxes, the extents of its notes and the routes of its arrows; null if there is one.
-function columnsOf(size, places, notes, routes) {
-  if (!DOWN || places.size > MOST_PARTS || (starts && !starts.length)) return null;
+// The columns of the drawing of a group, from its boxes, the extents of its notes and the routes of its arrows; null if
+// it is one. Only the whole network and the blocks in it are broken.
+function columnsOf(number, size, places, notes, routes) {
+  if (!DOWN || places.size > MOST_PARTS || GROUPS[number].parent) return null;
+  const kept = starts?.[number];
+  if (kept && !kept.length) return null;
   const extents = [...[...places.values()].map(([x, y, w, h]) => [x, y, x + w, y + h]), ...notes];
   const keys = [...places.keys()].sort((one, two) => places.get(one)[1] - places.get(two)[1]);
   const after = (cut) => keys.find((key) => places.get(key)[1] > cut);
   const all = cutsOf(extents, routes);
-  if (starts) return broken(extents, routes, all.filter((cut) => starts.includes(after(cut))), after);
-  let [best, scale] = [null, wholeScale(size)];
+  const pad = number ? 10 : 6;
+  if (kept) return broken(extents, routes, all.filter((cut) => kept.includes(after(cut))), after, pad);
+  const scaleOf = ([w, h]) => wholeScale(number ? [w + AROUND[0], h + AROUND[1]] : [w, h]);
+  let [best, scale] = [null, scaleOf(size)];
   if (scale >= 1 || !all.length) return null;
   const least = scale * (scale >= LEAST ? GAIN_IF_READABLE : GAIN);
   for (let count = 2; count <= MOST_COLUMNS; count++) {
-    const columns = broken(extents, routes, chosen(all, size[1], count), after);
-    const reached = columns ? Math.min(READABLE, wholeScale(columns.size)) : 0;
+    const columns = broken(extents, routes, chosen(all, size[1], count), after, pad);
+    const reached = columns ? Math.min(READABLE, scaleOf(columns.size)) : 0;
     if (reached >= Math.max(LEAST, least, best ? GAIN * scale : 0)) [best, scale] = [columns, reached];
   }
   return best;
@@ -58,7 +65,7 @@ function chosen(cuts, height, count) {
   return [...found].sort((one, two) => one - two);
 }
 
-function broken(extents, routes, cuts, after) {
+function broken(extents, routes, cuts, after, pad) {
   const columnOf = (y) => cuts.filter((cut) => cut < y).length;
   const ends = routes.map(({ points }) => [points[0], points[points.length - 1]].map((point) => columnOf(point[1])));
   if (ends.some(([from, to]) => Math.abs(to - from) > 1)) return null;
@@ -66,27 +73,29 @@ function broken(extents, routes, cuts, after) {
   const all = [...extents, ...inside.map(([x, y]) => [x, y, x, y])];
   const columns = [];
   let x = 0;
+  let above = ABOVE; // the first box of every column is at the same height
   for (let place = 0; place <= cuts.length; place++) {
     const part = all.filter(([, top, , bottom]) => columnOf((top + bottom) / 2) === place);
     const [left, top, right, bottom] = [0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...part.map((extent) => extent[side])));
-    const shift = [x - left + (place ? 0 : left), place ? ABOVE - top : 0];
+    if (!place) above = Math.max(ABOVE, top);
+    const shift = [x - left + (place ? 0 : left), place ? above - top : 0];
     columns.push({ shift, left: x, bottom: bottom + shift[1] + BELOW });
     x += right - left + (place ? 0 : left) + GUTTER;
   }
-  return { columnOf, columns, starts: cuts.map(after), size: [x - GUTTER + 6, Math.max(...columns.map((column) => column.bottom))] };
+  return { columnOf, columns, above, starts: cuts.map(after), size: [x - GUTTER + pad, Math.max(...columns.map((column) => column.bottom))] };
 }
 
 // How far something at this height is moved.
 const shiftAt = (columns, y) => (columns ? columns.columns[columns.columnOf(y)].shift : [0, 0]);
 
 // An arrow from one column to the next: down, through the gutter, up, and down into its head.
-function betweenColumns({ points }, { columns, columnOf }) {
+function betweenColumns({ points }, { columns, columnOf, above }) {
   const [start, end] = [points[0], points[points.length - 1]];
   const [one, two] = [start, end].map((point) => columns[columnOf(point[1])]);
   const gutter = two.left - GUTTER / 2;
   const [from, to] = [[start, one], [end, two]].map(([point, { shift }]) => [point[0] + shift[0], point[1] + shift[1]]);
   const low = one.bottom - BELOW / 2;
-  return [from, [from[0], low], [gutter, low], [gutter, ABOVE / 2 - 2], [to[0], ABOVE / 2 - 2], to];
+  return [from, [from[0], low], [gutter, low], [gutter, above - 10], [to[0], above - 10], to];
 }
 
 // A line with rounded corners.

@@ -84,7 +84,7 @@ function isApart(drawing, key, built, side, end) {
   });
 }
 
-function assemble(number, inner, maps, size) {
+function assemble(number, inner, maps, strip) {
   const { drawing } = GROUPS[number];
   const element = s("g", { class: "level" });
   const boxes = [];
@@ -105,6 +105,11 @@ function assemble(number, inner, maps, size) {
   const parts = document.importNode(byId(`drawing${number}`).content.firstElementChild, true);
   const marks = [...parts.children];
   const over = marks.filter((mark) => !mark.classList.contains("frame"));
+  const routes = drawing.arrows.map((arrow) => routeOf(arrow, drawing, places, inner, maps));
+  const notes = new Map(over.filter((mark) => !places.has(mark.dataset.key)).map((mark) => [mark, noteAt(mark, maps)]));
+  const texts = [...notes.values()].filter((note) => note.shift).map((note) => note.extent);
+  const columns = columnsOf(number, strip, places, texts, routes);
+  const size = columns ? columns.size : strip;
   for (const mark of marks) {
     if (!mark.classList.contains("frame")) continue;
     const [rect] = mark.getElementsByTagName("rect");
@@ -114,10 +119,6 @@ function assemble(number, inner, maps, size) {
     element.append(mark);
     frames.push({ group: number, at: [0, 0, ...size], element: mark });
   }
-  const routes = drawing.arrows.map((arrow) => routeOf(arrow, drawing, places, inner, maps));
-  const notes = new Map(over.filter((mark) => !places.has(mark.dataset.key)).map((mark) => [mark, noteAt(mark, maps)]));
-  const texts = [...notes.values()].filter((note) => note.shift).map((note) => note.extent);
-  const columns = number ? null : columnsOf(size, places, texts, routes);
   for (const route of routes) element.append(...arrowOf(route, columns));
   for (const mark of over) {
     const key = mark.dataset.key;
@@ -144,8 +145,9 @@ function assemble(number, inner, maps, size) {
     if (places.has(key)) boxes.push(boxOf(number, key, mark, places.get(key)));
     element.append(mark);
   }
-  const whole = { size: columns ? columns.size : size, starts: columns ? columns.starts : [] };
-  return { element, boxes, frames, ...whole, ...crossings(drawing, maps) };
+  const inside = [...inner.values()].map((built) => built.starts);
+  const kept = GROUPS[number].parent ? {} : { [number]: columns ? columns.starts : [] };
+  return { element, size, boxes, frames, starts: Object.assign(kept, ...inside), ...crossings(drawing, maps, columns) };
 }
 
 function boxOf(number, key, element, at) {
@@ -153,9 +155,10 @@ function boxOf(number, key, element, at) {
   return { home: number, key, group: box.group, error: box.error, nodes: nodesOf(box), element, at };
 }
 
-function crossings(drawing, maps) {
-  const moved = (side) => Object.fromEntries(Object.entries(drawing[side]).map(([key, at]) => [key, maps[ACROSS](at)]));
-  return { entries: moved("entries"), exits: moved("exits") };
+function crossings(drawing, maps, columns) {
+  const shift = columns ? columns.columns[columns.columns.length - 1].shift[0] : 0; // tensors leave the last column
+  const moved = (side, more) => Object.fromEntries(Object.entries(drawing[side]).map(([key, at]) => [key, maps[ACROSS](at) + more]));
+  return { entries: moved("entries", 0), exits: moved("exits", shift) };
 }
 
 function closeButton(size) {
@@ -196,11 +199,12 @@ function routeOf([tail, head, source, style, flat], drawing, places, inner, maps
   const started = attached(mapped, before[0], tail, "exits", source, here);
   const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
   const goesOn = inner.has(head) || !drawing.boxes[head];
-  return { tail, head, style, goesOn, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
+  const leaves = !drawing.boxes[head];
+  return { tail, head, style, goesOn, leaves, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
 }
 
 function arrowOf(route, columns) {
-  const { tail, head, style, goesOn, points, stub } = route;
+  const { tail, head, style, goesOn, leaves, points, stub } = route;
   const css = `arrow ${style}`.trim();
   const end = points[points.length - 1];
   const isBroken = columns && columns.columnOf(points[0][1]) !== columns.columnOf(end[1]);
@@ -215,7 +219,8 @@ function arrowOf(route, columns) {
     return [s("path", { class: css, d: bentLine([...corners.slice(0, -1), back]), ...attributes }), tipOf(tip, back, [0, 1], css, attributes)];
   }
   const line = stub.length ? curve(stub) : "";
-  if (goesOn) return [s("path", { class: css, d: line + curve(points), ...attributes })];
+  const rest = columns && leaves ? `V${columns.size[1] - shift[1]}` : ""; // from the end of its column to the border
+  if (goesOn) return [s("path", { class: css, d: line + curve(points) + rest, ...attributes })];
   const from = [...points].reverse().find((point) => distance(point, end) > 0.01) || points[0];
   const length = distance(from, end) || 1;
   const along = [(end[0] - from[0]) / length, (end[1] - from[1]) / length];
