@@ -96,10 +96,11 @@ class _Volumes:
 def _slices(box: Box, type_: TensorType) -> Iterator[Slice]:
     """The slices of the operations from left to right; those of followers are thin."""
     full = min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
-    for row in box.rows:
+    rows = box.rows[:1] if box.shape is Shape.SCOPE else box.rows  # those of a closed block are lines of text
+    for row in rows:
         is_thin = row.kind in FOLLOWERS
         thickness = SLICE if is_thin else max(SLICE, min(full, POOL) if row.kind == "pool" else full)
-        yield Slice(row.colour, thickness, row.traits.level)
+        yield Slice(row.colour, thickness, max(row.traits.level, box.traits.level))
 
 
 def _sides(type_: TensorType) -> tuple[int, ...]:

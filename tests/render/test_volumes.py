@@ -125,6 +125,13 @@ def test_the_op_gate_is_marked() -> None:
     assert [group.kind for group in gates] == ["box ops", "box ops", "legend"]
 
 
+def test_a_closed_block_is_one_slice_with_its_marks() -> None:
+    nodes = "[{op: conv, out: 64, kernel: 3, padding: half, dilation: 2}, relu, {op: conv, out: 64, kernel: 1}]"
+    (closed,), (one,) = volumes(f"  body: {{nodes: {nodes}}}\n", depth=1), volumes(conv(64))
+    ((piece,),) = (slab.slices for slab in closed.slabs)
+    assert (piece.kind, piece.thickness, piece.level) == ("scope", one.thickness, 1)
+
+
 def test_outputs_have_their_size() -> None:
     boxes = picture_of(load("alexnet")).boxes()
     assert [box.rows[0].text for box in boxes if box.shape is Shape.OUTPUT] == ["1000"]
