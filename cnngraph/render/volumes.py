@@ -61,7 +61,8 @@ class _Volumes:
         height, depth = self._extent(type_)
         size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
         slices, title = list(_slices(box, type_)), box.title
-        times = 1 if title.parallel or title.times > MAX_REPEATED else title.times
+        is_counted = title.parallel or title.times > MAX_REPEATED or box.shape is Shape.SCOPE
+        times = 1 if is_counted else title.times
         keeps, is_follower = self._keeps_channels(box), all(row.kind in FOLLOWERS for row in box.rows)
         label = str(_channels(type_)) if self.shapes and not (keeps and is_follower) else ""
         window = next((row.traits.window for row in box.rows if row.traits.window), "") if self.shapes else ""

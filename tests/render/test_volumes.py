@@ -88,6 +88,8 @@ def test_kernel_and_stride_are_below_a_volume() -> None:
     text += "  - global_avg_pool\n"
     windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
     assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+    (depthwise,) = volumes("  - {op: conv, out: 3, kernel: 3, groups: 3}\n")
+    assert depthwise.slabs[0].texts == ("3", "dw 3×3")
 
 
 def test_every_new_volume_has_a_label() -> None:
@@ -130,6 +132,8 @@ def test_a_closed_block_is_one_slice_with_its_marks() -> None:
     (closed,), (one,) = volumes(f"  body: {{nodes: {nodes}}}\n", depth=1), volumes(conv(64))
     ((piece,),) = (slab.slices for slab in closed.slabs)
     assert (piece.kind, piece.thickness, piece.level) == ("scope", one.thickness, 1)
+    (repeated,) = volumes(f"  body: {{repeat: 3, nodes: {nodes}}}\n", depth=2, fold=True)
+    assert (repeated.thickness, repeated.name) == (one.thickness, "body ×3")
 
 
 def test_outputs_have_their_size() -> None:
