@@ -14,6 +14,7 @@ NOTE = SMALL * 1.2  # the height of the shape below a box
 ROLE = 11.0  # the height of the name of an input, and of the line below it
 PORTS = 9.0  # between the ports of a box
 MARGIN = 7.0  # between a frame and what is in it, across the flow
+ENDS = 5.5  # … and along it
 TITLE_GAP = 4.0  # between a title and the arrow beside it
 
 

@@ -14,15 +14,14 @@ from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
+from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
-from cnngraph.render.layout.ushape import bent, skips_of
+from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
 
-ENDS = 5.5  # between a frame and what is in it, along the flow
 BORDER = 6.0  # around the drawing
 ROOT = ""
 
@@ -183,7 +182,7 @@ class Layout:
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
-        if bent := self._bent(page):
+        if bent := self._bent(page, most):
             return bent
         strip, breaks = self._strip
         if page is not None:
@@ -191,20 +190,31 @@ class Layout:
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         return strip if self.is_down else _turned(strip)
 
-    def _bent(self, page: tuple[float, float] | None) -> Drawing | None:
+    def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; volumes always follow each other to the right."""
         if any(box.volume for box in self.picture.boxes()):
             return None
         found = skips_of(self.picture)
         if found is None:
             return None
+        whole = self._largest(found, page, most, self.measures.labels)
+        if whole is None or page is None or _room(whole, page) >= 1:
+            return whole
+        blank = {key: dict.fromkeys(labels, "") for key, labels in self.measures.labels.items()}
+        small = self._largest(found, page, most, blank)  # shapes are left out if a U fits without them
+        return small if small and _room(small, page) >= 1 else whole
+
+    def _largest(
+        self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
+    ) -> Drawing | None:
+        """The U in the direction in which it is largest on a page."""
         drawings = []
         for is_down in (True, False) if self.may_turn and page else (self.is_down,):
-            chain = Layout(replace(self.picture, arrows=found.others), is_down, self.measures.labels)
-            if drawing := bent(*chain._strip, found.skips):
+            chain = Layout(replace(self.picture, arrows=found.others), is_down, labels)
+            space = Space(*(page if is_down else page[::-1]), most) if page else None
+            if drawing := bent(*chain._strip, found.skips, space):
                 drawings.append(drawing if is_down else _turned(drawing))
-        width, height = page or (1.0, 1.0)
-        return max(drawings, key=lambda drawing: min(width / drawing.width, height / drawing.height), default=None)
+        return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:
@@ -292,6 +302,11 @@ class _Placing:
                     if self.is_down
                     else Note(text, x - ROLE / 2, y - 7 - half)
                 )
+
+
+def _room(drawing: Drawing, page: tuple[float, float]) -> float:
+    """How large a drawing can be on a page."""
+    return min(page[0] / drawing.width, page[1] / drawing.height)
 
 
 def _turned(drawing: Drawing) -> Drawing:

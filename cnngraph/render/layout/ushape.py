@@ -16,12 +16,13 @@ from cnngraph.render.layout.boxes import frame_lines
 from cnngraph.render.layout.breaks import Break
 from cnngraph.render.layout.curves import NEAR, around, split, straight
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.measures import MARGIN, TITLE_GAP
+from cnngraph.render.layout.measures import ENDS, MARGIN, TITLE_GAP
 from cnngraph.render.picture import Arrow, Picture
 
 LEAST = 3  # skips
-GUTTER = 22.0  # between encoder and decoder
-LANE = 8.0  # … more of it for every skip that is not on one level
+GUTTER, APART = 30.0, 8.0  # between encoder and decoder, and on a narrow page
+LANE = 8.0  # … more for every skip that is not on one level
+LEAST_SKIP = 22.0  # the least length of a skip
 TURN = 9.0  # how far the main path goes below both
 BORDER = 6.0
 
@@ -58,7 +59,20 @@ def _nested(over: Sequence[Arrow], place: dict[str, int]) -> tuple[Arrow, ...]:
     return tuple(ordered[:-1]) if is_nested and last_ok else ()
 
 
-def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Drawing | None:
+@frozen
+class Space:
+    """A page across and along the flow, at the scale at which text is as small as it may be, and the largest scale."""
+
+    across: float
+    along: float
+    most: float = 1.0
+
+    def width(self, height: float) -> float:
+        """How wide a drawing of a height may be without being made smaller."""
+        return self.across / max(1.0, min(self.most, self.along / height))
+
+
+def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow], space: Space | None = None) -> Drawing | None:
     """The strip of a network without its skips, bent to a U, with the skips across; None if it cannot be bent."""
     at = _places(strip)
     inner = skips[-1]
@@ -75,7 +89,7 @@ def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Dra
     strip, breaks = rising.moved(), [replace(place, y=rising.y((place.x, place.y))) for place in breaks]
     stretched = _Stretch(_spaces(strip, breaks, skips))
     turn = replace(turn, y=stretched.y(turn.y))
-    drawing = _Bending(stretched.drawing(strip), turn, skips).drawing()
+    drawing = _Bending(stretched.drawing(strip), turn, skips, space).drawing()
     return None if any(_is_hit(drawing, arrow) for arrow in drawing.arrows[-len(skips) :]) else drawing
 
 
@@ -111,8 +125,9 @@ class _Titles:
             self.lefts[frame.frame.key] = min([frame.at.x, *inner, *before])
 
     def y(self, point: Point) -> float:
-        """The new y of a point: before the titles of the frames around it."""
-        return point[1] - sum(room for at, room in self.rooms if _is_in(point, at))
+        """The new y of a point: without the room for the titles of the frames around it."""
+        inside = ((point[1] - at.y, room) for at, room in self.rooms if _is_in(point, at))
+        return point[1] - sum(room * min(1.0, start / (room + ENDS)) for start, room in inside)
 
     def moved(self) -> Drawing:
         strip = self.strip
@@ -200,7 +215,7 @@ def _extents(strip: Drawing) -> Iterator[tuple[float, tuple[float, float]]]:
 class _Bending:
     """Mirrors what is after a break and puts it beside what is before, with the innermost skip on one level."""
 
-    def __init__(self, strip: Drawing, turn: Break, skips: Sequence[Arrow]) -> None:
+    def __init__(self, strip: Drawing, turn: Break, skips: Sequence[Arrow], space: Space | None) -> None:
         self.strip, self.turn, self.skips = strip, turn, skips
         at, inner = _places(strip), skips[-1]
         self.mirror = at[inner.tail].middle[1] + at[inner.head].middle[1]
@@ -208,13 +223,22 @@ class _Bending:
         self.low = self.up + max(turn.y, self.mirror - turn.y) + TURN
         before = [span for y, span in _extents(strip) if y < turn.y]
         after = [span for y, span in _extents(strip) if y > turn.y]
+        right, left = max(right for _, right in before), min(left for left, _ in after)
         self.left = BORDER - min(left for left, _ in before)
-        self.right = self.left + max(right for _, right in before)
-        self.gutter = GUTTER + LANE * sum(
-            abs(at[skip.tail].middle[1] + at[skip.head].middle[1] - self.mirror) > NEAR for skip in skips
-        )
-        self.shift = self.right + self.gutter - min(left for left, _ in after)
+        self.right = self.left + right
+        inside = min(right - at[skip.tail].right + at[skip.head].x - left for skip in skips)  # the part in frames
+        narrow = max(APART, LEAST_SKIP - inside)
+        rest = self.right + max(right for _, right in after) - left + BORDER + self._lanes()
+        wide = space.width(self.low + BORDER) - rest if space else GUTTER
+        self.gutter = max(narrow, min(wide, GUTTER)) + self._lanes()
+        self.shift = self.right + self.gutter - left
         self.width = self.shift + max(right for _, right in after) + BORDER
+
+    def _lanes(self) -> float:
+        """The room for skips whose ends are not on one level."""
+        at = _places(self.strip)
+        middles = [at[skip.tail].middle[1] + at[skip.head].middle[1] for skip in self.skips]
+        return LANE * sum(abs(middle - self.mirror) > NEAR for middle in middles)
 
     def drawing(self) -> Drawing:
         boxes = tuple(replace(box, at=self._place(box.at)) for box in self.strip.boxes)
