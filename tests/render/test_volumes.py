@@ -17,7 +17,7 @@ from cnngraph.render.fit import fitted
 from cnngraph.render.layout.boxes import CIRCLE
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.marks import front_of, marks
-from cnngraph.render.parts import Polygon, Text
+from cnngraph.render.parts import Circle, Polygon, Text
 from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.settings import UNLIMITED
 from cnngraph.render.volumes import SLICE, with_volumes
@@ -114,6 +114,15 @@ def test_transposed_convolutions_and_concats_are_told_apart_and_explained() -> N
     assert "n equal iterations, drawn once" not in texts
     theme = THEMES["light"]
     assert len({theme.fill(kind) for kind in ("conv", "transposed", "merge", "resize")}) == 4
+
+
+def test_the_op_gate_is_marked() -> None:
+    drawing = fitted(load("residual_mnist_exclusive_gating"), Settings(style="volumes")).drawing
+    assert "gate: scales what passes" in [key.text for key in drawing.legend]
+    gates = [
+        group for group in marks(drawing, THEMES["light"]) if any(isinstance(part, Circle) for part in group.parts)
+    ]
+    assert [group.kind for group in gates] == ["box ops", "box ops", "legend"]
 
 
 def test_outputs_have_their_size() -> None:
