@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cnngraph.render.colours import Theme, shaded
-from cnngraph.render.glyphs import gate, glyphs, strokes, trapezium
+from cnngraph.render.glyphs import SIGN, gate, glyphs, strokes, trapezium
 from cnngraph.render.layout.boxes import (
     BETWEEN,
     CIRCLE,
@@ -179,6 +179,8 @@ class _Marks:
         yield Polygon(_quad((x, front.y), (right, front.y), back), "", line)
         yield Polygon(_quad((x, front.y), (right, front.y), (0, front.height)), "", line)
         yield Polygon(_quad((right, front.y), (right, front.bottom), back), "", line)
+        if Trait.GATE in box.marks and not volume.sign:
+            yield from gate(front.x + front.width / 2, front.y + 1.5 * SIGN, SIGN, self.theme)
         middle, y = at.middle[0], front.bottom + SMALL * LEADING * 0.6
         if volume.size:
             above = front.y - volume.depth - SMALL * 0.65

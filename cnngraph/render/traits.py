@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
+from math import prod
 
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
@@ -16,6 +16,9 @@ from cnngraph.tensor_type import TensorType
 BOUNDED = frozenset({"sigmoid", "hardsigmoid", "tanh", "softmax"})  # what a gate is computed by
 PASSING = frozenset({"reshape", "resize", "dropout", "arithmetic"})  # kinds after it that leave it a gate
 LINEAR = frozenset({"conv", "linear", "norm", "pool", "reshape", "resize", "dropout"})  # kinds in a projection
+RESIZING = frozenset({"conv", "pool", "resize", "reduction"})  # kinds that can change the size of a map
+SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle"})  # ops of another kind that do
+MUCH = 2  # how many times as many positions are a change of size; a convolution without padding loses the border only
 MAX_UNIT = 60  # boxes between a fork and the sum of a residual unit
 SIZE_ONLY = "like"  # the name of inputs of which only the size is read
 COLOURS = {"conv_transpose": "transposed", "gate": "conv"}  # of ops with another colour than their kind's
@@ -41,7 +44,8 @@ def traits_of_row(index: int, graph: Graph) -> Traits:
     """The traits of one operation."""
     node = graph.nodes[index]
     traits = traits_of([index], graph)
-    return replace(traits, window=_window(node), colour=COLOURS.get(node.op, ""))
+    prefix = "dw " if Trait.DEPTHWISE in traits.marks else ""
+    return replace(traits, window=prefix + _window(node), colour=COLOURS.get(node.op, ""))
 
 
 def _window(node: Node) -> str:
@@ -107,11 +111,11 @@ def with_traits(picture: Picture, tree: Tree) -> Picture:
 
 
 def _change(before: TensorType, after: TensorType, *, pools: bool) -> Change:
-    """Whether a map becomes smaller or larger; pooling to a vector makes it smaller."""
+    """Whether a map becomes much smaller or larger; pooling to a vector makes it smaller."""
     if not before.is_map or not (after.is_map or (pools and after.rank == 1)):
         return Change.NONE
-    one, two = (reduce(int.__mul__, type.sizes[1:], 1) for type in (before, after))
-    return Change.SMALLER if two < one else Change.LARGER if two > one else Change.NONE
+    one, two = (prod(type.sizes[1:]) for type in (before, after))
+    return Change.SMALLER if two * MUCH <= one else Change.LARGER if one * MUCH <= two else Change.NONE
 
 
 class _Marking:
@@ -144,10 +148,13 @@ class _Marking:
         """How a box changes the size of the map that it reads."""
         node = self.graph.nodes[box.nodes[0]]
         data = [arrow for arrow in self.into.get(box.key, ()) if arrow.role != SIZE_ONLY]
-        if len({arrow.source for arrow in data}) != 1 or not box.types or node.operation.kind == "merge":
+        is_closed, kind = box.shape is Shape.SCOPE, node.operation.kind
+        if len({arrow.source for arrow in data}) != 1 or not box.types:
+            return Change.NONE
+        if not is_closed and kind not in RESIZING and node.op not in SHUFFLES:
             return Change.NONE
         before = self._type(data[0])
-        pools = box.shape is Shape.OPS and node.operation.kind in ("pool", "reduction")
+        pools = not is_closed and kind in ("pool", "reduction")
         return _change(before, box.types[0], pools=pools)
 
     def _type(self, arrow: Arrow) -> TensorType:
@@ -165,12 +172,10 @@ class _Marking:
         if len(into) != 2 or not box.nodes or self.graph.nodes[box.nodes[-1]].op not in ("add", "gate"):
             return []
         paths = [self._path(arrow) for arrow in into]
-        straight = [path for path in paths if len(path) > 1 and self._is_linear(path)]
-        if len(straight) != 1:
-            return []
-        fork = straight[0][-1].tail
-        is_identity = any(arrow.tail == fork for arrow in into)  # the shortcut is the other arrow
-        return [] if is_identity or not self._is_unit(fork, box.key) else straight[0]
+        found = [path for path in paths if len(path) > 1 and self._is_linear(path)]
+        found = [path for path in found if self._is_unit(path[-1].tail, box.key)]
+        has_identity = any(path[-1].tail == arrow.tail for path in found for arrow in into)
+        return found[0] if len(found) == 1 and not has_identity else []
 
     def _path(self, arrow: Arrow) -> list[Arrow]:
         """An arrow and those before it, back to where the tensor is read elsewhere, too."""

@@ -40,10 +40,7 @@ def drawing_of(text: str, **options: Any) -> Drawing:
 def marked(picture: Picture) -> list[tuple[Trait, ...]]:
     """The traits of each box of operations or closed block."""
     boxes = [box for box in picture.boxes() if box.shape in (Shape.OPS, Shape.SCOPE)]
-    found = (
-        [mark for traits in (box.traits, *(row.traits for row in box.rows)) for mark in traits.marks] for box in boxes
-    )
-    return [tuple(dict.fromkeys(marks)) for marks in found]
+    return [tuple(dict.fromkeys(box.marks)) for box in boxes]
 
 
 def change(nodes: str) -> list[Change]:
@@ -103,7 +100,12 @@ def test_boxes_narrow_where_the_map_becomes_smaller() -> None:
     nodes = "  - {op: conv, out: 8, kernel: 3, stride: 2}\n  - {op: conv, out: 9, kernel: 1}\n"
     nodes += "  - {op: upsample, size: [64, 64]}\n  - global_avg_pool\n  - {op: linear, out: 2}\n"
     assert change(nodes) == [Change.SMALLER, Change.NONE, Change.LARGER, Change.SMALLER, Change.NONE]
-    assert change("  - flatten\n") == [Change.NONE]
+    nodes = "  - flatten\n  - {op: reshape, shape: [8, 16, 64]}\n  - {op: pixel_shuffle, upscale_factor: 2}\n"
+    assert change(nodes) == [Change.NONE, Change.NONE, Change.LARGER]
+    assert (
+        change("  - {op: conv, out: 8, kernel: 5}\n  - {op: chunk, chunks: 2, dim: height}\n  - concat\n")
+        == [Change.NONE] * 3
+    )
 
 
 @pytest.mark.parametrize("direction", ["down", "right"])
@@ -156,6 +158,15 @@ def test_lateral_convolutions_of_a_pyramid_are_no_projection() -> None:
     assert all(path.startswith("body.") for path in paths)
 
 
+def test_a_projection_is_found_beside_a_main_path_that_ends_with_a_convolution_after_a_sum() -> None:
+    nodes = "  a: relu\n  b: {op: conv, out: 8, kernel: 1}\n  c: relu\n  d: {op: add, from: [b, c]}\n"
+    nodes += "  e: {op: conv, out: 9, kernel: 1}\n  side: {op: conv, out: 9, kernel: 1, from: a}\n"
+    nodes += "  sum: {op: add, from: [e, side]}\n"
+    picture = picture_of(nodes)
+    side = next(box.key for box in picture.boxes() if "side" in [row.note for row in box.rows])
+    assert [side in ends for ends in flows(picture)] == [True, True]
+
+
 def test_a_branch_that_is_read_elsewhere_is_no_projection() -> None:
     nodes = "  a: {op: conv, out: 8, kernel: 1}\n  b: relu\n  c: {op: conv, out: 8, kernel: 1}\n"
     nodes += "  side: {op: conv, out: 8, kernel: 1, from: a}\n  sum: {op: add, from: [c, side]}\n"
@@ -190,7 +201,7 @@ def test_the_legend_explains_the_marks_that_occur() -> None:
     assert {"gate: scales what passes", "depthwise", "smaller map", "only in training mode"} <= parts
     assert "shortcut with a projection" in legend(RESIDUAL)
     assert "larger map" in legend(SKIPS)
-    assert not {"in groups", "dilated; larger: deeper colour", "product", "gives only its size"} & parts
+    assert not {"in groups", "dilated; larger: stronger colour", "product", "gives only its size"} & parts
 
 
 def test_every_entry_of_a_legend_has_a_sample() -> None:

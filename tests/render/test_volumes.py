@@ -17,7 +17,7 @@ from cnngraph.render.fit import fitted
 from cnngraph.render.layout.boxes import CIRCLE
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.marks import front_of, marks
-from cnngraph.render.parts import Polygon, Text
+from cnngraph.render.parts import Circle, Polygon, Text
 from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.settings import UNLIMITED
 from cnngraph.render.volumes import SLICE, with_volumes
@@ -88,6 +88,8 @@ def test_kernel_and_stride_are_below_a_volume() -> None:
     text += "  - global_avg_pool\n"
     windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
     assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+    (depthwise,) = volumes("  - {op: conv, out: 3, kernel: 3, groups: 3}\n")
+    assert depthwise.slabs[0].texts == ("3", "dw 3×3")
 
 
 def test_every_new_volume_has_a_label() -> None:
@@ -114,6 +116,24 @@ def test_transposed_convolutions_and_concats_are_told_apart_and_explained() -> N
     assert "n equal iterations, drawn once" not in texts
     theme = THEMES["light"]
     assert len({theme.fill(kind) for kind in ("conv", "transposed", "merge", "resize")}) == 4
+
+
+def test_the_op_gate_is_marked() -> None:
+    drawing = fitted(load("residual_mnist_exclusive_gating"), Settings(style="volumes")).drawing
+    assert "gate: scales what passes" in [key.text for key in drawing.legend]
+    gates = [
+        group for group in marks(drawing, THEMES["light"]) if any(isinstance(part, Circle) for part in group.parts)
+    ]
+    assert [group.kind for group in gates] == ["box ops", "box ops", "legend"]
+
+
+def test_a_closed_block_is_one_slice_with_its_marks() -> None:
+    nodes = "[{op: conv, out: 64, kernel: 3, padding: half, dilation: 2}, relu, {op: conv, out: 64, kernel: 1}]"
+    (closed,), (one,) = volumes(f"  body: {{nodes: {nodes}}}\n", depth=1), volumes(conv(64))
+    ((piece,),) = (slab.slices for slab in closed.slabs)
+    assert (piece.kind, piece.thickness, piece.level) == ("scope", one.thickness, 1)
+    (repeated,) = volumes(f"  body: {{repeat: 3, nodes: {nodes}}}\n", depth=2, fold=True)
+    assert (repeated.thickness, repeated.name) == (one.thickness, "body ×3")
 
 
 def test_outputs_have_their_size() -> None:

@@ -36,7 +36,7 @@ TIMES = "×n"
 SIGNS = {"sum": "+", "difference": "−", "product": "×", "concat with what enters the block": "c"}
 TRAITS = {
     Trait.GATE: "gate: scales what passes",
-    Trait.DILATED: "dilated; larger: deeper colour",
+    Trait.DILATED: "dilated; larger: stronger colour",
     Trait.DEPTHWISE: "depthwise",
     Trait.GROUPED: "in groups",
 }
@@ -104,12 +104,13 @@ def _kinds(box: Box) -> Iterator[str]:
 
 
 def _traits(box: Box) -> Iterator[Trait]:
-    """The traits that a box is marked with. In volumes, only the colour of dilation."""
+    """The traits that a box is marked with. In volumes, only gates and the colour of dilation."""
     if box.volume:
+        if Trait.GATE in box.marks:
+            yield Trait.GATE
         yield from (Trait.DILATED for slab in box.volume.slabs for slice in slab.slices if slice.level)
         return
-    for traits in (box.traits, *(row.traits for row in box.rows)):
-        yield from traits.marks
+    yield from box.marks
 
 
 def _has_count(box: Box) -> bool:
