@@ -27,6 +27,7 @@ MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more a
 TRIALS = 16  # drawings with one more block open, for each level of nesting
 FEW = 0.3  # the part of a network that a drawing with shapes has to show
 WORTH = 2.0  # … and how much more one without them does
+CALM, ROUGH = 2.5, 4.0  # the disorder of columns that is allowed for one more block, and without need
 ATTEMPTS = 3  # … that show the same: one in another place may fit
 
 
@@ -91,7 +92,7 @@ class _Fitting:
     def best(self) -> tuple[Fitted, float]:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
-        most, found = -1.0, None
+        most, found = (False, 0.0), None
         choices = list(_distinct(candidates(self.graph, self.settings)))
         for choice in choices:
             if self._is_full(choice.picture) and choice is not choices[-1]:
@@ -103,13 +104,13 @@ class _Fitting:
             if self._is_fixed:
                 return fit, 1.0
             choice, fit = self._opened(choice, fit)
-            shown = self.coverage.gain(self.coverage.shown(choice))
-            if shown > most:
-                most, found = shown, fit
-            if not openings(self.coverage, choice):
+            worth = fit.drawing.disorder <= ROUGH, self.coverage.gain(self.coverage.shown(choice))
+            if found is None or worth > most:
+                most, found = worth, fit
+            if worth[0] and not openings(self.coverage, choice):
                 break
         assert largest is not None
-        return found or largest, max(most, 0.0) / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
+        return found or largest, most[1] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
 
     @property
     def _is_fixed(self) -> bool:
@@ -125,7 +126,7 @@ class _Fitting:
                 if failed[place] or failed[kind] == ATTEMPTS or not trials:
                     continue
                 trials -= 1
-                more = self._tried(choice, opening)
+                more = self._tried(choice, opening, max(fit.drawing.disorder, CALM))
                 if more is not None:
                     choice, fit = more
                     break
@@ -133,8 +134,8 @@ class _Fitting:
             else:
                 return choice, fit
 
-    def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
-        """A picture with one more group open, or None if it does not fit."""
+    def _tried(self, choice: Composed, opening: Opening, disorder: float) -> tuple[Composed, Fitted] | None:
+        """A picture with one more group open, or None if it does not fit, or only in columns with more disorder."""
         detail, path = choice.detail, frozenset([opening.group.scope.path])
         if opening.is_whole:
             detail = replace(detail, whole=detail.whole | path)
@@ -148,7 +149,8 @@ class _Fitting:
         if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
             return None
         fit = self._fit(tried.picture)
-        return (tried, fit) if _is_large_enough(fit, self.page) else None
+        fits = _is_large_enough(fit, self.page) and fit.drawing.disorder <= disorder
+        return (tried, fit) if fits else None
 
     def _fit(self, picture: Picture) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least

@@ -33,11 +33,12 @@ SAME = 0.04  # costs that differ less are equal
 
 @frozen
 class Columns:
-    """A choice of breaks, with the size that the drawing has then, across and along the flow."""
+    """A choice of breaks, with the size that the drawing has then, across and along the flow, and their cost."""
 
     breaks: tuple[Break, ...]
     across: float
     along: float
+    cost: float = 0.0
 
 
 @frozen
@@ -85,12 +86,12 @@ class _Search:
         options = [(0.0, whole)] if scale >= 1 else []
         tried = 1.0
         while tried <= self.most * BEYOND and (found := self._choice(tried)):
-            options.append((found.cost, self._columns(found.stops)))
+            options.append((found.cost, self._columns(found)))
             tried *= STEP
         if options:
             return min(options, key=self._total)[1]
         found = self._largest(scale)
-        return self._columns(found.stops) if found else whole
+        return self._columns(found) if found else whole
 
     def _largest(self, low: float) -> _Choice | None:
         """The best choice at the largest scale, if that is larger than one which is too small."""
@@ -148,12 +149,13 @@ class _Search:
                 left, right = spans[OUTER]
                 yield _Piece(stop, right - left, pieces.height(start, stop), count)
 
-    def _columns(self, stops: Sequence[int]) -> Columns:
+    def _columns(self, choice: _Choice) -> Columns:
+        stops = choice.stops
         pieces = list(pairwise([0, *stops]))
         spans = [self.pieces.spans(start, stop)[OUTER] for start, stop in pieces]
         across = sum(right - left for left, right in spans) + GUTTER * (len(spans) - 1) + 2 * BORDER
         along = max(self.pieces.height(start, stop) for start, stop in pieces) + AROUND
-        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along)
+        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along, choice.cost)
 
 
 def _keep(front: list[_Choice], new: _Choice) -> None:

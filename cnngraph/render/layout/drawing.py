@@ -95,7 +95,11 @@ class Key:
 
 @frozen
 class Drawing:
-    """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them."""
+    """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
+
+    `disorder` is how much the breaks between columns disturb the structure: 2 and more if a block is cut needlessly, or
+    a box is alone in a column.
+    """
 
     name: str
     width: float
@@ -107,4 +111,5 @@ class Drawing:
     title: str = ""
     legend: tuple[Key, ...] = ()
     columns: int = 1
+    disorder: float = 0.0
     is_down: bool = True
