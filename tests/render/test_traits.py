@@ -100,6 +100,8 @@ def test_boxes_narrow_where_the_map_becomes_smaller() -> None:
     nodes = "  - {op: conv, out: 8, kernel: 3, stride: 2}\n  - {op: conv, out: 9, kernel: 1}\n"
     nodes += "  - {op: upsample, size: [64, 64]}\n  - global_avg_pool\n  - {op: linear, out: 2}\n"
     assert change(nodes) == [Change.SMALLER, Change.NONE, Change.LARGER, Change.SMALLER, Change.NONE]
+    assert change("  - batch_norm\n  - {op: conv, out: 8, kernel: 2, stride: 2}\n") == [Change.SMALLER]
+    assert change("  - {op: conv, out: 8, kernel: 25}\n  - {op: max_pool, kernel: 5, stride: 1}\n") == [Change.NONE] * 2
     nodes = "  - flatten\n  - {op: reshape, shape: [8, 16, 64]}\n  - {op: pixel_shuffle, upscale_factor: 2}\n"
     assert change(nodes) == [Change.NONE, Change.NONE, Change.LARGER]
     assert (
