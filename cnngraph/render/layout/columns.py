@@ -21,7 +21,7 @@ TURN = 9.0  # how far below and above the columns a line continues
 BORDER = 6.0
 AROUND = 2 * TURN + 2 * BORDER  # what the columns need along the flow besides their height
 
-SMALLER = 7.0  # the cost of text that is smaller, by the logarithm
+SMALLER = 8.0  # the cost of text that is smaller, by the logarithm
 STEP = 1.08  # between the scales that are tried
 BEYOND = 1.5  # how far they are tried above the largest scale, for columns of equal height
 COMPACT = 0.05  # the gain of a drawing that would fit at a larger scale, by the logarithm
