@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cnngraph.numbers import show_count
-from cnngraph.render.contents import contents_lines
-from cnngraph.render.label import params_label, shapes_label
+from cnngraph.render.contents import contents_lines, outline
+from cnngraph.render.label import BARE, params_label, shapes_label
 from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Row, Title
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
@@ -15,8 +15,7 @@ from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
 def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
     """The layers of a block or its params, then its parameters and shapes, or those of each of several equal blocks."""
-    given = params_label(_uses(group))
-    lines = contents_lines(group, tree) or ([given] if given else [])
+    lines = contents_lines(group, tree) or _given(group, tree)
     params = show_count(sum(tree.graph.nodes[node].num_params for node in nodes_of(group))) + " params"
     facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
     facts += [shapes_label(str(tree.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
@@ -35,6 +34,14 @@ def closed_title(title: Title, group: Group, tree: Tree) -> Title:
         return replace(title, block=f"{title.block} {text}".strip())
     text = f"{count} {'in parallel' if parallel else 'iterations'}"
     return replace(title, block=", ".join(filter(None, (title.block, text))))
+
+
+def _given(group: Group, tree: Tree) -> list[str]:
+    """The params of a block whose layers do not fit, and if possible what blocks it contains."""
+    uses, line = _uses(group), outline(group, tree)
+    if line:
+        uses = [{name: value for name, value in use.items() if name not in (*BARE, "stride")} for use in uses]
+    return [text for text in (line, params_label(uses)) if text]
 
 
 def _uses(group: Group) -> list[Mapping[str, object]]:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.graph.nodes import Node
+from cnngraph.graph.nodes import Node, Ref
 from cnngraph.render.label import brief_label
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
 MAX_LINE, MAX_HALF = 42, 36  # characters of a line, and of each of two that are not branches
 MAX_VISITS = 300  # of nodes; a block that needs more is too complex
+MAX_OUTLINE = 48  # characters of a line that names blocks
 REPEATED = 3  # equal steps in a row are counted from this number on
 SERIES, PARALLEL, GATE = " – ", " | ", "gate"
 OUTSIDE = -1  # all tensors from outside of the block
@@ -34,6 +35,7 @@ class _Step:
     branches: tuple[tuple[_Step, ...], ...] = ()
     times: int = 1
     node: int = OUTSIDE
+    is_block: bool = False
 
 
 _Series = tuple[_Step, ...]
@@ -56,18 +58,32 @@ def contents_lines(group: Group, tree: Tree) -> list[str]:
         return []
 
 
-def _series_of(group: Group, tree: Tree, *, is_inner: bool = False) -> _Series:
+def outline(group: Group, tree: Tree) -> str:
+    """The layers of a block in a line, with the names of complex blocks inside; nothing if that is too long."""
+    try:
+        series = _series_of(group, tree, names_blocks=True)
+    except _UnclearError:
+        return ""
+    text, has_layers = _text(series), any(not step.is_block and step.text != GATE for step in series)
+    return text if has_layers and len(text) <= MAX_OUTLINE else ""
+
+
+def _series_of(group: Group, tree: Tree, *, is_inner: bool = False, names_blocks: bool = False) -> _Series:
     """The steps of a group, of which the box already has the number of iterations unless it `is_inner`."""
     units = iterations_of(group, tree)
     if units and (group.scope.kind == "repeat" or (len(group.members) == 1 and isinstance(units[0], Group))):
-        series = _merged([_series_of_unit(unit, tree) for unit in units])
+        series = _merged([_series_of_unit(unit, tree, names_blocks) for unit in units])
         times = sum(unit.times if isinstance(unit, Group) else 1 for unit in units)
         return (_Step(branches=(series,), times=times),) if times > 1 and is_inner else series
-    return _Contents(group, tree).series()
+    inner = (member for member in group.members if isinstance(member, Group) and member.scope.block)
+    blocks = [block for block in inner if names_blocks and len(contents_lines(block, tree)) != 1]
+    return _Contents(group, tree, blocks).series()
 
 
-def _series_of_unit(unit: Group | int, tree: Tree) -> _Series:
-    return _step(unit, tree) if isinstance(unit, int) else _series_of(unit, tree, is_inner=True)
+def _series_of_unit(unit: Group | int, tree: Tree, names_blocks: bool) -> _Series:
+    if isinstance(unit, int):
+        return _step(unit, tree)
+    return _series_of(unit, tree, is_inner=True, names_blocks=names_blocks)
 
 
 def _step(index: int, tree: Tree) -> _Series:
@@ -159,24 +175,40 @@ def _places(text: str, separator: str) -> Iterator[int]:
 
 
 class _Contents:
-    """The operations between the input of a block and its output, by the dominators of its nodes."""
+    """The operations between the input of a group and its output, by the dominators of its nodes.
 
-    def __init__(self, group: Group, tree: Tree) -> None:
+    `blocks` are groups inside of which each is one step.
+    """
+
+    def __init__(self, group: Group, tree: Tree, blocks: Sequence[Group]) -> None:
         self.tree, self.value = tree, group.scope.value
         self.before: dict[int, list[int]] = {}
         self.dominator: dict[int, int] = {}
         self.depth = {OUTSIDE: 0}
         self.constant: set[int] = set()  # nodes that compute the same for every input
         self.visits = self.dense = 0  # the latter: joins of tensors of which one is computed from another
+        self.steps: dict[int, _Step] = {}  # of blocks, by the node that computes their value
+        hidden: dict[int, int] = {}  # the nodes inside of blocks, and that of the value
+        for block in blocks:
+            value = _value(block)
+            name = (block.scope.block or "").replace("_", " ")
+            self.steps[value] = _Step(name, _reduction(block, tree), node=value, is_block=True)
+            hidden |= dict.fromkeys(nodes_of(block), value)
+        reads: dict[int, list[Ref]] = {}
         for node in nodes_of(group):
-            refs = tree.reads[node]
-            self.before[node] = [ref.node if ref.node in self.before else OUTSIDE for ref in refs] or [OUTSIDE]
-            if all(ref.node in self.constant for ref in refs):
-                self.constant.add(node)
-            above = self.before[node][0]
-            for other in self.before[node][1:]:
-                above = self._meet(above, other)
-            self.dominator[node], self.depth[node] = above, self.depth[above] + 1
+            refs = [ref for ref in tree.reads[node] if node not in hidden or hidden.get(ref.node) != hidden[node]]
+            reads.setdefault(hidden.get(node, node), []).extend(refs)
+        for node in sorted(reads):
+            self._add(node, [ref._replace(node=hidden.get(ref.node, ref.node)) for ref in reads[node]])
+
+    def _add(self, node: int, refs: Sequence[Ref]) -> None:
+        self.before[node] = [ref.node if ref.node in self.before else OUTSIDE for ref in refs] or [OUTSIDE]
+        if all(ref.node in self.constant for ref in refs):
+            self.constant.add(node)
+        above = self.before[node][0]
+        for other in self.before[node][1:]:
+            above = self._meet(above, other)
+        self.dominator[node], self.depth[node] = above, self.depth[above] + 1
 
     def _meet(self, one: int, two: int) -> int:
         while one != two:
@@ -198,7 +230,7 @@ class _Contents:
             if self.visits > MAX_VISITS:
                 raise _UnclearError
             above = self.dominator[node]
-            found += reversed(_step(node, self.tree))
+            found += [self.steps[node]] if node in self.steps else reversed(_step(node, self.tree))
             if set(self.before[node]) != {above}:
                 found += reversed(self._join(node, above))
             node = above
@@ -236,6 +268,22 @@ class _Contents:
             return ()
         gates = [] if self.constant.issuperset(small) and small else [_Step(GATE, node=index)]
         return (*self._between(above, large.pop()), *gates)
+
+
+def _value(block: Group) -> int:
+    """The node that computes the value of a block."""
+    if len(block.scope.value) != 1 or block.scope.value[0].node not in nodes_of(block):
+        raise _UnclearError
+    return block.scope.value[0].node
+
+
+def _reduction(block: Group, tree: Tree) -> str:
+    """`/2` for a block whose output is half as high as its input."""
+    nodes = set(nodes_of(block))
+    reads = (tree.graph.type_of(ref) for node in nodes for ref in tree.reads[node] if ref.node not in nodes)
+    before = next((type_.height for type_ in reads if type_.height), 1)
+    after = tree.graph.type_of(block.scope.value[0]).height or before
+    return f"/{before // after}" if before > after and before % after == 0 else ""
 
 
 def _continues(longer: _Series, branch: _Series) -> bool:

@@ -147,7 +147,6 @@ blocks:
   unit:
     params: {out: , rate: 0.1, groups: 1, norm: batch, wide: false, expand: 2, shift: 0, n: , stride: 1}
     nodes: [{op: flatten, start_dim: 2}, {op: permute, dims: [0, 2, 1]}, {op: chunk, chunks: 3, dim: 2}, attention]
-  short: {nodes: [{op: conv, out: 6, kernel: 1}, {op: unit, out: 6, n: 3}]}
 nodes:
   a: {op: conv, out: 6, kernel: 1}
   unit: {op: unit, out: 6, rate: 0.3, groups: 1, norm: in, wide: false, expand: 4, shift: 0, n: 3, stride: 2}
@@ -159,7 +158,7 @@ def test_folded_iterations_show_no_value_of_the_first_alone() -> None:
     """Swin's last stage has two equal blocks with different drop rates."""
     boxes = compose(load("swin_t"), Settings(page=None, depth=3)).boxes()
     (stage,) = (box for box in boxes if box.title.name == "features.7" and box.shape is Shape.SCOPE)
-    assert lines(stage) == ["heads 24"]
+    assert lines(stage) == ["window attention – linear 3072 – linear 768", "heads 24"]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +167,8 @@ def test_folded_iterations_show_no_value_of_the_first_alone() -> None:
         ("googlenet", "inception3a", ["1×1 64 | 1×1 96 – 3×3 128 |", "1×1 16 – 3×3 32 | max 3×3 – 1×1 32"]),
         ("resnet34", "layer2", ["3×3 128, first /2 – 3×3 128"]),
         ("mnasnet0_5", "layers.9", ["1×1 48…72 – dw 5×5, first /2 – 1×1 24"]),
+        ("sknet50", "layer2", ["1×1 256 – selective kernel, first /2 – 1×1 512"]),
+        ("vit_tiny", "blocks", ["attn – linear 768 – linear 192"]),
         ("nf_resnet50", "stages.1", ["1×1 128 – 3×3 128, first /2 – 1×1 512"]),
         ("efficientnet_b0", "features.1", ["dw 3×3 – gate – 1×1 16"]),
     ],
