@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
@@ -25,7 +24,8 @@ from cnngraph.render.volumes import with_volumes
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
 TRIALS = 16  # drawings with one more block open, for each level of nesting
-
+FEW = 0.3  # the part of a network that a drawing with shapes has to show
+WORTH = 2.0  # … and how much more one without them does
 ATTEMPTS = 3  # … that show the same: one in another place may fit
 
 
@@ -52,9 +52,12 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         picture = _in_style(next(candidates(graph, settings)).picture, settings)
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
-    fit = _Fitting(graph, settings, page).best()
-    if settings.shapes and fit.least_text < page.least - ROUNDING:  # shapes are what can be spared
-        return max(fit, _Fitting(graph, replace(settings, shapes=False), page).best(), key=attrgetter("scale"))
+    fit, shown = _Fitting(graph, settings, page).best()
+    is_small = fit.least_text < page.least - ROUNDING
+    if settings.shapes and (is_small or shown < FEW):  # shapes are what can be spared
+        bare, more = _Fitting(graph, replace(settings, shapes=False), page).best()
+        if (bare.scale > fit.scale) if is_small else (more > WORTH * shown):
+            return bare
     return fit
 
 
@@ -74,7 +77,8 @@ class _Fitting:
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.graph, build_tree(self.graph, self.settings.node))
 
-    def best(self) -> Fitted:
+    def best(self) -> tuple[Fitted, float]:
+        """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
         most, found = -1.0, None
         choices = list(_distinct(candidates(self.graph, self.settings)))
@@ -86,7 +90,7 @@ class _Fitting:
             if not self._is_large_enough(fit):
                 continue
             if self._is_fixed:
-                return fit
+                return fit, 1.0
             choice, fit = self._opened(choice, fit)
             shown = self.coverage.gain(self.coverage.shown(choice))
             if shown > most:
@@ -94,7 +98,7 @@ class _Fitting:
             if not openings(self.coverage, choice):
                 break
         assert largest is not None
-        return found or largest
+        return found or largest, max(most, 0.0) / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
 
     @property
     def _is_fixed(self) -> bool:

@@ -179,7 +179,7 @@ class _Marks:
         yield Polygon(_quad((x, front.y), (right, front.y), back), "", line)
         yield Polygon(_quad((x, front.y), (right, front.y), (0, front.height)), "", line)
         yield Polygon(_quad((right, front.y), (right, front.bottom), back), "", line)
-        if any(Trait.GATE in row.traits.marks for row in box.rows) and not volume.sign:
+        if Trait.GATE in box.marks and not volume.sign:
             yield from gate(front.x + front.width / 2, front.y + 1.5 * SIGN, SIGN, self.theme)
         middle, y = at.middle[0], front.bottom + SMALL * LEADING * 0.6
         if volume.size:

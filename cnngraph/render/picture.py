@@ -189,6 +189,11 @@ class Box:
         """Whether it is one coloured box, not a white one with a coloured row for each operation."""
         return len(self.rows) == 1 or self.shape in (Shape.SCOPE, Shape.ERROR)
 
+    @property
+    def marks(self) -> tuple[Trait, ...]:
+        """Everything that is marked on the box and its rows."""
+        return tuple(mark for traits in (self.traits, *(row.traits for row in self.rows)) for mark in traits.marks)
+
 
 @frozen
 class Frame:

@@ -44,7 +44,8 @@ def traits_of_row(index: int, graph: Graph) -> Traits:
     """The traits of one operation."""
     node = graph.nodes[index]
     traits = traits_of([index], graph)
-    return replace(traits, window=_window(node), colour=COLOURS.get(node.op, ""))
+    prefix = "dw " if Trait.DEPTHWISE in traits.marks else ""
+    return replace(traits, window=prefix + _window(node), colour=COLOURS.get(node.op, ""))
 
 
 def _window(node: Node) -> str:

@@ -61,7 +61,8 @@ class _Volumes:
         height, depth = self._extent(type_)
         size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
         slices, title = list(_slices(box, type_)), box.title
-        times = 1 if title.parallel or title.times > MAX_REPEATED else title.times
+        is_counted = title.parallel or title.times > MAX_REPEATED or box.shape is Shape.SCOPE
+        times = 1 if is_counted else title.times
         keeps, is_follower = self._keeps_channels(box), all(row.kind in FOLLOWERS for row in box.rows)
         label = str(_channels(type_)) if self.shapes and not (keeps and is_follower) else ""
         window = next((row.traits.window for row in box.rows if row.traits.window), "") if self.shapes else ""
@@ -96,10 +97,11 @@ class _Volumes:
 def _slices(box: Box, type_: TensorType) -> Iterator[Slice]:
     """The slices of the operations from left to right; those of followers are thin."""
     full = min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
-    for row in box.rows:
+    rows = box.rows[:1] if box.shape is Shape.SCOPE else box.rows  # those of a closed block are lines of text
+    for row in rows:
         is_thin = row.kind in FOLLOWERS
         thickness = SLICE if is_thin else max(SLICE, min(full, POOL) if row.kind == "pool" else full)
-        yield Slice(row.colour, thickness, row.traits.level)
+        yield Slice(row.colour, thickness, max(row.traits.level, box.traits.level))
 
 
 def _sides(type_: TensorType) -> tuple[int, ...]:

@@ -40,10 +40,7 @@ def drawing_of(text: str, **options: Any) -> Drawing:
 def marked(picture: Picture) -> list[tuple[Trait, ...]]:
     """The traits of each box of operations or closed block."""
     boxes = [box for box in picture.boxes() if box.shape in (Shape.OPS, Shape.SCOPE)]
-    found = (
-        [mark for traits in (box.traits, *(row.traits for row in box.rows)) for mark in traits.marks] for box in boxes
-    )
-    return [tuple(dict.fromkeys(marks)) for marks in found]
+    return [tuple(dict.fromkeys(box.marks)) for box in boxes]
 
 
 def change(nodes: str) -> list[Change]:

@@ -88,6 +88,8 @@ def test_kernel_and_stride_are_below_a_volume() -> None:
     text += "  - global_avg_pool\n"
     windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
     assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+    (depthwise,) = volumes("  - {op: conv, out: 3, kernel: 3, groups: 3}\n")
+    assert depthwise.slabs[0].texts == ("3", "dw 3×3")
 
 
 def test_every_new_volume_has_a_label() -> None:
@@ -123,6 +125,15 @@ def test_the_op_gate_is_marked() -> None:
         group for group in marks(drawing, THEMES["light"]) if any(isinstance(part, Circle) for part in group.parts)
     ]
     assert [group.kind for group in gates] == ["box ops", "box ops", "legend"]
+
+
+def test_a_closed_block_is_one_slice_with_its_marks() -> None:
+    nodes = "[{op: conv, out: 64, kernel: 3, padding: half, dilation: 2}, relu, {op: conv, out: 64, kernel: 1}]"
+    (closed,), (one,) = volumes(f"  body: {{nodes: {nodes}}}\n", depth=1), volumes(conv(64))
+    ((piece,),) = (slab.slices for slab in closed.slabs)
+    assert (piece.kind, piece.thickness, piece.level) == ("scope", one.thickness, 1)
+    (repeated,) = volumes(f"  body: {{repeat: 3, nodes: {nodes}}}\n", depth=2, fold=True)
+    assert (repeated.thickness, repeated.name) == (one.thickness, "body ×3")
 
 
 def test_outputs_have_their_size() -> None:

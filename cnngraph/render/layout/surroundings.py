@@ -106,12 +106,11 @@ def _kinds(box: Box) -> Iterator[str]:
 def _traits(box: Box) -> Iterator[Trait]:
     """The traits that a box is marked with. In volumes, only gates and the colour of dilation."""
     if box.volume:
-        if any(Trait.GATE in traits.marks for traits in (box.traits, *(row.traits for row in box.rows))):
+        if Trait.GATE in box.marks:
             yield Trait.GATE
         yield from (Trait.DILATED for slab in box.volume.slabs for slice in slab.slices if slice.level)
         return
-    for traits in (box.traits, *(row.traits for row in box.rows)):
-        yield from traits.marks
+    yield from box.marks
 
 
 def _has_count(box: Box) -> bool:
