@@ -32,7 +32,9 @@ IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, whi
     "inception": ("googlenet", Settings(node="inception3a", page="column")),
     "resnet34": ("resnet34", Settings()),
     "drn_c_26": ("drn_c_26", Settings()),
-    "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, page="slide")),
+    "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, depth=1)),
+    "resnet50_fpn": ("resnet50_fpn", Settings()),
+    "hrnet": ("hrnet", Settings()),
     "alexnet_error": ("alexnet", Settings(page="slide"), (3, 48, 48)),
 }
 ROOT = Path(__file__).parent.parent

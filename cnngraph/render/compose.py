@@ -26,7 +26,7 @@ from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
 from cnngraph.render.titles import block_of, merged, title_of
 from cnngraph.render.traits import noted, traits_of_row, with_traits
-from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of
+from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of, with_arcs
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -117,18 +117,21 @@ def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
     """Candidates from full detail down to the top level."""
     whole, fold, opened = build_tree(graph, settings.node), settings.fold, settings.open
     tree = whole if fold is False else fold_tree(whole)
+    on_page = settings.page is not None
+    trees = [with_arcs(tree), tree] if on_page and fold is False else [tree]
     if settings.depth is not None or opened:
-        yield tree, Detail(settings.depth or 1, MAX_BOXES, opened)
+        yield from ((drawn, Detail(settings.depth or 1, MAX_BOXES, opened)) for drawn in trees)
         return
     opened = tuple(error.path.rpartition(".")[0] for error in graph.errors)
-    on_page = settings.page is not None
     full, most = whole.height + 2, MAX_ON_PAGE if on_page else READABLE
     if fold is None and len(graph.nodes) <= (MAX_ON_PAGE if on_page else UNROLLED) * MAX_ROWS:
-        yield whole, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True)
-    yield tree, Detail(full, most, opened, opens_inline=True)
+        for drawn in [with_arcs(whole), whole] if on_page else [whole]:
+            yield drawn, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True)
+    yield from ((drawn, Detail(full, most, opened, opens_inline=True)) for drawn in trees)
     for level in range(full - 1, 0, -1):
         most = MAX_ON_PAGE if on_page else OVERVIEW
-        yield tree, Detail(level, most if level > 1 else MAX_BOXES, opened, opens_inline=True)
+        for drawn in trees:
+            yield drawn, Detail(level, most if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
 @frozen

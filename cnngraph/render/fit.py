@@ -17,7 +17,7 @@ from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
-from cnngraph.render.picture import Picture
+from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
 from cnngraph.render.tree import build_tree
 from cnngraph.render.volumes import with_volumes
@@ -25,7 +25,8 @@ from cnngraph.render.volumes import with_volumes
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
 TRIALS = 16  # drawings with one more block open, for each level of nesting
-
+FEW = 0.3  # the part of a network that a drawing with shapes has to show
+WORTH = 2.0  # … and how much more one without them does
 ATTEMPTS = 3  # … that show the same: one in another place may fit
 
 
@@ -52,10 +53,21 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         picture = _in_style(next(candidates(graph, settings)).picture, settings)
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
-    fit = _Fitting(graph, settings, page).best()
-    if settings.shapes and fit.least_text < page.least - ROUNDING:  # shapes are what can be spared
-        return max(fit, _Fitting(graph, replace(settings, shapes=False), page).best(), key=attrgetter("scale"))
-    return fit
+    fit, shown = _Fitting(graph, settings, page).best()
+    if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
+        return fit
+    bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
+    other, more = _Fitting(graph, bare, page).best()
+    if _is_large_enough(fit, page):
+        return other if more > WORTH * shown else fit
+    if not _is_large_enough(other, page):
+        brief = _Fitting(graph, bare, page, is_brief=True).best()[0]
+        other = max(other, brief, key=attrgetter("scale"))
+    return max(fit, other, key=attrgetter("scale"))
+
+
+def _is_large_enough(fit: Fitted, page: Page) -> bool:
+    return fit.least_text >= page.least - ROUNDING
 
 
 @dataclass(slots=True)
@@ -63,18 +75,21 @@ class _Fitting:
     """The search for the drawing of a graph on a page.
 
     The levels of nesting are opened one after the other as long as the drawing fits. Then one example of each kind of
-    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen.
+    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen. With
+    `is_brief`, closed blocks have one line of facts.
     """
 
     graph: Graph
     settings: Settings
     page: Page
+    is_brief: bool = False
     coverage: Coverage = field(init=False)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.graph, build_tree(self.graph, self.settings.node))
 
-    def best(self) -> Fitted:
+    def best(self) -> tuple[Fitted, float]:
+        """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
         most, found = -1.0, None
         choices = list(_distinct(candidates(self.graph, self.settings)))
@@ -83,10 +98,10 @@ class _Fitting:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
-            if not self._is_large_enough(fit):
+            if not _is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
-                return fit
+                return fit, 1.0
             choice, fit = self._opened(choice, fit)
             shown = self.coverage.gain(self.coverage.shown(choice))
             if shown > most:
@@ -94,7 +109,7 @@ class _Fitting:
             if not openings(self.coverage, choice):
                 break
         assert largest is not None
-        return found or largest
+        return found or largest, max(most, 0.0) / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
 
     @property
     def _is_fixed(self) -> bool:
@@ -133,28 +148,37 @@ class _Fitting:
         if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
             return None
         fit = self._fit(tried.picture)
-        return (tried, fit) if self._is_large_enough(fit) else None
+        return (tried, fit) if _is_large_enough(fit, self.page) else None
 
     def _fit(self, picture: Picture) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least
-        drawing = lay_out(_in_style(picture, self.settings), self.settings).drawing(
+        drawing = lay_out(self._in_style(picture), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
-    def _is_large_enough(self, fit: Fitted) -> bool:
-        return fit.least_text >= self.page.least - ROUNDING
+    def _in_style(self, picture: Picture) -> Picture:
+        if self.is_brief:
+            picture = replace(picture, members=tuple(map(_brief, picture.members)))
+        return _in_style(picture, self.settings)
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
-        area = sum(width * height for width, height in map(boxes.size, _in_style(picture, self.settings).boxes()))
+        area = sum(width * height for width, height in map(boxes.size, self._in_style(picture).boxes()))
         return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
 
 def _in_style(picture: Picture, settings: Settings) -> Picture:
     """A picture in the style of the drawing."""
     return with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
+
+
+def _brief(member: Box | Frame) -> Box | Frame:
+    """A box or frame with only the last line of facts in each closed block."""
+    if isinstance(member, Frame):
+        return replace(member, members=tuple(map(_brief, member.members)))
+    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE else member
 
 
 def _distinct(choices: Iterable[Composed]) -> Iterator[Composed]:

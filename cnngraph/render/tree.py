@@ -1,8 +1,8 @@
-"""The module tree for drawing: without containers, and with dense blocks as ladders."""
+"""The module tree for drawing: without containers, and with dense blocks as ladders or arcs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cnngraph.frozen import frozen
@@ -11,6 +11,7 @@ from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.nearest import nearest
 from cnngraph.render.dotted_repeats import DottedRepeats
 
+MOST_ARCS = 9  # tensors that a join of a dense block reads, if it is drawn with arcs
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or a node with an error
 
 
@@ -70,6 +71,13 @@ def build_tree(graph: Graph, part: str | None = None) -> Tree:
     """The tree of a graph, or of the block at a path, with all iterations. Raises ValueError if there is no such."""
     joins = frozenset(_joins(graph))
     reads = _ladders(graph, joins)
+    root = _group(graph.root if part is None else _scope(graph, part), 0, DottedRepeats(graph))
+    root = root if part else _with_strays(root, len(graph.nodes))
+    return Tree(graph, root, reads, _readers(graph, reads), joins, {}, {}, part is not None)
+
+
+def _readers(graph: Graph, reads: Sequence[Sequence[Ref]]) -> tuple[tuple[int, ...], ...]:
+    """The nodes that read each node."""
     readers: list[list[int]] = [[] for _ in graph.nodes]
     for index, refs in enumerate(reads):
         for ref in refs:
@@ -78,10 +86,16 @@ def build_tree(graph: Graph, part: str | None = None) -> Tree:
     for ref in (*graph.outputs.values(), *(ref for error in graph.errors for ref in error.reads)):
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
-    frozen = tuple(tuple(indices) for indices in readers)
-    root = _group(graph.root if part is None else _scope(graph, part), 0, DottedRepeats(graph))
-    root = root if part else _with_strays(root, len(graph.nodes))
-    return Tree(graph, root, reads, frozen, joins, {}, {}, part is not None)
+    return tuple(tuple(indices) for indices in readers)
+
+
+def with_arcs(tree: Tree) -> Tree:
+    """The tree with small dense blocks as in the paper: each layer reads all earlier ones, not the ladder of joins."""
+    graph = tree.graph
+    sizes = {graph.nodes[index].reads[0]: len(graph.nodes[index].reads) for index in sorted(tree.joins)}
+    arcs = {index for index in tree.joins if sizes[graph.nodes[index].reads[0]] <= MOST_ARCS}
+    reads = tuple(graph.nodes[index].reads if index in arcs else refs for index, refs in enumerate(tree.reads))
+    return replace(tree, reads=reads, readers=_readers(graph, reads))
 
 
 def _scope(graph: Graph, path: str) -> Scope:

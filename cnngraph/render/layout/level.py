@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cnngraph.render.layout.lanes import Places, in_lanes
 from cnngraph.render.layout.routes import Arrangement, routed
 from cnngraph.render.layout.series import BESIDE, GAP, LANE, branches, series
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
+
+LOW = 40.0  # the greatest length of a parameter that is placed above what reads it
 
 
 def arrange(nodes: Sequence[Node], edges: Sequence[Edge], places: Places | None = None) -> Arrangement:
@@ -27,12 +30,55 @@ class _Level:
         main = self._main()
         inside = {*main, OUTSIDE}
         ids = [edge for edge in self.forward if {self.edges[edge].tail, self.edges[edge].head} <= inside]
-        strip = series(self.nodes, self.edges, main, ids)
-        hanging = [node for node in self.order if node not in inside]
+        carried = self._carried(main, ids)
+        nodes = [self._with_carried(node, carried.get(node, ())) for node in range(len(self.nodes))]
+        strip = series(nodes, self.edges, main, ids)
+        for reader, sources in carried.items():
+            self._put_carried(strip, reader, sources)
+        hanging = [node for node in self.order if node not in inside and node not in strip.at]
         pairs = [(self.edges[edge].tail, self.edges[edge].head) for edge in self.forward]
         for group in branches(hanging, pairs):
             strip = self._hang(strip, group)
         return routed(self.nodes, self.edges, strip, self.backward)
+
+    def _carried(self, main: Sequence[int], ids: Sequence[int]) -> dict[int, list[int]]:
+        """Free parameters and constants, by the node that reads them, if edges pass by it: they are inside of these."""
+        place = {OUTSIDE: -1, **{node: position for position, node in enumerate(main)}}
+        heads = {edge.head for edge in self.edges}
+        leaving: dict[int, list[int]] = {}
+        for edge in self.edges:
+            leaving.setdefault(edge.tail, []).append(edge.head)
+        found: dict[int, list[int]] = {}
+        for node in range(len(self.nodes)):
+            reader = leaving.get(node, [OUTSIDE])[0]
+            if node in heads or node in place or len(leaving.get(node, ())) != 1 or reader == OUTSIDE:
+                continue
+            if reader not in place or self.nodes[reader].entries is not None or self.nodes[node].length > LOW:
+                continue
+            spans = ((place[self.edges[edge].tail], place[self.edges[edge].head]) for edge in ids)
+            if any(start < place[reader] and (stop < 0 or place[reader] < stop) for start, stop in spans):
+                found.setdefault(reader, []).append(node)
+        return found
+
+    def _with_carried(self, reader: int, sources: Sequence[int]) -> Node:
+        """A node with room for what it carries: right of it and above."""
+        node = self.nodes[reader]
+        if not sources:
+            return node
+        right = node.right + sum(BESIDE + self.nodes[source].left + self.nodes[source].right for source in sources)
+        return replace(node, right=right, length=self._above(sources) + node.length)
+
+    def _above(self, sources: Sequence[int]) -> float:
+        return max(self.nodes[source].length for source in sources) + GAP
+
+    def _put_carried(self, strip: Strip, reader: int, sources: Sequence[int]) -> None:
+        x, y = strip.at[reader]
+        strip.at[reader] = (x, y + self._above(sources))
+        right = x + self.nodes[reader].right
+        for source in sources:
+            node = self.nodes[source]
+            strip.put(source, node, right + BESIDE + node.left, y + self._above(sources) - GAP - node.length)
+            right += BESIDE + node.left + node.right
 
     def in_lanes(self, places: Places) -> Arrangement:
         strip = in_lanes(self.nodes, self.edges, self.order, self.forward, places)

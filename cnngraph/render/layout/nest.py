@@ -107,8 +107,9 @@ class Layout:
 
     def _lay_levels(self) -> None:
         """Arrange every level, from the innermost; those with lanes when it is known what the others need."""
+        self._find_sides()
         order = list(reversed(self.levels))
-        lanes = self._lanes()
+        lanes = self.lanes
         if lanes is None:
             waiting: list[str] = []
         else:
@@ -125,7 +126,25 @@ class Layout:
             for key in waiting:
                 self._lay_in_lanes(key, lanes, at)
 
-    def _lanes(self) -> Lanes | None:
+    def _find_sides(self) -> None:
+        """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
+        for level in self.levels.values():
+            computed = {OUTSIDE, *(edge.head for edge in level.edges)}
+            into: dict[int, list[Edge]] = {}
+            for edge in level.edges:
+                into.setdefault(edge.head, []).append(edge)
+            for index, member in enumerate(level.members):
+                if isinstance(member, Frame):
+                    entering = into.get(index, [])
+                    entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
+                    side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
+                    inner = self.levels[member.key].edges
+                    inner[:] = [
+                        replace(edge, side=side.get(edge.tensor, 0)) if edge.tail == OUTSIDE else edge for edge in inner
+                    ]
+
+    @cached_property
+    def lanes(self) -> Lanes | None:
         """The lanes of a multi-resolution network; volumes always follow each other to the right."""
         if any(box.volume for box in self.picture.boxes()):
             return None
@@ -140,6 +159,12 @@ class Layout:
             if key in lanes.levels and (isinstance(member, Box) or member.key in self.laid):
                 node = self._node(member)
                 found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
+        for key, index in lanes.spanning:
+            labels = self.measures.labels.get(self.levels[key].members[index].key, {})
+            for edge in self.levels[key].edges:
+                if edge.tail == index and edge.size in lanes.sizes and edge.tensor in labels:
+                    lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
+                    found[lane] = max(found[lane][0], half), max(found[lane][1], half)
         return found
 
     def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> None:

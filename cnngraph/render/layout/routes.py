@@ -151,10 +151,11 @@ class _Router:
         room = max((self.edges[index].room for index in ids), default=PORTS)
         most = (2 * node.radius - 8) / max(len(ids) - 1, 1)
         step = min(room, most)
+        start, widest = -centre * step, node.radius - 4
+        start = max(-widest, min(start, widest - (len(ordered) - 1) * step))  # all are moved, so that they stay apart
         ends = {}
         for place, index in enumerate(ordered):
-            offset = max(4 - node.radius, min(node.radius - 4, (place - centre) * step))
-            ends[index] = ((x + offset, y + node.lead), False)
+            ends[index] = ((x + start + place * step, y + node.lead), False)
         return ends
 
     def _join_ends(self, node: Node, x: float, y: float, source: Mapping[int, float]) -> dict[int, tuple[Point, bool]]:

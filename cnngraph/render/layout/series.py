@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from cnngraph.render.layout.chain import chained
 from cnngraph.render.layout.ranks import ranked
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
@@ -19,6 +20,7 @@ GAP = 13.0  # along the flow, between two boxes
 SPREAD, MAX_SPREAD = 0.08, 16.0  # more of it where branches spread, by how far
 BESIDE = 10.0  # across the flow, between two branches
 LANE = 9.0  # between a branch and an edge that passes it
+SIDE = 9.0  # the radius of a sum with room for an arrowhead
 STEM = 0.2  # where edges that spread are still one line
 MAX_DEPTH = 60  # of branches in branches; deeper ones are arranged in ranks
 
@@ -38,7 +40,7 @@ class _Series:
         spans = {edge: (place.get(self.edges[edge].tail, 0), place.get(self.edges[edge].head, ends)) for edge in ids}
         spine = _spine(spans.values(), ends)
         if len(spine) == 2 and len(members) > 1 and (depth > MAX_DEPTH or len(self._branches(members, ids)) == 1):
-            return ranked(self.nodes, self.edges, members, ids)
+            return chained(self.nodes, self.edges, members, ids) or ranked(self.nodes, self.edges, members, ids)
         between: list[list[int]] = [[] for _ in spine]
         for edge, (start, _) in spans.items():
             between[bisect_right(spine, start) - 1].append(edge)
@@ -60,13 +62,30 @@ class _Series:
 
     def _between(self, inner: Sequence[int], ids: Sequence[int], is_inner: bool, depth: int) -> Strip:
         """What is between two nodes of the spine."""
-        if not inner and len(ids) <= 1:
-            return Strip(length=GAP if is_inner else 0.0)
-        branches = [self._branch(branch, ids, depth) for branch in self._branches(inner, ids)]
-        inside = set(inner)
+        tails = {self.edges[edge].tail for edge in ids}
+        if not inner and (len(ids) <= 1 or (len(tails) == 1 and OUTSIDE not in tails)):
+            across = self._across(ids)
+            return Strip(length=GAP + min(MAX_SPREAD, SPREAD * across) if is_inner else 0.0)
+        inside, groups = set(inner), self._branches(inner, ids)
         bare = [edge for edge in ids if self.edges[edge].tail not in inside and self.edges[edge].head not in inside]
+        if bare and len(groups) == 1 and (whole := self._chain(inner, ids, bare)):
+            return whole
+        branches = [self._branch(group, ids, depth) for group in groups]
         head = next((self.edges[edge].head for edge in ids if self.edges[edge].head not in inside), OUTSIDE)
         return _Parallel(branches, bare, self.nodes, self.edges, head).strip()
+
+    def _chain(self, inner: Sequence[int], ids: Sequence[int], bare: Sequence[int]) -> Strip | None:
+        """A chain with arcs, with those around all of it, if it is none of units that split and join again."""
+        place = {node: position for position, node in enumerate(inner, 1)}
+        ends = len(inner) + 1
+        edges = (self.edges[edge] for edge in ids if edge not in bare)
+        spine = _spine(((place.get(edge.tail, 0), place.get(edge.head, ends)) for edge in edges), ends)
+        return chained(self.nodes, self.edges, inner, ids) if len(spine) == 2 and len(inner) > 1 else None
+
+    def _across(self, ids: Sequence[int]) -> float:
+        """How far from the spine the ports are at which several edges start."""
+        exits = [self.nodes[self.edges[edge].tail].exits.get(self.edges[edge].tensor, 0.0) for edge in ids[1:] and ids]
+        return max(map(abs, exits), default=0.0)
 
     def _branch(self, members: Sequence[int], ids: Sequence[int], depth: int) -> Branch:
         inside = set(members)
@@ -135,7 +154,7 @@ class _Parallel:
     def __init__(
         self, branches: list[Branch], bare: list[int], nodes: Sequence[Node], edges: Sequence[Edge], head: int
     ) -> None:
-        self.branches, self.bare, self.edges, self.head = branches, bare, edges, head
+        self.branches, self.bare, self.nodes, self.edges = branches, bare, nodes, edges
         self.node = nodes[head] if head != OUTSIDE else None
         self.lanes: dict[int, float] = {}
         self.left = self.right = 0.0
@@ -177,15 +196,20 @@ class _Parallel:
         """The branch or bare edge that stays on the spine, or None if all branches are of equal rank."""
         join = self.node.join if self.node else ""
         if not self.branches:
-            return next((edge for edge in self.bare if self.edges[edge].main), self.bare[0])
+            return min(self.bare, key=lambda edge: (self.edges[edge].side, not self.edges[edge].main))
         heaviest = max(self.branches, key=lambda branch: (not branch.is_side, branch.weight))
         if self.bare:
-            if join == "×" and len(self.branches) == 1:
-                return self.bare[0]
+            if len(self.branches) == 1 and (join == "×" or (join and self._is_beside(heaviest))):
+                return min(self.bare, key=lambda edge: self.edges[edge].side)
             return heaviest if len(self.branches) == 1 or join else None
         if len(self.branches) == 1:
             return heaviest
         return heaviest if join and any(branch.weight < heaviest.weight for branch in self.branches) else None
+
+    def _is_beside(self, branch: Branch) -> bool:
+        """Whether a branch is a single box on an edge that comes from the side, such as a convolution on a shortcut."""
+        nearest = min(self.edges[edge].side for edge in self.bare)
+        return branch.weight == 1 and all(self.edges[edge].side > nearest for edge in branch.entering)
 
     def _place(self, spine: Branch | int | None) -> None:
         if isinstance(spine, Branch):
@@ -194,13 +218,16 @@ class _Parallel:
             self.lanes[spine] = 0.0
         if spine is None:
             self._spread()
-        side = max((self.edges[edge].side for edge in spine.entering), default=0) if isinstance(spine, Branch) else 0
-        for edge in self.bare:
-            if edge not in self.lanes and self.edges[edge].side < side:
-                self.left += LANE
+        entering = spine.entering if isinstance(spine, Branch) else ()
+        least = 2 * SIDE if self.node and self.node.join else 0.0  # enough to enter a circle from the side
+        for edge in sorted(self.bare, key=lambda edge: self.edges[edge].side):
+            if edge in self.lanes:
+                continue
+            if any(self._is_left_of(edge, other) for other in entering):
+                self.left = max(self.left + LANE, least)
                 self.lanes[edge] = -self.left
-            elif edge not in self.lanes:
-                self.right += LANE
+            else:
+                self.right = max(self.right + LANE, least)
                 self.lanes[edge] = self.right
         if spine is not None:
             sides = [branch for branch in self.branches if branch is not spine]
@@ -208,6 +235,14 @@ class _Parallel:
                 self._add(branch, position % 2 == 1)
         if any(self.lanes.values()):
             self.right += 2
+
+    def _is_left_of(self, edge: int, other: int) -> bool:
+        """Whether an edge comes from further left than another one."""
+        one, two = self.edges[edge], self.edges[other]
+        if one.tail != OUTSIDE and one.tail == two.tail:
+            exits = self.nodes[one.tail].exits
+            return exits.get(one.tensor, 0.0) < exits.get(two.tensor, 0.0)
+        return one.side < two.side
 
     def _spread(self) -> None:
         """Place branches of equal rank on both sides of the spine; of an odd number, the middle one is on it."""

@@ -42,8 +42,8 @@ class Node:
 class Edge:
     """A tensor that one node of a level computes and another reads.
 
-    `room` is what its end needs across the flow, `size` the height and width of a map. `side` is
-    whether an edge enters the level from the left (-1), from the right (1) or from above.
+    `room` is what its end needs across the flow, `size` the height and width of a map. `side` orders
+    the edges that enter a level: from above (0), from further right (1, 2, …), or from the left (-1).
     """
 
     tail: int

@@ -1,0 +1,124 @@
+"""Arranging a chain whose nodes read several earlier ones: dense blocks, one-shot aggregation, trees of aggregation.
+
+Each node reads the one before it, so all of them are on the spine. A tensor that is read further down has a lane of its
+own beside the spine, from which an arrow turns to each of its readers: the arcs of DenseNet (Huang et al. 2017,
+figure 1) and HarDNet (Chao et al. 2019, figure 2). Shorter arcs are inside of longer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
+
+GAP, SPREAD, MAX_SPREAD = 13.0, 0.1, 14.0  # along the flow, and more of it where edges leave the spine
+LANE, FIRST = 8.0, 12.0  # across the flow: between two lanes, and between a box and the first one
+MOST = 12  # lanes; more cannot be told apart
+
+
+def chained(nodes: Sequence[Node], edges: Sequence[Edge], members: Sequence[int], ids: Sequence[int]) -> Strip | None:
+    """The strip of a chain in topological order, or None if the nodes are no chain or have too many lanes."""
+    chain = _Chain(nodes, edges, members, ids)
+    return chain.strip() if chain.is_one and len({arc.lane for arc in chain.arcs}) <= MOST else None
+
+
+@dataclass(slots=True)
+class _Arc:
+    """A tensor that passes nodes: from below the node at `start` to above the one at `stop`, and its edges."""
+
+    start: int
+    stop: int
+    edges: list[int] = field(default_factory=list)
+    lane: int = 0
+    x: float = 0.0
+
+
+class _Chain:
+    def __init__(
+        self, nodes: Sequence[Node], edges: Sequence[Edge], members: Sequence[int], ids: Sequence[int]
+    ) -> None:
+        self.nodes, self.edges, self.members = nodes, edges, members
+        self.place = {node: position for position, node in enumerate(members, 1)}
+        self.end = len(members) + 1
+        self.spans = {
+            edge: (self.place.get(edges[edge].tail, 0), self.place.get(edges[edge].head, self.end)) for edge in ids
+        }
+        self.arcs = self._arcs()
+
+    @property
+    def is_one(self) -> bool:
+        """Whether each node reads the one before."""
+        steps = {start for start, stop in self.spans.values() if stop == start + 1}
+        return steps >= set(range(1, len(self.members)))
+
+    def _arcs(self) -> list[_Arc]:
+        found: dict[tuple[int, str], _Arc] = {}
+        for edge, (start, stop) in self.spans.items():
+            if stop == start + 1 and not self._is_beside(edge, start):
+                continue
+            arc = found.setdefault((start, self.edges[edge].tensor), _Arc(start, stop))
+            arc.stop = max(arc.stop, stop)
+            arc.edges.append(edge)
+        arcs = sorted(found.values(), key=lambda arc: (arc.stop - arc.start, -arc.start))
+        for position, arc in enumerate(arcs):
+            near = [other for other in arcs[:position] if other.start < arc.stop and arc.start < other.stop]
+            taken = {other.lane for other in near}
+            arc.lane = next(lane for lane in range(len(taken) + 1) if lane not in taken)
+            widest = max((self.nodes[self.members[place - 1]].right for place in self._passed(arc)), default=0.0)
+            arc.x = max(widest + FIRST, *(other.x + LANE for other in near if other.lane < arc.lane), 0.0)
+        return arcs
+
+    def _is_beside(self, edge: int, start: int) -> bool:
+        """Whether an edge into the first node is not the one on the spine."""
+        entering = [other for other, (first, stop) in self.spans.items() if first == start == 0 and stop == 1]
+        return edge in entering[1:]
+
+    @property
+    def _on_spine(self) -> set[str]:
+        """The tensors that enter the first node on the spine; others enter in their lanes."""
+        return {self.edges[edge].tensor for edge, span in self.spans.items() if span == (0, 1)} - {
+            self.edges[edge].tensor for edge, (start, _) in self.spans.items() if self._is_beside(edge, start)
+        }
+
+    def _passed(self, arc: _Arc) -> range:
+        return range(arc.start + 1, arc.stop)
+
+    def strip(self) -> Strip:
+        tops = self._tops()
+        strip = Strip()
+        for position, node in enumerate(self.members, 1):
+            strip.put(node, self.nodes[node], 0, tops[position])
+        strip.length = tops[self.end]
+        for arc in self.arcs:
+            forks = arc.start > 0 or self.edges[arc.edges[0]].tensor in self._on_spine
+            begin = self._bottom(tops, arc.start) + (self._room(arc.start) if forks else 0.0)
+            for edge in arc.edges:
+                stop = self.spans[edge][1]
+                turn = tops[stop] - (self._room(stop - 1) if self.edges[edge].head != OUTSIDE else 0.0)
+                strip.pass_by(edge, (arc.x, begin), (arc.x, max(begin, turn)))
+            strip.widen(0.0, arc.x + 2)
+        return strip
+
+    def _tops(self) -> list[float]:
+        """The y of the upper end of each node; the last one is that of the end."""
+        tops, y = [0.0], self._room(0) if any(not arc.start for arc in self.arcs) else 0.0
+        for position, node in enumerate(self.members, 1):
+            tops.append(y)
+            y += self.nodes[node].length
+            y += self._gap(position) if position < len(self.members) else 0.0
+        leaves = any(arc.stop == self.end for arc in self.arcs)
+        return [*tops, y + (self._room(len(self.members)) if leaves else 0.0)]
+
+    def _bottom(self, tops: Sequence[float], position: int) -> float:
+        return tops[position] + (self.nodes[self.members[position - 1]].length if position else 0.0)
+
+    def _gap(self, position: int) -> float:
+        """The room below a node: twice if edges leave the spine and others return to it."""
+        leave = any(arc.start == position for arc in self.arcs)
+        return 2 * self._room(position) if leave else self._room(position)
+
+    def _room(self, position: int) -> float:
+        """What edges need along the flow to leave the spine below a node, or to return to it."""
+        near = [arc.x for arc in self.arcs if position in (arc.start, arc.stop - 1)]
+        return GAP + min(MAX_SPREAD, SPREAD * max(near, default=0.0)) if near else GAP

@@ -1,0 +1,104 @@
+"""Which blocks of a network are drawn open, if not all of them fit the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnngraph import load
+from cnngraph.render import PAGES, Settings
+from cnngraph.render.compose import candidates
+from cnngraph.render.coverage import Coverage, openings
+from cnngraph.render.fit import Fitted, fitted
+from cnngraph.render.picture import Shape
+from cnngraph.render.tree import build_tree
+from tests.render.networks import graph_of
+
+BLOCKS = """
+cnngraph: 1
+name: net
+input: [3, 64, 64]
+blocks:
+  unit:
+    params: {out: , kernel: 3, expand: true}
+    nodes:
+      expand: {when: $expand, nodes: [{op: conv, out: 2 * $out, kernel: 1}, batch_norm, relu]}
+      conv: [{op: conv, out: $out, kernel: $kernel, padding: half}, batch_norm, relu]
+      conv2: [{op: conv, out: $out, kernel: $kernel, padding: half}, batch_norm, relu]
+      add: {when: $in.channels == $out, op: add, from: [conv2, in]}
+  head:
+    nodes: [{op: conv, out: 8, kernel: 1}, sigmoid, {op: conv, out: 8, kernel: 1}, tanh]
+nodes:
+  first: {op: unit, out: 16, expand: false}
+%s
+  head: head
+"""
+UNITS = "".join(f"  unit{i}: {{op: unit, out: {16 + i // 4}}}\n" for i in range(40))
+WIDE = UNITS.replace("unit33: {op: unit", "unit33: {op: unit, kernel: 7")
+
+
+def opened(fit: Fitted) -> list[str]:
+    """The names of the blocks that are drawn open."""
+    return [placed.frame.title.name for placed in fit.drawing.frames if not placed.continues]
+
+
+def rows(fit: Fitted) -> set[str]:
+    """The first words of all operations that are shown."""
+    boxes = (box.box for box in fit.drawing.boxes if box.box.shape is Shape.OPS)
+    return {row.text.split(",")[0] for box in boxes for row in box.rows}
+
+
+def test_the_most_usual_kind_of_a_block_is_open_not_the_first_use() -> None:
+    graph = graph_of(BLOCKS % UNITS)
+    closed = next(iter(candidates(graph, Settings(fold=False, depth=1))))
+    best = openings(Coverage(graph, build_tree(graph)), closed)[0]
+    assert best.group.scope.path == "unit0"  # one of many with expansion and shortcut
+    fit = fitted(graph, Settings(fold=False))
+    assert fit.least_text >= PAGES["a4"].least
+    assert "unit0" in opened(fit)
+    assert {"add", "sigmoid", "tanh", "conv 3×3", "conv 1×1"} <= rows(fit)
+
+
+def test_a_use_with_an_operation_of_its_own_is_open_too() -> None:
+    fit = fitted(graph_of(BLOCKS % WIDE), Settings(fold=False))
+    assert fit.least_text >= PAGES["a4"].least
+    assert "unit33" in opened(fit)
+    assert {"conv 7×7", "conv 3×3", "sigmoid"} <= rows(fit)
+
+
+def test_equal_uses_are_not_opened_twice() -> None:
+    fit = fitted(graph_of(BLOCKS % UNITS), Settings(fold=False))
+    assert len([name for name in opened(fit) if name.startswith("unit")]) <= 2  # with and without a shortcut
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("mobilenet_v2", {"conv 1×1", "depthwise conv 3×3"}),
+        ("inception_v3", {"conv 1×7", "conv 7×1"}),
+        ("botnet50", {"attention 4 heads"}),
+        ("drn_c_26", {"conv 3×3"}),
+        ("regnet_y_400mf", {"sigmoid"}),
+        ("googlenet", {"concat"}),
+        ("coatnet_0", {"depthwise conv 3×3"}),
+    ],
+)
+@pytest.mark.parametrize("page", ["a4"])
+def test_what_makes_a_network_is_shown(name: str, shown: set[str], page: str) -> None:
+    assert shown <= rows(fitted(load(name), Settings(page=page)))
+
+
+def test_dilations_are_shown() -> None:
+    fit = fitted(load("drn_c_26"), Settings())
+    texts = {row.text for box in fit.drawing.boxes if box.box.shape is Shape.OPS for row in box.box.rows}
+    assert {"dilation 2", "dilation 4"} <= {part for text in texts for part in text.split(", ")}
+
+
+def test_one_example_is_open_on_a_narrow_page() -> None:
+    fit = fitted(load("resnet50"), Settings(page="column"))
+    assert fit.least_text >= PAGES["column"].least
+    assert any(box.box.shape is Shape.OPS and box.box.rows[0].text == "add" for box in fit.drawing.boxes)
+
+
+@pytest.mark.parametrize("name", ["inception_v1_bn", "googlenet_no_aux"])
+def test_shapes_are_left_out_before_text_gets_too_small(name: str) -> None:
+    assert fitted(load(name), Settings(page="column")).least_text >= PAGES["column"].least
