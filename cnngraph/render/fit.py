@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
@@ -16,7 +17,7 @@ from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
-from cnngraph.render.picture import Picture
+from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
 from cnngraph.render.tree import build_tree
 from cnngraph.render.volumes import with_volumes
@@ -53,12 +54,20 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
     fit, shown = _Fitting(graph, settings, page).best()
-    is_small = fit.least_text < page.least - ROUNDING
-    if settings.shapes and (is_small or shown < FEW):  # shapes are what can be spared
-        bare, more = _Fitting(graph, replace(settings, shapes=False), page).best()
-        if (bare.scale > fit.scale) if is_small else (more > WORTH * shown):
-            return bare
-    return fit
+    if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
+        return fit
+    bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
+    other, more = _Fitting(graph, bare, page).best()
+    if _is_large_enough(fit, page):
+        return other if more > WORTH * shown else fit
+    if not _is_large_enough(other, page):
+        brief = _Fitting(graph, bare, page, is_brief=True).best()[0]
+        other = max(other, brief, key=attrgetter("scale"))
+    return max(fit, other, key=attrgetter("scale"))
+
+
+def _is_large_enough(fit: Fitted, page: Page) -> bool:
+    return fit.least_text >= page.least - ROUNDING
 
 
 @dataclass(slots=True)
@@ -66,12 +75,14 @@ class _Fitting:
     """The search for the drawing of a graph on a page.
 
     The levels of nesting are opened one after the other as long as the drawing fits. Then one example of each kind of
-    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen.
+    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen. With
+    `is_brief`, closed blocks have one line of facts.
     """
 
     graph: Graph
     settings: Settings
     page: Page
+    is_brief: bool = False
     coverage: Coverage = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +98,7 @@ class _Fitting:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
-            if not self._is_large_enough(fit):
+            if not _is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
                 return fit, 1.0
@@ -105,7 +116,7 @@ class _Fitting:
         return self.settings.depth is not None or bool(self.settings.open)
 
     def _opened(self, choice: Composed, fit: Fitted) -> tuple[Composed, Fitted]:
-        """A picture with examples opened as long as it fits."""
+        """A picture with examples opened as long as it fits, and no more blocks have to be cut for it."""
         failed: Counter[object] = Counter()
         trials = TRIALS
         while True:
@@ -115,7 +126,7 @@ class _Fitting:
                     continue
                 trials -= 1
                 more = self._tried(choice, opening)
-                if more is not None:
+                if more is not None and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
                     break
                 failed.update((place, kind))
@@ -137,28 +148,37 @@ class _Fitting:
         if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
             return None
         fit = self._fit(tried.picture)
-        return (tried, fit) if self._is_large_enough(fit) else None
+        return (tried, fit) if _is_large_enough(fit, self.page) else None
 
     def _fit(self, picture: Picture) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least
-        drawing = lay_out(_in_style(picture, self.settings), self.settings).drawing(
+        drawing = lay_out(self._in_style(picture), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
-    def _is_large_enough(self, fit: Fitted) -> bool:
-        return fit.least_text >= self.page.least - ROUNDING
+    def _in_style(self, picture: Picture) -> Picture:
+        if self.is_brief:
+            picture = replace(picture, members=tuple(map(_brief, picture.members)))
+        return _in_style(picture, self.settings)
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
-        area = sum(width * height for width, height in map(boxes.size, _in_style(picture, self.settings).boxes()))
+        area = sum(width * height for width, height in map(boxes.size, self._in_style(picture).boxes()))
         return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
 
 def _in_style(picture: Picture, settings: Settings) -> Picture:
     """A picture in the style of the drawing."""
     return with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
+
+
+def _brief(member: Box | Frame) -> Box | Frame:
+    """A box or frame with only the last line of facts in each closed block."""
+    if isinstance(member, Frame):
+        return replace(member, members=tuple(map(_brief, member.members)))
+    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE else member
 
 
 def _distinct(choices: Iterable[Composed]) -> Iterator[Composed]:

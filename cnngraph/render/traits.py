@@ -211,13 +211,18 @@ class _Marking:
         return not any(starts) and all(head in inside or head == end for head in ends)
 
 
-def noted(members: Iterable[Box | Frame]) -> Iterator[Box | Frame]:
-    """The members, with a note on the first of those in a row that run only in training mode."""
-    before = Look.PLAIN
+def noted(members: Iterable[Box | Frame], graph: Graph) -> Iterator[Box | Frame]:
+    """The members, with a note on those with which a part begins that runs only in training mode."""
     for member in members:
-        is_first = member.look is Look.TRAINING and before is not Look.TRAINING
-        before = member.look
-        if is_first and (isinstance(member, Frame) or member.shape is not Shape.JOIN):
+        is_noted = isinstance(member, Frame) or member.shape is not Shape.JOIN
+        if member.look is Look.TRAINING and is_noted and _starts_part(member, graph):
             yield replace(member, title=replace(member.title, note=member.title.note or "training only"))
         else:
             yield member
+
+
+def _starts_part(member: Box | Frame, graph: Graph) -> bool:
+    """Whether a member reads nothing that runs only in training mode."""
+    inside = {node for box in Picture("", (member,), ()).boxes() for node in box.nodes}
+    outside = {ref.node for node in inside for ref in graph.nodes[node].reads} - inside
+    return not any(node >= 0 and graph.nodes[node].training_only for node in outside)

@@ -191,6 +191,12 @@ def test_what_runs_only_in_training_mode_is_noted_once() -> None:
     assert {arrow.look for arrow in picture.arrows} == {Look.TRAINING}
 
 
+def test_every_part_that_runs_only_in_training_mode_is_noted() -> None:
+    picture = compose(load("googlenet"), Settings(depth=1, page=None))
+    noted = [box.title.name for box in picture.boxes() if box.title.note]
+    assert noted == ["aux1", "aux2"]
+
+
 def legend(text: str, **options: Any) -> set[str]:
     """The texts of the legend."""
     return {key.text for key in drawing_of(text, legend=True, **options).legend}
