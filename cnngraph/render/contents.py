@@ -12,7 +12,8 @@ from cnngraph.graph.nodes import Node, Ref
 from cnngraph.render.label import brief_label
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
-MAX_LINE, MAX_HALF = 42, 36  # characters of a line, and of each of two that are not branches
+MAX_LINE = 42  # characters of a line
+MAX_HALF, MAX_BRANCHES = 36, 44  # characters of each of two lines, and if they are broken between branches
 MAX_VISITS = 300  # of nodes; a block that needs more is too complex
 MAX_OUTLINE = 48  # characters of a line that names blocks
 REPEATED = 3  # equal steps in a row are counted from this number on
@@ -158,7 +159,7 @@ def _lines(text: str) -> list[str]:
         return []
     if len(text) <= MAX_LINE:
         return [text]
-    for separator, most in ((PARALLEL, MAX_LINE), (SERIES, MAX_HALF)):
+    for separator, most in ((PARALLEL, MAX_BRANCHES), (SERIES, MAX_HALF)):
         split = [[text[: place + 2], text[place + 3 :]] for place in _places(text, separator)]
         split = [lines for lines in split if max(map(len, lines)) <= most]
         if split:

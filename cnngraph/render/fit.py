@@ -27,7 +27,7 @@ MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more a
 TRIALS = 16  # drawings with one more block open, for each level of nesting
 FEW = 0.3  # the part of a network that a drawing with shapes has to show
 WORTH = 2.0  # … and how much more one without them does
-CALM, ROUGH = 2.5, 4.0  # the disorder of columns that is allowed for one more block, and without need
+TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit
 
 
@@ -104,7 +104,7 @@ class _Fitting:
             if self._is_fixed:
                 return fit, 1.0
             choice, fit = self._opened(choice, fit)
-            worth = fit.drawing.disorder <= ROUGH, self.coverage.gain(self.coverage.shown(choice))
+            worth = fit.drawing.torn <= TORN, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
             if worth[0] and not openings(self.coverage, choice):
@@ -117,7 +117,7 @@ class _Fitting:
         return self.settings.depth is not None or bool(self.settings.open)
 
     def _opened(self, choice: Composed, fit: Fitted) -> tuple[Composed, Fitted]:
-        """A picture with examples opened as long as it fits."""
+        """A picture with examples opened as long as it fits, and no more blocks have to be cut for it."""
         failed: Counter[object] = Counter()
         trials = TRIALS
         while True:
@@ -126,16 +126,16 @@ class _Fitting:
                 if failed[place] or failed[kind] == ATTEMPTS or not trials:
                     continue
                 trials -= 1
-                more = self._tried(choice, opening, max(fit.drawing.disorder, CALM))
-                if more is not None:
+                more = self._tried(choice, opening)
+                if more is not None and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
                     break
                 failed.update((place, kind))
             else:
                 return choice, fit
 
-    def _tried(self, choice: Composed, opening: Opening, disorder: float) -> tuple[Composed, Fitted] | None:
-        """A picture with one more group open, or None if it does not fit, or only in columns with more disorder."""
+    def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
+        """A picture with one more group open, or None if it does not fit."""
         detail, path = choice.detail, frozenset([opening.group.scope.path])
         if opening.is_whole:
             detail = replace(detail, whole=detail.whole | path)
@@ -149,8 +149,7 @@ class _Fitting:
         if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
             return None
         fit = self._fit(tried.picture)
-        fits = _is_large_enough(fit, self.page) and fit.drawing.disorder <= disorder
-        return (tried, fit) if fits else None
+        return (tried, fit) if _is_large_enough(fit, self.page) else None
 
     def _fit(self, picture: Picture) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least

@@ -165,6 +165,11 @@ def test_folded_iterations_show_no_value_of_the_first_alone() -> None:
     ("network", "title", "expected"),
     [
         ("googlenet", "inception3a", ["1×1 64 | 1×1 96 – 3×3 128 |", "1×1 16 – 3×3 32 | max 3×3 – 1×1 32"]),
+        (
+            "googlenet_mnist",
+            "inception2",
+            ["1×1 16 | 1×1 16 – 5×5 24 |", "1×1 16 – 3×3 24 – 3×3 24 | avg 3×3 – 1×1 24"],
+        ),
         ("resnet34", "layer2", ["3×3 128, first /2 – 3×3 128"]),
         ("mnasnet0_5", "layers.9", ["1×1 48…72 – dw 5×5, first /2 – 1×1 24"]),
         ("sknet50", "layer2", ["1×1 256 – selective kernel, first /2 – 1×1 512"]),

@@ -97,8 +97,7 @@ class Key:
 class Drawing:
     """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
 
-    `disorder` is how much the breaks between columns disturb the structure: 2 and more if a block is cut needlessly, or
-    a box is alone in a column.
+    `torn` is how many frames are cut that would fit one column, and how many columns have less than two boxes.
     """
 
     name: str
@@ -111,5 +110,5 @@ class Drawing:
     title: str = ""
     legend: tuple[Key, ...] = ()
     columns: int = 1
-    disorder: float = 0.0
+    torn: int = 0
     is_down: bool = True
