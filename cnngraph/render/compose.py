@@ -165,7 +165,12 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     inside = ((heads.get(id(_around(error, group))), error) for error in tree.graph.errors)
     errors = (*drawing.errors.items(), *((key, error) for key, error in inside if key))
     return OpenGroup(
-        title, tuple(noted(members)) if look is Look.PLAIN else members, drawing.box_of, closed, look, errors
+        title,
+        tuple(noted(members, tree.graph)) if look is Look.PLAIN else members,
+        drawing.box_of,
+        closed,
+        look,
+        errors,
     )
 
 
@@ -191,7 +196,7 @@ class _Drawing:
 
     def picture(self) -> Picture:
         """The picture with inputs, outputs and arrows."""
-        members = tuple(noted(self._members(self.tree.root)))
+        members = tuple(noted(self._members(self.tree.root), self.graph))
         terminals = terminals_of(self.tree, self.box_of)
         picture = Picture(
             name=clean(self.graph.name),
@@ -245,7 +250,7 @@ class _Drawing:
             if 1 in (title.times, only.title.times):
                 return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
-        members = tuple(noted(members)) if look is Look.PLAIN else members
+        members = tuple(noted(members, self.graph)) if look is Look.PLAIN else members
         return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:

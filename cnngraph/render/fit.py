@@ -116,7 +116,7 @@ class _Fitting:
         return self.settings.depth is not None or bool(self.settings.open)
 
     def _opened(self, choice: Composed, fit: Fitted) -> tuple[Composed, Fitted]:
-        """A picture with examples opened as long as it fits."""
+        """A picture with examples opened as long as it fits, and no more blocks have to be cut for it."""
         failed: Counter[object] = Counter()
         trials = TRIALS
         while True:
@@ -126,7 +126,7 @@ class _Fitting:
                     continue
                 trials -= 1
                 more = self._tried(choice, opening)
-                if more is not None:
+                if more is not None and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
                     break
                 failed.update((place, kind))

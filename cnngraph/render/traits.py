@@ -18,7 +18,7 @@ PASSING = frozenset({"reshape", "resize", "dropout", "arithmetic"})  # kinds aft
 LINEAR = frozenset({"conv", "linear", "norm", "pool", "reshape", "resize", "dropout"})  # kinds in a projection
 RESIZING = frozenset({"conv", "pool", "resize", "reduction"})  # kinds that can change the size of a map
 SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle"})  # ops of another kind that do
-MUCH = 2  # how many times as many positions are a change of size; a convolution without padding loses the border only
+MUCH = 2  # how many times as many positions are a change of size
 MAX_UNIT = 60  # boxes between a fork and the sum of a residual unit
 SIZE_ONLY = "like"  # the name of inputs of which only the size is read
 COLOURS = {"conv_transpose": "transposed", "gate": "conv"}  # of ops with another colour than their kind's
@@ -110,6 +110,14 @@ def with_traits(picture: Picture, tree: Tree) -> Picture:
     return _Marking(picture, tree).picture()
 
 
+def _resizes(node: Node) -> bool:
+    """Whether an operation changes the size of a map by more than its border."""
+    if node.operation.kind not in RESIZING:
+        return node.op in SHUFFLES
+    stride = getattr(node.operation, "stride", None)
+    return max(stride) > 1 if isinstance(stride, tuple) else stride != 1
+
+
 def _change(before: TensorType, after: TensorType, *, pools: bool) -> Change:
     """Whether a map becomes much smaller or larger; pooling to a vector makes it smaller."""
     if not before.is_map or not (after.is_map or (pools and after.rank == 1)):
@@ -146,16 +154,14 @@ class _Marking:
 
     def _change_of(self, box: Box) -> Change:
         """How a box changes the size of the map that it reads."""
-        node = self.graph.nodes[box.nodes[0]]
+        nodes, is_closed = [self.graph.nodes[node] for node in box.nodes], box.shape is Shape.SCOPE
         data = [arrow for arrow in self.into.get(box.key, ()) if arrow.role != SIZE_ONLY]
-        is_closed, kind = box.shape is Shape.SCOPE, node.operation.kind
         if len({arrow.source for arrow in data}) != 1 or not box.types:
             return Change.NONE
-        if not is_closed and kind not in RESIZING and node.op not in SHUFFLES:
+        if not is_closed and not any(map(_resizes, nodes)):
             return Change.NONE
-        before = self._type(data[0])
-        pools = not is_closed and kind in ("pool", "reduction")
-        return _change(before, box.types[0], pools=pools)
+        pools = not is_closed and any(node.operation.kind in ("pool", "reduction") for node in nodes)
+        return _change(self._type(data[0]), box.types[0], pools=pools)
 
     def _type(self, arrow: Arrow) -> TensorType:
         number, output = map(int, arrow.source.rsplit(".", 1))
@@ -205,13 +211,18 @@ class _Marking:
         return not any(starts) and all(head in inside or head == end for head in ends)
 
 
-def noted(members: Iterable[Box | Frame]) -> Iterator[Box | Frame]:
-    """The members, with a note on the first of those in a row that run only in training mode."""
-    before = Look.PLAIN
+def noted(members: Iterable[Box | Frame], graph: Graph) -> Iterator[Box | Frame]:
+    """The members, with a note on those with which a part begins that runs only in training mode."""
     for member in members:
-        is_first = member.look is Look.TRAINING and before is not Look.TRAINING
-        before = member.look
-        if is_first and (isinstance(member, Frame) or member.shape is not Shape.JOIN):
+        is_noted = isinstance(member, Frame) or member.shape is not Shape.JOIN
+        if member.look is Look.TRAINING and is_noted and _starts_part(member, graph):
             yield replace(member, title=replace(member.title, note=member.title.note or "training only"))
         else:
             yield member
+
+
+def _starts_part(member: Box | Frame, graph: Graph) -> bool:
+    """Whether a member reads nothing that runs only in training mode."""
+    inside = {node for box in Picture("", (member,), ()).boxes() for node in box.nodes}
+    outside = {ref.node for node in inside for ref in graph.nodes[node].reads} - inside
+    return not any(node >= 0 and graph.nodes[node].training_only for node in outside)

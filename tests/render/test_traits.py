@@ -100,6 +100,8 @@ def test_boxes_narrow_where_the_map_becomes_smaller() -> None:
     nodes = "  - {op: conv, out: 8, kernel: 3, stride: 2}\n  - {op: conv, out: 9, kernel: 1}\n"
     nodes += "  - {op: upsample, size: [64, 64]}\n  - global_avg_pool\n  - {op: linear, out: 2}\n"
     assert change(nodes) == [Change.SMALLER, Change.NONE, Change.LARGER, Change.SMALLER, Change.NONE]
+    assert change("  - batch_norm\n  - {op: conv, out: 8, kernel: 2, stride: 2}\n") == [Change.SMALLER]
+    assert change("  - {op: conv, out: 8, kernel: 25}\n  - {op: max_pool, kernel: 5, stride: 1}\n") == [Change.NONE] * 2
     nodes = "  - flatten\n  - {op: reshape, shape: [8, 16, 64]}\n  - {op: pixel_shuffle, upscale_factor: 2}\n"
     assert change(nodes) == [Change.NONE, Change.NONE, Change.LARGER]
     assert (
@@ -187,6 +189,12 @@ def test_what_runs_only_in_training_mode_is_noted_once() -> None:
     assert notes.count("training only") == 1
     assert {box.look for box in picture.boxes() if box.shape is not Shape.INPUT} == {Look.TRAINING}
     assert {arrow.look for arrow in picture.arrows} == {Look.TRAINING}
+
+
+def test_every_part_that_runs_only_in_training_mode_is_noted() -> None:
+    picture = compose(load("googlenet"), Settings(depth=1, page=None))
+    noted = [box.title.name for box in picture.boxes() if box.title.note]
+    assert noted == ["aux1", "aux2"]
 
 
 def legend(text: str, **options: Any) -> set[str]:

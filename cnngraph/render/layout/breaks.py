@@ -68,6 +68,10 @@ class Costs:
         """The cost of a break, if columns have a height."""
         return self.fixed[place] + sum(_cut(frame, height) for frame in self.cut[place])
 
+    def needless(self, place: int, height: float) -> int:
+        """How many frames are cut that are not higher than that."""
+        return sum(frame <= height for frame in self.cut[place])
+
     def _boundary(self, y: float) -> float:
         """How much what is before and after a break belongs together."""
         arrows = [arrow for arrow in self.drawing.arrows if arrow.curve[0][1] <= y <= arrow.curve[-1][1]]

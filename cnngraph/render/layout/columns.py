@@ -21,10 +21,11 @@ TURN = 9.0  # how far below and above the columns a line continues
 BORDER = 6.0
 AROUND = 2 * TURN + 2 * BORDER  # what the columns need along the flow besides their height
 
-SMALLER = 7.0  # the cost of text that is smaller, by the logarithm
+SMALLER = 8.0  # the cost of text that is smaller, by the logarithm
 STEP = 1.08  # between the scales that are tried
 BEYOND = 1.5  # how far they are tried above the largest scale, for columns of equal height
 COMPACT = 0.05  # the gain of a drawing that would fit at a larger scale, by the logarithm
+FITTING = 0.9  # the part of a column that a frame may fill which should not be cut
 LONELY = (4.0, 4.0, 0.5)  # the costs of a column with no, one, two boxes
 SHORT, SHORT_PART = 1.0, 0.3  # … of one that is short, and the part of the page that is not
 SEARCHES = 7  # steps to the largest scale of a drawing that does not fit
@@ -33,11 +34,12 @@ SAME = 0.04  # costs that differ less are equal
 
 @frozen
 class Columns:
-    """A choice of breaks, with the size that the drawing has then, across and along the flow."""
+    """A choice of breaks, with the size that the drawing has then, across and along the flow. See `Drawing.torn`."""
 
     breaks: tuple[Break, ...]
     across: float
     along: float
+    torn: int = 0
 
 
 @frozen
@@ -153,7 +155,9 @@ class _Search:
         spans = [self.pieces.spans(start, stop)[OUTER] for start, stop in pieces]
         across = sum(right - left for left, right in spans) + GUTTER * (len(spans) - 1) + 2 * BORDER
         along = max(self.pieces.height(start, stop) for start, stop in pieces) + AROUND
-        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along)
+        lonely = sum(sum(self.pieces.counts[start:stop]) < 2 for start, stop in pieces)
+        torn = sum(self.costs.needless(stop - 1, FITTING * self.page[1]) for stop in stops[:-1])
+        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along, torn + lonely)
 
 
 def _keep(front: list[_Choice], new: _Choice) -> None:

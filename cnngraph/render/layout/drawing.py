@@ -95,7 +95,10 @@ class Key:
 
 @frozen
 class Drawing:
-    """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them."""
+    """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
+
+    `torn` is how many frames are cut that would fit one column, and how many columns have less than two boxes.
+    """
 
     name: str
     width: float
@@ -107,4 +110,5 @@ class Drawing:
     title: str = ""
     legend: tuple[Key, ...] = ()
     columns: int = 1
+    torn: int = 0
     is_down: bool = True
