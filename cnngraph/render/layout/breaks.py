@@ -15,7 +15,7 @@ from cnngraph.render.picture import Box
 
 TITLE_ROOM = 14.0  # beside a title
 
-# Costs of a break. A column more is worth as much as text that is 9 % larger.
+# Costs of a break. A column costs as much as text that is 8 % smaller.
 COLUMN = 0.6
 NEEDLESS = 2.0  # for each frame that is cut and would fit one column, and as much again the smaller it is
 NEEDED = 0.2  # for each frame that is cut and is longer than a column
