@@ -155,7 +155,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     drawing = _Drawing(tree, Detail(group.level + 1, own_errors=True))
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
-    title = title_of(group, tree, drawing.shared)
+    title = title_of(group, tree, drawing.shared.keys())
     if around and title.name and group.times == 1 and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
@@ -185,10 +185,10 @@ class _Drawing:
     closed: list[Group] = field(default_factory=list)
     box_of: dict[int, str] = field(default_factory=dict)
     errors: dict[str, NodeError] = field(default_factory=dict)  # by the key of their box
-    shared: frozenset[str] = field(init=False)
+    shared: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shared = frozenset(scope.path for scope in self.tree.graph.scopes() if scope.shares)
+        self.shared = sharing(self.tree.graph)
 
     @property
     def graph(self) -> Graph:
@@ -234,7 +234,7 @@ class _Drawing:
 
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
-        title = title_of(group, self.tree, self.shared)
+        title = title_of(group, self.tree, self.shared.keys())
         if group.times == 1 and block_of(group) == around and title.name:
             title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
@@ -257,7 +257,8 @@ class _Drawing:
         detail, scope = self.detail, group.scope
         if group.level < detail.depth or is_one_stack(group, self.tree):
             return False
-        if detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
+        path = original(scope.path, self.shared)  # a block is drawn like the one whose weights it shares
+        if detail.opens(path) or detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
@@ -342,6 +343,19 @@ def _around(error: NodeError, group: Group) -> Group | None:
     """The inner group of a group that contains a node with an error."""
     groups = (member for member in group.members if isinstance(member, Group))
     return next((inner for inner in groups if error.path.startswith(f"{inner.scope.path}.")), None)
+
+
+def sharing(graph: Graph) -> dict[str, str]:
+    """The paths of the scopes that share weights, with those of the scopes they share them with."""
+    return {scope.path: scope.shares for scope in graph.scopes() if scope.shares}
+
+
+def original(path: str, shared: Mapping[str, str]) -> str:
+    """The path whose weights the scope at a path has: its own, or that in the scope which is shared."""
+    for prefix, other in shared.items():
+        if path == prefix or path.startswith(f"{prefix}."):
+            return f"{other}{path[len(prefix) :]}"
+    return path
 
 
 def opens(pattern: str, path: str) -> bool:

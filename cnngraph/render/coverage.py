@@ -18,7 +18,7 @@ from operator import itemgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
-from cnngraph.render.compose import Composed
+from cnngraph.render.compose import Composed, original, sharing
 from cnngraph.render.picture import Shape
 from cnngraph.render.titles import block_of
 from cnngraph.render.tree import Group, Tree, groups_of
@@ -35,6 +35,7 @@ class Coverage:
     def __init__(self, graph: Graph, tree: Tree) -> None:
         self.graph, self.tree = graph, tree
         self.inside = cache(self._inside)
+        self.shared = sharing(graph)
 
     @cached_property
     def words(self) -> list[object]:
@@ -131,7 +132,8 @@ def openings(coverage: Coverage, composed: Composed) -> list[Opening]:
     for group in composed.closed:
         size, whole, top = len(group.indices()), coverage.inside(group), coverage.direct(group)
         gain, own = coverage.gain(whole - shown), coverage.gain(top - shown)
-        if not gain or size > MOST:
+        path = group.scope.path
+        if not gain or size > MOST or original(path, coverage.shared) != path:
             continue
         found.append((coverage.is_side(group), -gain, size, Opening(group, True, whole)))
         if whole != top and whole not in known:

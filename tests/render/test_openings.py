@@ -9,7 +9,7 @@ from cnngraph.render import PAGES, Settings
 from cnngraph.render.compose import candidates
 from cnngraph.render.coverage import Coverage, openings
 from cnngraph.render.fit import Fitted, fitted
-from cnngraph.render.picture import Shape
+from cnngraph.render.picture import Frame, Shape
 from cnngraph.render.tree import build_tree
 from tests.render.networks import graph_of
 
@@ -102,3 +102,17 @@ def test_one_example_is_open_on_a_narrow_page() -> None:
 @pytest.mark.parametrize("name", ["inception_v1_bn", "googlenet_no_aux"])
 def test_shapes_are_left_out_before_text_gets_too_small(name: str) -> None:
     assert fitted(load(name), Settings(page="column")).least_text >= PAGES["column"].least
+
+
+def test_a_block_is_drawn_like_the_one_whose_weights_it_shares() -> None:
+    fit = fitted(load("siamese_resnet18"), Settings())
+    frames = [placed.frame for placed in fit.drawing.frames if placed.level == 0]
+    left, right = ([inner.title.name for inner in frames_in(frame)] for frame in frames)
+    assert left == right
+    assert "layer2.0" in left
+
+
+def frames_in(frame: Frame) -> list[Frame]:
+    """All frames inside of one, from the first."""
+    inner = [member for member in frame.members if isinstance(member, Frame)]
+    return [found for member in inner for found in (member, *frames_in(member))]
