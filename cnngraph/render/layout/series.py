@@ -64,7 +64,7 @@ class _Series:
         """What is between two nodes of the spine."""
         tails = {self.edges[edge].tail for edge in ids}
         if not inner and (len(ids) <= 1 or (len(tails) == 1 and OUTSIDE not in tails)):
-            across = self._across(ids)
+            across = self._across(ids) if len(ids) > 1 else 0.0
             return Strip(length=GAP + min(MAX_SPREAD, SPREAD * across) if is_inner else 0.0)
         inside, groups = set(inner), self._branches(inner, ids)
         bare = [edge for edge in ids if self.edges[edge].tail not in inside and self.edges[edge].head not in inside]
@@ -83,9 +83,9 @@ class _Series:
         return chained(self.nodes, self.edges, inner, ids) if len(spine) == 2 and len(inner) > 1 else None
 
     def _across(self, ids: Sequence[int]) -> float:
-        """How far from the spine the ports are at which several edges start."""
-        exits = [self.nodes[self.edges[edge].tail].exits.get(self.edges[edge].tensor, 0.0) for edge in ids[1:] and ids]
-        return max(map(abs, exits), default=0.0)
+        """How far from the spine the ports are at which several edges start, all at one node."""
+        exits = self.nodes[self.edges[ids[0]].tail].exits
+        return max(abs(exits.get(self.edges[edge].tensor, 0.0)) for edge in ids)
 
     def _branch(self, members: Sequence[int], ids: Sequence[int], depth: int) -> Branch:
         inside = set(members)
