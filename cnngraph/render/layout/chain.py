@@ -91,12 +91,13 @@ class _Chain:
             strip.put(node, self.nodes[node], 0, tops[position])
         strip.length = tops[self.end]
         for arc in self.arcs:
-            forks = arc.start > 0 or self.edges[arc.edges[0]].tensor in self._on_spine
+            edge = self.edges[arc.edges[0]]
+            forks = edge.tail != OUTSIDE or edge.tensor in self._on_spine
             begin = self._bottom(tops, arc.start) + (self._room(arc.start) if forks else 0.0)
-            for edge in arc.edges:
-                stop = self.spans[edge][1]
-                turn = tops[stop] - (self._room(stop - 1) if self.edges[edge].head != OUTSIDE else 0.0)
-                strip.pass_by(edge, (arc.x, begin), (arc.x, max(begin, turn)))
+            for index in arc.edges:
+                stop = self.spans[index][1]
+                turn = tops[stop] - (self._room(stop - 1) if self.edges[index].head != OUTSIDE else 0.0)
+                strip.pass_by(index, (arc.x, begin), (arc.x, max(begin, turn)))
             strip.widen(0.0, arc.x + 2)
         return strip
 

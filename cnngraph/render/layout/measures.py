@@ -35,7 +35,8 @@ class Measures:
             half = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
-        return Node(half, half, length, None, exits, sign(box), 1, is_side, across / 2, lead, along / 2)
+        narrow = across / 2 - (SLANT + boxes.BETWEEN) * (box.change is Change.LARGER)  # where arrows enter
+        return Node(half, half, length, None, exits, sign(box), 1, is_side, narrow, lead, along / 2)
 
     def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
         """A box over several lanes, whose places are those of the tensors that it reads or computes."""
@@ -49,14 +50,15 @@ class Measures:
         return Node(left, right, length, lanes, exits, is_side=box.look is not Look.PLAIN, lead=self.lead(box))
 
     def extents(self, box: Box) -> tuple[float, float]:
-        """The size of a box across and along the flow, wide enough for the names of its inputs."""
+        """The size of a box across and along the flow, wide enough for the names of its inputs and several outputs."""
         width, height = boxes.size(box)
         slant = 2 * SLANT * (box.change is not Change.NONE and not box.volume)
         width, height = (width + slant, height) if self.is_down else (width, height + slant)
-        roles = self.roles.get(box.key, ())
+        roles, ports = self.roles.get(box.key, ()), list(self.exits(self.labels.get(box.key, {})).values())
+        outputs = ports[-1] - ports[0] + 2 * PORTS if len(ports) > 1 and not (sign(box) or box.volume) else 0.0
         if self.is_down:
-            return max(width, len(roles) * max(map(_role_width, roles), default=0.0)), height
-        return max(height, len(roles) * ROLE), width
+            return max(width, outputs, len(roles) * max(map(_role_width, roles), default=0.0)), height
+        return max(height, outputs, len(roles) * ROLE), width
 
     def lead(self, box: Box) -> float:
         """The room for the names of inputs along the flow."""

@@ -164,7 +164,8 @@ class _Router:
         ends = {}
         for index, offset in source.items():
             if index == top or abs(offset) <= node.radius + 3 or index in self.backward:
-                ends[index] = ((x + (0 if index == top else 4), y + (0 if index == top else 0.6)), False)
+                aside = 0.0 if index == top else 4.0 if offset >= 0 else -4.0
+                ends[index] = ((x + aside, y + abs(aside) * 0.3), False)
             else:
                 edge = x + (node.radius if offset > 0 else -node.radius)
                 ends[index] = ((edge, y + node.middle), True)

@@ -12,12 +12,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.render.layout.boxes import frame_lines
+from cnngraph.render.layout.boxes import BETWEEN, SLANT, frame_lines
 from cnngraph.render.layout.breaks import Break
 from cnngraph.render.layout.curves import NEAR, around, split, straight
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.measures import ENDS, MARGIN, TITLE_GAP
-from cnngraph.render.picture import Arrow, Picture
+from cnngraph.render.picture import Arrow, Change, Picture
 
 LEAST = 3  # skips
 GUTTER, APART = 30.0, 8.0  # between encoder and decoder, and on a narrow page
@@ -81,6 +81,7 @@ def bent(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow], space:
         for place in breaks
         if at[inner.tail].bottom <= place.y <= at[inner.head].y
         and not any(frame.at.y < place.y < frame.at.bottom for frame in strip.frames)
+        and sum(arrow.curve[0][1] < place.y < arrow.curve[-1][1] for arrow in strip.arrows) == 1
     ]
     if not turns:
         return None
@@ -285,7 +286,9 @@ class _Bending:
         """From the side of one box to that of the other; an outer skip turns nearer to the decoder."""
         tail, head = at[arrow.tail], at[arrow.head]
         lane = self.right + self.gutter / 2 + LANE * ((len(self.skips) - 1) / 2 - place)
-        start, end = (tail.right, tail.middle[1]), (head.x, head.middle[1])
+        slanted = {box.box.key: (SLANT + BETWEEN) / 2 for box in self.strip.boxes if box.box.change is not Change.NONE}
+        start = tail.right - slanted.get(arrow.tail, 0.0), tail.middle[1]
+        end = head.x + slanted.get(arrow.head, 0.0), head.middle[1]
         if abs(start[1] - end[1]) <= NEAR:
             return straight(start, (end[0], start[1]))
         return around([start, (lane, start[1]), (lane, end[1]), end])
