@@ -16,10 +16,22 @@ from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
     """The layers of a block or its params, then its parameters and shapes, or those of each of several equal blocks."""
     lines = contents_lines(group, tree) or _given(group, tree)
-    params = show_count(sum(tree.graph.nodes[node].num_params for node in nodes_of(group))) + " params"
-    facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
+    params = _params(group, tree)
+    facts = [params] if params else []
     facts += [shapes_label(str(tree.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
     return tuple(Row(text, "scope") for text in (*lines, " · ".join(facts)))
+
+
+def _params(group: Group, tree: Tree) -> str:
+    """The number of parameters: of each of several equal blocks, which may read maps with more channels each time."""
+    nodes = tree.graph.nodes
+    if group.times == 1:
+        total = sum(nodes[node].num_params for node in nodes_of(group))
+        return f"{show_count(total)} params" if total else ""
+    scopes = group.scope, *group.folded
+    each = [sum(node.num_params for node in nodes[scope.start : scope.stop]) for scope in scopes]
+    counts = [show_count(count) for count in dict.fromkeys((min(each), max(each)))]
+    return f"{'…'.join(dict.fromkeys(counts))} params each" if any(each) else ""
 
 
 def closed_title(title: Title, group: Group, tree: Tree) -> Title:

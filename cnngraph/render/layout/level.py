@@ -37,7 +37,10 @@ class _Level:
             self._put_carried(strip, reader, sources)
         hanging = [node for node in self.order if node not in inside and node not in strip.at]
         pairs = [(self.edges[edge].tail, self.edges[edge].head) for edge in self.forward]
-        for group in branches(hanging, pairs):
+        groups = branches(hanging, pairs)
+        reading = [group for group in groups if any(head in group and tail in inside for tail, head in pairs)]
+        others = [group for group in groups if group not in reading]
+        for group in [*reversed(reading), *others]:  # of two heads side by side, the later one is nearer
             strip = self._hang(strip, group)
         return routed(self.nodes, self.edges, strip, self.backward)
 
