@@ -22,6 +22,7 @@ from cnngraph.render.layout.boxes import (
     frame_lines,
     labels_of,
     lines,
+    size,
 )
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES
@@ -142,7 +143,7 @@ class _Marks:
         yield self._outline(box, at, ground, border, exit)
         is_deep = one and level > 0
         inner = _inner(at, exit) if box.change is not Change.NONE else at
-        y = inner.y + PAD_Y + BETWEEN * (not one)
+        y = inner.y + max(0.0, inner.height - size(box)[1]) / 2 + PAD_Y + BETWEEN * (not one)
         for line in texts:
             strip = Rectangle(inner.x + BETWEEN + 0.5, y, inner.width - 2 * BETWEEN - 1, line.height)
             if line.kind and not one and not unused:

@@ -16,7 +16,7 @@ from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 LEAST = 3  # sizes of maps that one box or frame reads or computes
-NARROW = 40.0  # the least distance between two lanes
+NARROW = 26.0  # the least distance between two lanes
 NEAR = 1.0  # lines that are nearer to each other are one
 SPREAD, MAX_SPREAD = 0.1, 22.0  # more room along the flow where lines change their lane, by how far
 
@@ -62,8 +62,8 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
     place = {size: position for position, size in enumerate(several)}
     lane = {}
     for member, _ in inner:
-        size = next(iter(computes.get(member) or reads[member]))
-        if member not in spanning and size in place:
+        sizes = computes.get(member) or reads[member]
+        if len(sizes) == 1 and (size := min(sizes)) in place:
             lane[member] = place[size]
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
     return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned))

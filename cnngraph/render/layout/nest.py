@@ -154,9 +154,10 @@ class Layout:
     def _extents(self, lanes: Lanes) -> list[tuple[float, float]]:
         """What the members of each lane need, left and right."""
         found = [(0.0, 0.0)] * len(lanes.sizes)
+        beside = {key for key in lanes.levels if self._runs_beside(key, lanes)}
         for (key, index), lane in lanes.lane.items():
             member = self.levels[key].members[index]
-            if key in lanes.levels and (isinstance(member, Box) or member.key in self.laid):
+            if key in beside and (isinstance(member, Box) or member.key in self.laid):
                 node = self._node(member)
                 found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
         for key, index in lanes.spanning:
@@ -166,6 +167,12 @@ class Layout:
                     lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
                     found[lane] = max(found[lane][0], half), max(found[lane][1], half)
         return found
+
+    def _runs_beside(self, key: str, lanes: Lanes) -> bool:
+        """Whether other lanes run beside the members of a level, not only before or after them."""
+        around = self.around[key][-1] if key != ROOT else None
+        is_spanning = around is not None and (around, self.index[key]) in lanes.spanning
+        return is_spanning or len({lane for (level, _), lane in lanes.lane.items() if level == key}) > 1
 
     def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> None:
         level, nodes, xs = self.levels[key], [], []
