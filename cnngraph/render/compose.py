@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import itemgetter
 
 from cnngraph.diagnostics import Diagnostic
@@ -64,13 +65,17 @@ class Detail:
 
 @frozen
 class Composed:
-    """A picture of a tree with some detail; `opened` are its open groups, `closed` those in boxes."""
+    """A picture of a tree with some detail; `opened` are its open groups, `closed` those in boxes.
+
+    `known` are all boxes so far: they are the same in every picture of the tree.
+    """
 
     tree: Tree
     detail: Detail
     picture: Picture
     opened: tuple[Group, ...]
     closed: tuple[Group, ...]
+    known: dict[object, Box]
 
 
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
@@ -88,19 +93,20 @@ def candidates(graph: Graph, settings: Settings) -> Iterator[Composed]:
         raise ValueError(f"depth must be at least 1, got {settings.depth}")
     check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
+    known: dict[int, dict[object, Box]] = {}
     for position, (tree, detail) in enumerate(choices, 1):
         try:
-            yield composed(tree, detail)
+            yield composed(tree, detail, known.setdefault(id(tree), {}))
         except TooMuchError:
             if position == len(choices):
                 raise
 
 
-def composed(tree: Tree, detail: Detail) -> Composed:
-    """The picture of a tree. Raises TooMuchError."""
-    drawing = _Drawing(tree, detail)
+def composed(tree: Tree, detail: Detail, known: dict[object, Box]) -> Composed:
+    """The picture of a tree; boxes that are not known yet are added. Raises TooMuchError."""
+    drawing = _Drawing(tree, detail, known)
     picture = drawing.picture()
-    return Composed(tree, detail, picture, tuple(drawing.opened), tuple(drawing.closed))
+    return Composed(tree, detail, picture, tuple(drawing.opened), tuple(drawing.closed), known)
 
 
 def check_open(graph: Graph, patterns: Iterable[str]) -> None:
@@ -180,6 +186,7 @@ class _Drawing:
 
     tree: Tree
     detail: Detail
+    known: dict[object, Box] = field(default_factory=dict)
     count: int = 0
     opened: list[Group] = field(default_factory=list)
     closed: list[Group] = field(default_factory=list)
@@ -264,7 +271,10 @@ class _Drawing:
 
     def _closed(self, group: Group, title: Title) -> Box:
         """A scope that is not opened, with its totals, or those of each of the equal scopes that it represents."""
-        box = Box(
+        return self._box(group.indices(), (id(group), title), partial(self._new_closed, group, title))
+
+    def _new_closed(self, group: Group, title: Title) -> Box:
+        return Box(
             key=_closed_key(group),
             shape=Shape.SCOPE,
             title=closed_title(title, group, self.tree),
@@ -273,25 +283,32 @@ class _Drawing:
             look=_common([_look(node) for node in self._inside(group)]),
             types=tuple(self.graph.type_of(ref) for ref in group.scope.value),
         )
-        return self._box(box, group.indices())
 
-    def _ops(self, stack: Sequence[int]) -> Box:
+    def _ops(self, stack: tuple[int, ...]) -> Box:
+        return self._box(stack, stack, partial(self._new_ops, stack))
+
+    def _new_ops(self, stack: tuple[int, ...]) -> Box:
         nodes = [self.graph.nodes[index] for index in stack]
         key, look = f"node{stack[0]}", _common([_look(node) for node in nodes])
         tip, types = "\n".join(_node_tip(node) for node in nodes), nodes[-1].types
         if stack[0] in self.tree.joins:
-            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look, types=types), stack)
-        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look, types=types), stack)
+            return Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look, types=types)
+        return Box(key, Shape.OPS, Title(), self._rows(stack), tip, look, types=types)
 
-    def _box(self, box: Box, nodes: Sequence[int]) -> Box:
+    def _box(self, nodes: Sequence[int], name: object, make: Callable[[], Box]) -> Box:
+        """The box of some nodes, which is made if it is not known yet under its name."""
         self.count += 1
         if self.count > self.detail.most:
             help = "choose a smaller `--depth`" if self.detail.depth > 1 else "group the nodes in blocks or repeats"
             message = f"the drawing would have more than {self.detail.most:,} boxes, too many to lay out"
             raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
+        if name not in self.known:
+            copies = self.tree.copies
+            every = tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,))))
+            self.known[name] = replace(make(), nodes=every)
+        box = self.known[name]
         self.box_of.update(dict.fromkeys(nodes, box.key))
-        copies = self.tree.copies
-        return replace(box, nodes=tuple(sorted(copy for node in nodes for copy in copies.get(node, (node,)))))
+        return box
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
         """One row per operation; one that does nothing is left out unless it is the only one."""

@@ -24,9 +24,10 @@ from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
-TRIALS = 16  # drawings with one more block open, for each level of nesting
+TRIALS = 10  # drawings with one more block open, for each level of nesting
 FEW = 0.3  # the part of a network that a drawing with shapes has to show
 WORTH = 2.0  # … and how much more one without them does
+LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit
 
@@ -92,7 +93,7 @@ class _Fitting:
     def best(self) -> tuple[Fitted, float]:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
-        most, found = (False, 0.0), None
+        most, found, levels = (False, 0.0), None, 0
         choices = list(_distinct(candidates(self.graph, self.settings)))
         for choice in choices:
             if self._is_full(choice.picture) and choice is not choices[-1]:
@@ -104,10 +105,11 @@ class _Fitting:
             if self._is_fixed:
                 return fit, 1.0
             choice, fit = self._opened(choice, fit)
+            levels += 1
             worth = fit.drawing.torn <= TORN, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
-            if worth[0] and not openings(self.coverage, choice):
+            if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
         assert largest is not None
         return found or largest, most[1] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
@@ -142,7 +144,7 @@ class _Fitting:
         else:
             detail = replace(detail, shown=detail.shown | path)
         try:
-            tried = composed(choice.tree, detail)
+            tried = composed(choice.tree, detail, choice.known)
         except TooMuchError:
             return None
         shows_more = self.coverage.shown(tried) > self.coverage.shown(choice)
