@@ -209,6 +209,18 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     ),
     "nodes_that_read_themselves": (lambda: spec("nodes:\n" + lines(4_000, "  n%d: {op: relu, from: n%d}")), ("E315",)),
     "dotted_keys": (lambda: spec("nodes:\n" + lines(4_000, "  c.x.y.z.n%d: relu")), ()),
+    "flat_scopes_and_unknown_names": (
+        lambda: spec(
+            "nodes:\n"
+            + lines(2_000, "  - {flat: true, nodes: [relu, relu]}")
+            + lines(2_000, "  - {op: relu, from: somewhere%d}")
+        ),
+        ("E301", "E504"),
+    ),
+    "paths_with_unknown_beginnings": (
+        lambda: spec("nodes:\n" + lines(4_000, '  a%d: {op: relu, from: "$(z)%d"}')),
+        ("E502",),
+    ),
     "flat_scopes": (lambda: spec("nodes:\n" + lines(2_000, "  - {flat: true, nodes: [relu, relu]}")), ()),
     "near_nodes": (
         lambda: spec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
@@ -47,7 +48,8 @@ class Orders:
 
 def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> Order:
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
-    find = _Finder(scope, index_of, env, reads_nothing)
+    flat = [index for index, child in enumerate(scope.children) if child.flat]
+    find = _Finder(scope, index_of, env, reads_nothing, flat)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
     possible = [find.possible(child, index) - needs[index] for index, child in enumerate(scope.children)]
     if all(need < index for index in range(len(names)) for need in needs[index] | possible[index]):
@@ -147,6 +149,7 @@ class _Finder:
     index_of: dict[str, int]
     env: Env
     reads_nothing: ReadsNothing
+    flat: list[int]  # the indices of the flat nodes, ascending
 
     def needs(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that this one certainly depends on."""
@@ -215,17 +218,19 @@ class _Finder:
 
     def heads(self, text: str, index: int, flat: bool = True) -> set[int]:
         """The nodes that a path may refer to."""
-        flat_above = {above for above in range(index) if flat and self.scope.children[above].flat}
+        flat_above = self.flat[: bisect_left(self.flat, index)] if flat else []
         for head in heads(text):
             found = self.index_of.get(head)
             if found is not None and not (found == index and flat_above):  # a flat node may contain one of this name
                 return {found}
             if head in self.env.inputs:
                 return set()
-        return flat_above
+        count_steps(len(flat_above))
+        return set(flat_above)
 
     def guessed(self, text: str, index: int) -> set[int]:
         """The nodes that a path with an unknown `$` may refer to."""
+        count_steps(len(self.index_of))
         stem = text.partition("$")[0]
         if not stem:
             return set(range(index))  # any node above
