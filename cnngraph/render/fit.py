@@ -94,9 +94,8 @@ class _Fitting:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
         most, found, levels = (False, 0.0), None, 0
-        choices = list(_distinct(candidates(self.graph, self.settings)))
-        for choice in choices:
-            if self._is_full(choice.picture) and choice is not choices[-1]:
+        for choice, is_last in _distinct(candidates(self.graph, self.settings)):
+            if self._is_full(choice.picture) and not is_last:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
@@ -184,10 +183,13 @@ def _brief(member: Box | Frame) -> Box | Frame:
     return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE else member
 
 
-def _distinct(choices: Iterable[Composed]) -> Iterator[Composed]:
-    """The pictures without those that equal the one before."""
-    before: Picture | None = None
+def _distinct(choices: Iterable[Composed]) -> Iterator[tuple[Composed, bool]]:
+    """The pictures without those that equal the one before, and whether each is the last one."""
+    found: Composed | None = None
     for choice in choices:
-        if choice.picture != before:
-            yield choice
-        before = choice.picture
+        if found is not None and choice.picture != found.picture:
+            yield found, False
+            found = choice
+        found = found or choice
+    if found is not None:
+        yield found, True
