@@ -10,7 +10,7 @@ from cnngraph.render.contents import contents_lines, outline
 from cnngraph.render.label import BARE, params_label, shapes_label
 from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Row, Title
-from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
+from cnngraph.render.tree import SERIES, Group, Tree, iterations_of, nodes_of, without_series
 
 
 def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
@@ -25,26 +25,32 @@ def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
 def _params(group: Group, tree: Tree) -> str:
     """The number of parameters: of each of several equal blocks, which may read maps with more channels each time."""
     nodes = tree.graph.nodes
-    if group.times == 1:
+    if not group.folded:
         total = sum(nodes[node].num_params for node in nodes_of(group))
         return f"{show_count(total)} params" if total else ""
     scopes = group.scope, *group.folded
     each = [sum(node.num_params for node in nodes[scope.start : scope.stop]) for scope in scopes]
-    counts = [show_count(count) for count in dict.fromkeys((min(each), max(each)))]
-    return f"{'…'.join(dict.fromkeys(counts))} params each" if any(each) else ""
+    counts = dict.fromkeys(show_count(count) for count in (min(each), max(each)))
+    return f"{'…'.join(counts)} params{' each' if group.times > 1 else ''}" if any(each) else ""
 
 
 def closed_title(title: Title, group: Group, tree: Tree) -> Title:
-    """The title with the number of iterations of a repeat: `basic ×4`, or `layer, 16 iterations` if they differ."""
+    """The title with the number of iterations of a repeat: `basic ×4`, or `layer, 16 iterations` if they differ.
+
+    If two kinds of iterations alternate, it is `block, 2 alternating ×3`.
+    """
     units = iterations_of(group, tree)
     count = sum(unit.times if isinstance(unit, Group) else 1 for unit in units)
     if group.scope.kind != "repeat" or count == 1:
         return title
     parallel = _are_parallel(units, tree)
-    if _are_equal(units, tree):
+    series = [member for member in group.members if isinstance(member, Group) and member.scope.kind == SERIES]
+    if not series and _are_equal(units, tree):
         text = Title(times=count, parallel=parallel).count
         return replace(title, block=f"{title.block} {text}".strip())
     text = f"{count} {'in parallel' if parallel else 'iterations'}"
+    if len(group.members) == len(series) == 1:
+        text = f"{len(units)} alternating {Title(times=series[0].times).count}"
     return replace(title, block=", ".join(filter(None, (title.block, text))))
 
 
@@ -60,7 +66,7 @@ def _uses(group: Group) -> list[Mapping[str, object]]:
     """The params of the uses of a block, or of the iterations of a repeat."""
     groups = [group]
     if group.scope.kind == "repeat":
-        groups = [member for member in group.members if isinstance(member, Group)]
+        groups = [member for member in without_series(group.members) if isinstance(member, Group)]
     return [scope.params or {} for group in groups for scope in (group.scope, *group.folded)]
 
 

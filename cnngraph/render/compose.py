@@ -20,14 +20,14 @@ from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
 from cnngraph.render.likeness import stem
-from cnngraph.render.names import beside, repeats_op
+from cnngraph.render.names import beside, range_of, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.titles import block_of, merged, title_of
+from cnngraph.render.titles import block_of, merged, paths_of, title_of
 from cnngraph.render.traits import noted, traits_of_row, with_traits
-from cnngraph.render.tree import Group, Tree, build_tree, nodes_of, start_of, with_arcs
+from cnngraph.render.tree import SERIES, Group, Tree, build_tree, nodes_of, start_of, with_arcs
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -258,14 +258,19 @@ class _Drawing:
                 return replace(only, title=merged(title, only.title), tip=self._tip(group))
         look = _common([member.look for member in members])
         members = tuple(noted(members, self.graph)) if look is Look.PLAIN else members
-        return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
+        series = SERIES if group.scope.kind == SERIES else ""
+        return Frame(f"frame{group.scope.start}_{group.level}{series}", title, members, self._tip(group), look)
 
     def _is_closed(self, group: Group) -> bool:
         detail, scope = self.detail, group.scope
-        if group.level < detail.depth or is_one_stack(group, self.tree):
+        if is_one_stack(group, self.tree):
+            return False
+        if scope.kind in (BRANCH, SERIES):
+            return detail.own_errors
+        if group.level < detail.depth:
             return False
         path = original(scope.path, self.shared)  # a block is drawn like the one whose weights it shares
-        if detail.opens(path) or detail.opens(scope.path) or (scope.kind == BRANCH and not detail.own_errors):
+        if detail.opens(path) or detail.opens(scope.path):
             return False
         return not (detail.opens_inline and scope.kind == "nodes" and group.level > 1)
 
@@ -349,7 +354,7 @@ class _Drawing:
         nodes, scope = self._inside(group), group.scope
         block = f" ({clean(scope.block)})" if scope.block else ""
         params = sum(node.num_params for node in nodes)
-        return f"{clean(scope.path, 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
+        return f"{clean(range_of(paths_of(group)), 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
 
 
 def _closed_key(group: Group) -> str:

@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.render.label import brief_label
+from cnngraph.render.traits import is_gate
 from cnngraph.render.tree import Group, Tree, iterations_of, nodes_of
 
 MAX_LINE = 42  # characters of a line
@@ -257,7 +258,7 @@ class _Contents:
         return (_Step(branches=tuple(branches), node=index),)
 
     def _gated(self, index: int, node: Node, above: int) -> _Series:
-        """The branch to a product whose other factors are computed from the same tensor, and a gate; or constants."""
+        """The branch to a gate, and the gate; or that to a product with constants."""
         (out,) = node.types
         sizes = [self.tree.graph.type_of(ref).count for ref in node.reads]
         factors = list(zip(self.before[index], sizes, strict=True))
@@ -267,8 +268,10 @@ class _Contents:
             large = {above}
         elif not small or len(large) != 1:
             return ()
-        gates = [] if self.constant.issuperset(small) and small else [_Step(GATE, node=index)]
-        return (*self._between(above, large.pop()), *gates)
+        is_scaled = small and self.constant.issuperset(small)
+        if not is_scaled and not is_gate(node, self.tree.graph):
+            raise _UnclearError
+        return (*self._between(above, large.pop()), *([] if is_scaled else [_Step(GATE, node=index)]))
 
 
 def _value(block: Group) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from operator import attrgetter
 
 from cnngraph.frozen import frozen
@@ -79,8 +80,18 @@ class _Pictures:
 
     def __init__(self, graph: Graph, settings: Settings) -> None:
         self.coverage = Coverage(graph, build_tree(graph, settings.node))
-        self.choices = list(_distinct(candidates(graph, settings)))
+        self.made: list[tuple[Composed, bool]] = []
+        self.others = _distinct(candidates(graph, settings))
         self.known: dict[tuple[int, Detail], Composed | None] = {}
+
+    def choices(self) -> Iterator[tuple[Composed, bool]]:
+        """The pictures from the most detailed one, composed when they are needed, and whether each is the last one."""
+        for place in count():
+            if place == len(self.made):
+                self.made += islice(self.others, 1)
+            if place == len(self.made):
+                return
+            yield self.made[place]
 
     def opened(self, choice: Composed, opening: Opening) -> Composed | None:
         """A picture with one more group open, or None if it would not show more, or has too many boxes."""
@@ -124,9 +135,8 @@ class _Fitting:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
         most, found, levels = (False, 0.0), None, 0
-        choices = self.pictures.choices
-        for choice in choices:
-            if self._is_full(choice.picture) and choice is not choices[-1]:
+        for choice, is_last in self.pictures.choices():
+            if self._is_full(choice.picture) and not is_last:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
@@ -203,10 +213,13 @@ def _brief(member: Box | Frame) -> Box | Frame:
     return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE else member
 
 
-def _distinct(choices: Iterable[Composed]) -> Iterator[Composed]:
-    """The pictures without those that equal the one before."""
-    before: Picture | None = None
+def _distinct(choices: Iterable[Composed]) -> Iterator[tuple[Composed, bool]]:
+    """The pictures without those that equal the one before, and whether each is the last one."""
+    found: Composed | None = None
     for choice in choices:
-        if choice.picture != before:
-            yield choice
-        before = choice.picture
+        if found is not None and choice.picture != found.picture:
+            yield found, False
+            found = choice
+        found = found or choice
+    if found is not None:
+        yield found, True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
 
 from cnngraph.graph.nodes import Node
 from cnngraph.render.likeness import stem
 
 MEANINGLESS = frozenset({"block", "body", "module"})
+MAX_NUMBERS = 4  # of paths that are listed
 
 
 def short_path(path: str) -> str:
@@ -15,6 +17,21 @@ def short_path(path: str) -> str:
     parts = path.split(".")
     first = next((index for index in range(len(parts) - 1, -1, -1) if stem(parts[index])), 0)
     return ".".join(parts[first:])
+
+
+def range_of(paths: Sequence[str]) -> str:
+    """Several paths as one: `layer2.1–3`, or `layer2.1, 3, 5` if there are others between them."""
+    first, last = paths[0], paths[-1]
+    words = stem(first)
+    numbers = [path.removeprefix(words) for path in paths]
+    if len(paths) == 1:
+        return first
+    if not all(path.startswith(words) and number.isdecimal() for path, number in zip(paths, numbers, strict=True)):
+        return f"{first} … {last.rpartition('.')[2]}"
+    if all(int(one) + 1 == int(two) for one, two in pairwise(numbers)):
+        return f"{first}–{numbers[-1]}"
+    shown = numbers if len(numbers) <= MAX_NUMBERS else [*numbers[: MAX_NUMBERS - 2], "…", numbers[-1]]
+    return f"{words}{', '.join(shown)}"
 
 
 def says_nothing(name: str) -> bool:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from cnngraph.graph.nodes import Scope
 from cnngraph.render.label import clean
 from cnngraph.render.likeness import stem
-from cnngraph.render.names import beside, says_nothing, short_path
+from cnngraph.render.names import beside, range_of, says_nothing, short_path
 from cnngraph.render.picture import Title
-from cnngraph.render.tree import Group, Tree
+from cnngraph.render.tree import SERIES, Group, Tree, without_series
 
 
 def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
     """The title of a group; `shared` are the paths of the scopes that share the modules of others."""
     scope, block = group.scope, block_of(group)
-    name = short_path(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
+    name = "" if scope.block else stem(scope.name)
+    if scope.kind == SERIES:
+        name = range_of([short_path(path) for path in paths_of(group)])
+    elif not group.folded:
+        name = short_path(scope.path)
     owner, growth = _owner(group, shared), _growth(group, tree)
     notes = [f"shares {clean(owner)}"] if owner else []
     notes += [f"+{growth} each"] if growth else []
@@ -23,6 +28,14 @@ def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
     if name.replace("_", "").startswith(block.replace("_", "")):
         block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
     return Title(clean(name), clean(block), group.times, group.parallel, ", ".join(notes))
+
+
+def paths_of(group: Group) -> list[str]:
+    """The path of a group, or those of all iterations in a series that is repeated."""
+    if group.scope.kind != SERIES:
+        return [group.scope.path]
+    scopes = (child for scope in (group.scope, *group.folded) for child in scope.children)
+    return [scope.path for scope in scopes if isinstance(scope, Scope)]
 
 
 def _owner(group: Group, shared: Set[str]) -> str:
@@ -34,27 +47,27 @@ def _owner(group: Group, shared: Set[str]) -> str:
 
 
 def _growth(group: Group, tree: Tree) -> int:
-    """The channels that each iteration of a folded dense block adds."""
-    join = next((member for member in group.members if isinstance(member, int) and member in tree.joins), None)
-    if group.times == 1 or join is None:
+    """The channels that each iteration of a folded dense block, or each series of them, adds."""
+    if group.times == 1:
         return 0
-    return sum(tree.graph.type_of(ref).channels for ref in tree.reads[join][1:])
+    joins = (member for member in group.members if isinstance(member, int) and member in tree.joins)
+    return sum(tree.graph.type_of(ref).channels for join in joins for ref in tree.reads[join][1:])
 
 
 def block_of(group: Group) -> str:
     """The block that a group, or every iteration of a repeat, is a use of."""
     if group.scope.block or group.scope.kind != "repeat":
         return group.scope.block or ""
-    blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
+    blocks = {member.scope.block if isinstance(member, Group) else "" for member in without_series(group.members)}
     blocks = {block for block in blocks if block != ""}
     return blocks.pop() or "" if len(blocks) == 1 else ""
 
 
 def merged(outer: Title, inner: Title) -> Title:
-    """The combined title of a frame and its only member."""
+    """The combined title of a frame and its only member, whose number does not count uses of the frame's block."""
     return Title(
         name=(inner.name or outer.name) if says_nothing(outer.name) else outer.name,
-        block=inner.block or outer.block,
+        block=inner.block or (outer.block if inner.times == 1 else ""),
         times=outer.times * inner.times,
         parallel=outer.parallel or inner.parallel,
         note=", ".join(filter(None, (outer.note, inner.note))),

@@ -12,12 +12,16 @@ from cnngraph.nearest import nearest
 from cnngraph.render.dotted_repeats import DottedRepeats
 
 MOST_ARCS = 9  # tensors that a join of a dense block reads, if it is drawn with arcs
+SERIES = "series"  # the kind of scope of several iterations that are repeated as one, which no graph has
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or a node with an error
 
 
 @frozen(eq=False)
 class Group:
-    """A scope with its members in order of execution; it represents `times` equal scopes, others in `folded`."""
+    """A scope with its members in order of execution; it represents `times` equal scopes, others in `folded`.
+
+    A member of a series that is repeated represents others, too, but its `times` is 1, since the series has the number.
+    """
 
     scope: Scope
     level: int
@@ -166,9 +170,21 @@ def nodes_of(member: Group | int) -> list[int]:
     return sorted({*range(member.scope.start, member.scope.stop), *member.indices()})
 
 
+def without_series(members: Sequence[Group | int], times: int = 1) -> Iterator[Group | int]:
+    """The members, with those of a series, as often as it is repeated, instead of the series."""
+    for member in members:
+        if isinstance(member, int):
+            yield member
+        elif member.scope.kind == SERIES:
+            yield from without_series(member.members, times * member.times)
+        else:
+            yield member if times == 1 else replace(member, times=times * member.times)
+
+
 def iterations_of(repeat: Group, tree: Tree) -> list[Group | int]:
     """The iterations of a repeat as they are drawn: one of several can stand for all."""
-    return [member for member in repeat.members if isinstance(member, Group) or member not in tree.joins]
+    members = without_series(repeat.members)
+    return [member for member in members if isinstance(member, Group) or member not in tree.joins]
 
 
 def start_of(member: Group | int) -> int:

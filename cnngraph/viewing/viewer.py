@@ -16,7 +16,7 @@ from cnngraph.render.page import Report, page
 from cnngraph.render.settings import Settings
 
 MAX_FOLDERS, MAX_FILES = 200, 1000  # that are watched below the spec's folder
-State = tuple[tuple[str, int, int], ...]  # paths, times of change and sizes of files
+State = tuple[tuple[str, int, int, int], ...]  # paths, numbers (inodes), times of change and sizes of files
 
 
 class Viewer:
@@ -91,13 +91,13 @@ class Viewer:
             found = report.diagnostics
         return page(None, self.settings, replace(report, diagnostics=found)), found
 
-    def _stats(self) -> Iterator[tuple[str, int, int]]:
+    def _stats(self) -> Iterator[tuple[str, int, int, int]]:
         for path in sorted({self.file, *self._others, *_specs_below(self.file.parent)}):
             try:
                 status = path.stat()
             except OSError:
                 continue
-            yield str(path), status.st_mtime_ns, status.st_size
+            yield str(path), status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _files(compilation: Compilation) -> Iterator[Path]:

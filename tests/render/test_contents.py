@@ -71,6 +71,11 @@ CONTENTS = {
         f"a: {C1}\n      s: {{op: parameter, shape: [16, 1, 1]}}\n      x: {{op: mul, from: [a, s]}}\n      b: {C1}",
         ["1×1 16 – 1×1 16"],
     ),
+    "a product with a branch without bounds": (
+        f"a: {C1}\n      p: {{op: adaptive_avg_pool, from: a, output: 1}}\n      x: {{op: mul, from: [a, p]}}\n"
+        f"      b: {C1}",
+        [],
+    ),
     "two of them": (f"a: {C1}\n      s: {{{GATE16}}}\n      t: {{{GATE16}}}", ["1×1 16 – 2 gates"]),
     "an op without a name of its own": ("a: relu\n      b: batch_norm\n      c: {op: add, from: [a, b]}", []),
     "too many": ("\n      ".join(f"a{i}: {{op: conv, out: {i + 10}, kernel: 1}}" for i in range(9)), []),

@@ -27,7 +27,7 @@ def test_formats_with_a_layout(ending: str, start: bytes, tmp_path: Path) -> Non
 
 def test_svg_is_well_formed_and_has_its_texts(tmp_path: Path) -> None:
     file = tmp_path / "net.SVG"
-    render(graph_of(PARTS), file, Settings(direction="right"))
+    render(graph_of(PARTS), file, Settings(direction="right", page=None))
     texts = {(element.text or "").strip() for element in ElementTree.parse(file).iter(f"{SVG}tspan")}
     assert {"depthwise conv 3×3, 12", "24×16×16", "logits", "training only"} <= texts
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -162,6 +162,18 @@ def test_a_spec_without_a_network_is_a_page_with_errors(file: Path, text: str) -
     assert found.data["network"] is None
 
 
+def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_read_again(file: Path) -> None:
+    viewer = viewer_of(file)
+    other = file.with_name("other")
+    other.write_text(BROKEN)
+    status = file.stat()
+    assert other.stat().st_size == status.st_size
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(file)
+    assert viewer.refresh()
+    assert errors_in(page_of(viewer)) == ["error[E313]: there is no op or block `lineer`"]
+
+
 def test_a_file_that_disappears_is_an_error(file: Path) -> None:
     viewer = viewer_of(file)
     file.unlink()
@@ -197,17 +209,24 @@ def test_a_block_that_is_gone_is_a_note(file: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends Ctrl-C")
 def test_the_command_follows_the_spec_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(RESIDUAL)
+    (tmp_path / "broken").write_text(BROKEN)
     command = [sys.executable, "-m", "cnngraph", "view", "net.yaml", "--no-open"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    watchdog = threading.Timer(60, process.kill)
+    watchdog = threading.Timer(120, process.kill)
     watchdog.start()
-    assert process.stdout.readline() == "net.yaml: ok\n"
-    assert re.fullmatch(r"serving http://127\.0\.0\.1:\d+/\S{20,}/ \(Ctrl-C to stop\)\n", process.stdout.readline())
-    time.sleep(0.01)  # the time of change of the file must differ
-    (tmp_path / "net.yaml").write_text(BROKEN)
-    assert process.stdout.readline() == "net.yaml: 1 error\n"
+    assert _line_of(process) == "net.yaml: ok\n"
+    assert re.fullmatch(r"serving http://127\.0\.0\.1:\d+/\S{20,}/ \(Ctrl-C to stop\)\n", _line_of(process))
+    (tmp_path / "broken").replace(tmp_path / "net.yaml")
+    assert _line_of(process) == "net.yaml: 1 error\n"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     watchdog.cancel()
     assert (out, err) == ("stopped\n", "")
+
+
+def _line_of(process: subprocess.Popen[str]) -> str:
+    """The next line that a process prints; if it has ended instead, the assertion shows why."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"ended with {process.wait()}: {process.communicate()[1]}"
+    return line

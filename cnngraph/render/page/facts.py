@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cnngraph.analysis.receptive_field import receptive_fields
@@ -14,9 +15,11 @@ from cnngraph.graph.node_times import NodeTimes
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
+from cnngraph.render.names import range_of
 from cnngraph.render.page.fragments import Drawn, Fragment
 from cnngraph.render.picture import Arrow, Flow, Look
-from cnngraph.render.tree import Group, Tree
+from cnngraph.render.titles import paths_of
+from cnngraph.render.tree import SERIES, Group, Tree
 from cnngraph.text import json_safe, one_line, visible
 
 BYTES = 4  # of a number in float32
@@ -146,8 +149,8 @@ def _note(node: Node) -> str:
 def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
     group, inner = drawn.group, drawn.inner
     return {
-        "path": one_line(group.scope.path),
-        "inner": one_line(inner.scope.path),
+        "path": one_line(range_of(paths_of(group))),
+        "inner": one_line(range_of(paths_of(inner))),
         "block": one_line(inner.scope.block or group.scope.block or ""),
         "parent": drawn.parent,
         "at": files.place(group.scope.span),
@@ -171,6 +174,9 @@ def _error(graph: Graph, error: NodeError, files: Files) -> dict[str, Any]:
 
 def _copies(tree: Tree, group: Group) -> list[str]:
     """The paths of all scopes that a group represents."""
+    if group.scope.kind == SERIES:
+        series = [replace(group, scope=scope, folded=()) for scope in (group.scope, *group.folded)]
+        return [one_line(range_of(paths_of(one))) for one in series]
     depth = group.scope.path.count(".") + 1
     first = next(iter(group.indices()), None)
     copies = tree.copies.get(first, ()) if first is not None else ()
