@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,9 +38,10 @@ LONGEST = 24  # characters of a class's name
 
 
 def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
-    """Save a figure, always as the same bytes; glyphs that no installed font has are drawn as boxes, without a warning.
+    """Save a figure, always as the same bytes. `format` is one of the options.
 
-    `format` is one of the options.
+    Glyphs that no installed font has are drawn as boxes, and fallback fonts without a bold face in their normal one,
+    without a warning.
     """
     from matplotlib import rc_context, rcParams
     from matplotlib.font_manager import fontManager
@@ -49,9 +52,22 @@ def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
     for text in figure.findobj(Text):
         text.set_fontfamily(families)
     metadata = NO_DATE.get(options["format"])
-    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "cnngraph"}):  # for the IDs in an SVG
-        warnings.simplefilter("ignore", UserWarning)
+    with _without_warnings(), rc_context({"svg.hashsalt": "cnngraph"}):  # for the IDs in an SVG
         figure.savefig(file, metadata=metadata, **options)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without those that are warnings of Python, and those that are logged while a font is chosen."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def integer_ticks(axes: Any) -> None:
