@@ -14,7 +14,7 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from cnngraph.train.record import plots
+from cnngraph import plot_fonts
 from cnngraph.train.record.plots import confusion_figure, curves_figure
 from cnngraph.train.record.records import Epoch, SplitMetrics
 from cnngraph.train.record.run_file_formats import write_figure
@@ -86,7 +86,7 @@ def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkey
     )  # matplotlib's default font lacks this character
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(plots, "FALLBACK_FONTS", names)
+        monkeypatch.setattr(plot_fonts, "FALLBACK_FONTS", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]
