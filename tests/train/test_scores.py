@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from cnngraph import plot_fonts
 from cnngraph.train.record.plots import confusion_figure, curves_figure
@@ -90,6 +91,17 @@ def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkey
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]
+
+
+def test_a_fallback_font_without_a_bold_face_is_used_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(plot_fonts, "FALLBACK_FONTS", ("DejaVu Sans Display",))  # a part of matplotlib
+    figure = confusion_figure("title", Report(("a", "b"), ((1, 0), (0, 1)), 0.0, None))
+    for text in figure.findobj(Text):
+        text.set_fontweight("bold")
+    write_figure(tmp_path / "confusion.png", figure)
+    assert caplog.messages == []
 
 
 def axes_of(figure: Figure) -> list[Any]:

@@ -28,9 +28,10 @@ LONGEST = 24  # characters of a class's name
 
 
 def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
-    """Save a figure, always as the same bytes; glyphs that no installed font has are drawn as boxes, without a message.
+    """Save a figure, always as the same bytes. `format` is one of the options.
 
-    `format` is one of the options.
+    Glyphs that no installed font has are drawn as boxes, and fallback fonts without a bold face in their normal one,
+    without a warning.
     """
     from matplotlib import rc_context, rcParams
     from matplotlib.text import Text
