@@ -81,16 +81,14 @@ class Composed:
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
     """The picture of a graph; of several with different detail, the first that has few enough boxes to be read.
 
-    Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a depth
-    below 1 or a path at which there is no block.
+    Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a path at
+    which there is no block.
     """
     return next(iter(candidates(graph, settings))).picture
 
 
 def candidates(graph: Graph, settings: Settings) -> Iterator[Composed]:
     """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
-    if settings.depth is not None and settings.depth < 1:
-        raise ValueError(f"depth must be at least 1, got {settings.depth}")
     check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
     known: dict[int, dict[object, Box]] = {}

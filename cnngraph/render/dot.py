@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from math import ceil
 
 from cnngraph.render.colours import (
     FRAME_FILLS,
@@ -16,12 +17,16 @@ from cnngraph.render.colours import (
     THEMES,
     edge,
 )
+from cnngraph.render.dot_order import MAIN, orders, weights
+from cnngraph.render.fonts import text_width
 from cnngraph.render.forks import frames_of, with_forks
 from cnngraph.render.picture import Arrow, Box, Flow, Frame, Look, Picture, Row, Shape, Title, Trait, Traits, sign
 from cnngraph.render.settings import Direction
 
 FONT = "Helvetica,Arial,sans-serif"
+TITLE = 9  # the size of the title of a frame
 MARGIN, WIDE_MARGIN = 10, 17  # points around the members of a frame; wide if arrows pass beside them
+CLEAR = 22  # points between a title and the middle of its frame
 
 
 def dot(picture: Picture, direction: Direction = "down") -> str:
@@ -33,7 +38,7 @@ def dot(picture: Picture, direction: Direction = "down") -> str:
         f"tooltip={_quoted(picture.name)}]",
         f'  node [shape=plain, fontname="{FONT}", fontsize=10, fontcolor="{INK}"]',
         f'  edge [fontname="{FONT}", fontsize=8, fontcolor="{GREY}", color="{LINE}", penwidth=0.8, arrowsize=0.5]',
-        *_Writer(with_forks(picture)).lines(),
+        *_Writer(with_forks(picture), direction).lines(),
         "}",
     ]
     return "\n".join(lines) + "\n"
@@ -42,13 +47,18 @@ def dot(picture: Picture, direction: Direction = "down") -> str:
 class _Writer:
     """Writes members, and arrows in the innermost frame that contains them, so that their labels stay inside it."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.members = picture.members
+    def __init__(self, picture: Picture, direction: Direction) -> None:
+        self.members, self.direction = picture.members, direction
+        self.weights = {id(arrow): weight for arrow, weight in zip(picture.arrows, weights(picture), strict=True)}
         frames = frames_of(picture.members)
         self.arrows: dict[str, list[Arrow]] = {}
         for arrow in picture.arrows:
             common = "", *(frame for frame in frames[arrow.tail] if frame in frames[arrow.head])
             self.arrows.setdefault(common[-1], []).append(arrow)
+        self.orders: dict[str, list[str]] = {}
+        for tail, head in orders(picture, frames):
+            common = "", *(frame for frame in frames[tail] if frame in frames[head])
+            self.orders.setdefault(common[-1], []).append(f"{tail} -> {head} [style=invis]")
 
     def lines(self) -> Iterator[str]:
         """All members and arrows."""
@@ -64,13 +74,16 @@ class _Writer:
                 yield f"{indent}  graph [{_attributes(self._frame(member, level))}]"
                 yield from self._inside(member.key, member.members, level + 1)
                 yield f"{indent}}}"
-        yield from (indent + _arrow(arrow) for arrow in self.arrows.get(key, ()))
+        for arrow in self.arrows.get(key, ()):
+            yield indent + _arrow(arrow, self.weights[id(arrow)])
+        yield from (indent + order for order in self.orders.get(key, ()))
 
     def _frame(self, frame: Frame, level: int) -> dict[str, str]:
         plain = frame.look is Look.PLAIN
-        beside = any(not arrow.main for arrow in self.arrows.get(frame.key, ()))
+        beside = any(self.weights[id(arrow)] < MAIN for arrow in self.arrows.get(frame.key, ()))
+        title = _title(frame.title)
         return {
-            "label": f"<{_title(frame.title)}>",
+            "label": f"<{_at_left(title, _width(frame.title)) if self.direction == 'down' and title else title}>",
             "labeljust": "l",
             "style": '"rounded,filled"' if plain else '"rounded,filled,dashed"',
             "fillcolor": f'"{FRAME_FILLS[level % 2]}"',
@@ -172,7 +185,7 @@ def _row(row: Row, unused: bool) -> str:
     return text + (f' <FONT POINT-SIZE="8" COLOR="{GREY}">{escape(row.note)}</FONT>' if row.note else "")
 
 
-def _title(title: Title, size: int = 9, *, leads: bool = True) -> str:
+def _title(title: Title, size: int = TITLE, *, leads: bool = True) -> str:
     """A title on one line; the name of the block is bold if there is no other name."""
     parts = [f"<B>{escape(title.name)}</B>"] if title.name else []
     if title.block:
@@ -183,7 +196,21 @@ def _title(title: Title, size: int = 9, *, leads: bool = True) -> str:
     return f'<FONT POINT-SIZE="{size}">{" ".join(parts)}</FONT>' if parts else ""
 
 
-def _arrow(arrow: Arrow) -> str:
+def _width(title: Title) -> float:
+    """The width of the title of a frame in points."""
+    texts = title.name, title.block, title.count, title.note
+    return text_width(" ".join(filter(None, texts)), TITLE, bold=True)
+
+
+def _at_left(title: str, width: float) -> str:
+    """The title of a frame in its left half, so that an arrow that enters in the middle does not cross it."""
+    return (
+        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+        f'<TR><TD>{title}</TD><TD WIDTH="{ceil(width) + CLEAR}"></TD></TR></TABLE>'
+    )
+
+
+def _arrow(arrow: Arrow, weight: int) -> str:
     attributes = {}
     if arrow.look is not Look.PLAIN:
         attributes["style"] = "dashed"
@@ -191,8 +218,8 @@ def _arrow(arrow: Arrow) -> str:
         attributes["style"] = "dotted"
     elif arrow.flow is Flow.SIZE:
         attributes |= {"color": f'"{PALE}"', "arrowhead": "empty"}
-    if arrow.main:
-        attributes["weight"] = "4"
+    if weight > 1:
+        attributes["weight"] = str(weight)
     if arrow.head.startswith((Shape.FORK, Shape.LABEL)):
         attributes["dir"] = "none"
     return (

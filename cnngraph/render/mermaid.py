@@ -14,7 +14,8 @@ MAIN = ("conv", "linear")  # kinds that determine the colour of a box with sever
 SHAPES = {Change.NONE: ("(", ")"), Change.SMALLER: ("[\\", "/]"), Change.LARGER: ("[/", "\\]")}
 FLOWS = {Flow.PROJECTION: "stroke-dasharray:1 3", Flow.SIZE: f"stroke:{PALE}"}
 LIGHT = THEMES["light"]
-SAFE = re.compile(r"[^\w .,:·×−–…/+()=→-]")
+# Mermaid 11 reads texts as Markdown: a list (`+`, `1. x`) is not drawn, and the ends of `_x_` are lost.
+SPECIAL = re.compile(r"[^\w .,:·×−–…/+()=→-]|^[+-]|^\d(?=\d*[.)](?:\s|$))|(?<![^\W_])_|_(?![^\W_])")
 
 
 def mermaid(picture: Picture, direction: Direction = "down") -> str:
@@ -50,7 +51,7 @@ def _box(box: Box) -> str:
     if box.shape in (Shape.INPUT, Shape.OUTPUT):
         opening, closing = "([", "])"
     elif mark := sign(box):
-        opening, text, closing = "((", mark, "))"
+        opening, text, closing = "((", _text(mark), "))"
     return f'{box.key}{opening}"{text}"{closing}:::{_class(box)}'
 
 
@@ -110,4 +111,4 @@ def _arrow(arrow: Arrow) -> str:
 
 def _text(text: str) -> str:
     """Text for Mermaid's quotes: special characters become numeric entities."""
-    return SAFE.sub(lambda found: f"#{ord(found[0])};", text)
+    return SPECIAL.sub(lambda found: f"#{ord(found[0])};", text)

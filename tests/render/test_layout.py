@@ -153,7 +153,7 @@ def from_dot(picture: Picture) -> tuple[set[str], Counter[tuple[str, str]]]:
     text = dot(picture)
     nodes = set(re.findall(r"^ +(\w+) \[", text, re.MULTILINE)) - {"graph", "node", "edge"}
     after: dict[str, list[str]] = {}
-    for tail, head in re.findall(r"^ +(\w+) -> (\w+)", text, re.MULTILINE):
+    for tail, head in re.findall(r"^ +(\w+) -> (\w+)\b(?! \[style=invis)", text, re.MULTILINE):
         after.setdefault(tail, []).append(head)
     boxes = {node for node in nodes if not node.startswith((Shape.LABEL, Shape.FORK))}
     edges: Counter[tuple[str, str]] = Counter()

@@ -259,11 +259,6 @@ def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:
     assert inside == ["4×32×32", "8×16×16"]
 
 
-def test_depth_must_be_at_least_1() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        compose(graph_of(RESIDUAL), unlimited(depth=0))
-
-
 def test_training_only_and_unused_nodes_are_styled() -> None:
     picture = compose(graph_of(PARTS))
     frame = next(frame for frame in picture.frames() if frame.title.name == "aux")
