@@ -33,6 +33,12 @@ def in_backticks(names: Iterable[str], joint: str = ", ") -> str:
     return joint.join(f"`{name}`" for name in names)
 
 
+def either(names: Iterable[str]) -> str:
+    """The names as a sentence lists alternatives: `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def one_line(text: str) -> str:
     r"""The same on one line: line breaks and tabs become `\n` and `\t`, so that a name cannot fake a line of output."""
     return HIDDEN_OR_BREAK.sub(_escape, text)

@@ -15,6 +15,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.node_times import NodeTimes
 from cnngraph.packages import explained
 from cnngraph.render import FORMATS, Settings, draw, format_of
+from cnngraph.text import either
 
 Format: TypeAlias = Literal["svg", "png", "pdf", "tikz", "dot", "mermaid", "html", "model-explorer"]
 
@@ -64,9 +65,10 @@ def render(
     `node`, `fold` and `direction`, Model Explorer only `node`. All other arguments are those of `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
-    (E501); ValueError for an unknown file ending or format, a depth below 1, a path at which there is no block, or a
-    style, direction, font or times that the format cannot have; WriteError, an OSError, if the file cannot be written;
-    PackageError if matplotlib is not installed, which PNG and PDF need.
+    (E501); ValueError for an unknown file ending or value, a depth below 1, a scale outside 0.01 to 100, a path at
+    which there is no block, or a style, direction, font or times that the format cannot have; TypeError for a value of
+    another type; WriteError, an OSError, if the file cannot be written; PackageError if matplotlib is not installed,
+    which PNG and PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
@@ -124,12 +126,12 @@ def measure_times(
 def _format(file: Path | None, format: str | None) -> str:
     known = list(dict.fromkeys(FORMATS.values()))
     if format is not None and format not in known:
-        raise ValueError(f"format must be one of {', '.join(known)}, got {format!r}")
+        raise ValueError(f"format must be {either(map(repr, known))}, got {format!r}")
     if file is None:
         return format or "svg"
     ending = format_of(file)
     if ending is None:
-        raise ValueError(f"{file} must end in {', '.join(FORMATS)}")
+        raise ValueError(f"{file} must end in {either(FORMATS)}")
     if format not in (None, ending):
         raise ValueError(f"format {format!r} contradicts the extension of {file}")
     return ending

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from cnngraph.text import either
+
 
 def check_output(path: Path, endings: Iterable[str] = (), option: str = "--output") -> None:
     """Check that a file can be written and has one of the endings. Raises click.BadParameter."""
     known = list(endings)
     name = path.name.lower()
     if known and not any(name.endswith(ending) and name != ending for ending in known):
-        expected = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
-        raise click.BadParameter(f"{path} must end in {expected}", param_hint=option)
+        raise click.BadParameter(f"{path} must end in {either(known)}", param_hint=option)
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if path.is_dir():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,21 @@ def load_spec(
     return spec, loader.diagnostics
 
 
+def _parsed(source: Source, limits: Limits) -> tuple[FileSpec | None, tuple[Diagnostic, ...]]:
+    """The contents of a file, and the errors in its structure."""
+    document, errors = parse(source, limits)
+    if (document is None and errors) or any(error.code == "E103" and error.key in HEADS for error in errors):
+        return None, tuple(errors)
+    spec, more = parse_file(source, document)
+    return spec, (*errors, *more)
+
+
+@lru_cache(maxsize=16)
+def _parsed_before(name: str, text: str, path: Path | None) -> tuple[FileSpec | None, tuple[Diagnostic, ...]]:
+    """The contents of a bundled file, which is parsed once for all specs that use it."""
+    return _parsed(Source(name, text, path), LIMITS)
+
+
 # sections whose names are needed to check the rest: if one is duplicate, only half of its names are known
 HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
 
@@ -92,12 +108,12 @@ class _Loader:
     files: list[str] | None = None  # files that could be imported, filled when a file is not found
 
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
-        document, errors = parse(source, limits)
+        is_bundled = source.path is not None and source.path.is_relative_to(library_root())
+        if is_bundled and limits == LIMITS:
+            spec, errors = _parsed_before(source.name, source.text, source.path)
+        else:
+            spec, errors = _parsed(source, limits)
         self.diagnostics.extend(errors)
-        if (document is None and errors) or any(error.code == "E103" and error.key in HEADS for error in errors):
-            return None
-        spec, more = parse_file(source, document)
-        self.diagnostics.extend(more)
         return spec
 
     def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:

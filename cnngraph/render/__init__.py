@@ -17,6 +17,7 @@ from cnngraph.render.model_explorer import model_explorer
 from cnngraph.render.settings import DEFAULT, PAGES, Settings
 from cnngraph.render.svg import svg
 from cnngraph.render.tikz import tikz
+from cnngraph.text import either
 
 __all__ = ["FORMATS", "PAGES", "THEMES", "Settings", "draw", "format_of", "render"]
 
@@ -44,13 +45,13 @@ def format_of(path: Path) -> str | None:
 def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     """Draw a graph into a file, in the format of its ending (see FORMATS).
 
-    Raises ValueError for an unknown ending, a depth below 1, a path at which there is no block, or a style,
-    direction, font or times that the format cannot have, SpecError (E501) if there are more boxes than can be laid out,
-    and WriteError if the file cannot be written. The file is written atomically.
+    Raises ValueError for an unknown ending, a path at which there is no block, or a style, direction, font or times
+    that the format cannot have, SpecError (E501) if there are more boxes than can be laid out, and WriteError if the
+    file cannot be written. The file is written atomically.
     """
     format = format_of(path)
     if format is None:
-        raise ValueError(f"{path} must end in {', '.join(FORMATS)}")
+        raise ValueError(f"{path} must end in {either(FORMATS)}")
     data = draw(graph, format, settings)
     write(path, lambda temporary: temporary.write_bytes(data))
 

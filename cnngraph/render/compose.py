@@ -20,12 +20,12 @@ from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
 from cnngraph.render.likeness import stem
-from cnngraph.render.names import beside, range_of, repeats_op
+from cnngraph.render.names import beside, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.settings import UNLIMITED, Settings
 from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
-from cnngraph.render.titles import block_of, merged, paths_of, title_of
+from cnngraph.render.titles import block_of, merged, tip_of, title_of
 from cnngraph.render.traits import noted, traits_of_row, with_traits
 from cnngraph.render.tree import SERIES, Group, Tree, build_tree, nodes_of, start_of, with_arcs
 
@@ -81,16 +81,14 @@ class Composed:
 def compose(graph: Graph, settings: Settings = UNLIMITED) -> Picture:
     """The picture of a graph; of several with different detail, the first that has few enough boxes to be read.
 
-    Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a depth
-    below 1 or a path at which there is no block.
+    Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a path at
+    which there is no block.
     """
     return next(iter(candidates(graph, settings))).picture
 
 
 def candidates(graph: Graph, settings: Settings) -> Iterator[Composed]:
     """The pictures of a graph from the most detailed one, without those with too many boxes. See `compose`."""
-    if settings.depth is not None and settings.depth < 1:
-        raise ValueError(f"depth must be at least 1, got {settings.depth}")
     check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
     known: dict[int, dict[object, Box]] = {}
@@ -162,7 +160,7 @@ def open_group(tree: Tree, group: Group, around: Group | None = None) -> OpenGro
     members = tuple(drawing._members(group))
     look = _common([member.look for member in members])
     title = title_of(group, tree, drawing.shared.keys())
-    if around and title.name and group.times == 1 and block_of(group) == block_of(around):
+    if around and title.name and block_of(group) == block_of(around):
         title = replace(title, block="")
     keys = set(drawing.box_of.values())
     inner = {_closed_key(member): member for member in group.members if isinstance(member, Group)}
@@ -215,10 +213,11 @@ class _Drawing:
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
         first = {stack[0]: stack for stack in stacks(group, self.tree)}
+        around = block_of(group) if len(group.members) > 1 else ""  # an only member has the title for both
         found: list[tuple[int, Box | Frame]] = []
         for member in group.members:
             if isinstance(member, Group):
-                found.append((start_of(member), self._group(member, block_of(group))))
+                found.append((start_of(member), self._group(member, around)))
             elif member in first:
                 found.append((member, self._ops(first[member])))
         if self.graph.errors:  # after the inner groups, which show their own
@@ -242,7 +241,7 @@ class _Drawing:
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
         title = title_of(group, self.tree, self.shared.keys())
-        if group.times == 1 and block_of(group) == around and title.name:
+        if block_of(group) == around and title.name:
             title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
             self.closed.append(group)
@@ -252,14 +251,16 @@ class _Drawing:
         if len(members) == 1:
             only = members[0]
             if isinstance(only, Box) and only.shape is Shape.OPS:
-                name = "" if stem(group.scope.name) == "" else title.name
+                is_unnamed = stem(group.scope.name) == "" and 1 == title.times == only.title.times
+                name = "" if is_unnamed else title.name
                 return replace(only, title=merged(replace(title, name=name, block=""), only.title))
-            if 1 in (title.times, only.title.times):
-                return replace(only, title=merged(title, only.title), tip=self._tip(group))
+            inner = group.members[0]
+            if isinstance(inner, Group) and 1 in (title.times, only.title.times):
+                return replace(only, title=merged(title, only.title, inner), tip=tip_of(group, self.tree))
         look = _common([member.look for member in members])
         members = tuple(noted(members, self.graph)) if look is Look.PLAIN else members
         series = SERIES if group.scope.kind == SERIES else ""
-        return Frame(f"frame{group.scope.start}_{group.level}{series}", title, members, self._tip(group), look)
+        return Frame(f"frame{group.scope.start}_{group.level}{series}", title, members, tip_of(group, self.tree), look)
 
     def _is_closed(self, group: Group) -> bool:
         detail, scope = self.detail, group.scope
@@ -284,7 +285,7 @@ class _Drawing:
             shape=Shape.SCOPE,
             title=closed_title(title, group, self.tree),
             rows=closed_rows(group, self.tree),
-            tip=self._tip(group),
+            tip=tip_of(group, self.tree),
             look=_common([_look(node) for node in self._inside(group)]),
             types=tuple(self.graph.type_of(ref) for ref in group.scope.value),
         )
@@ -349,12 +350,6 @@ class _Drawing:
     def _inside(self, group: Group) -> list[Node]:
         """All nodes of a group, including hidden ones."""
         return [self.graph.nodes[index] for index in nodes_of(group)]
-
-    def _tip(self, group: Group) -> str:
-        nodes, scope = self._inside(group), group.scope
-        block = f" ({clean(scope.block)})" if scope.block else ""
-        params = sum(node.num_params for node in nodes)
-        return f"{clean(range_of(paths_of(group)), 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
 
 
 def _closed_key(group: Group) -> str:

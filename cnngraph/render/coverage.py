@@ -50,8 +50,8 @@ class Coverage:
         return Counter(self.words) + Counter(kind for found in kinds for kind in found)
 
     def gain(self, words: AbstractSet[object]) -> float:
-        """How much it is worth to show some words."""
-        return sum(SIZES if isinstance(word, _Sizes) else math.log2(1 + self.counts[word]) for word in words)
+        """How much it is worth to show some words; the same in every process, whatever the order of a set."""
+        return math.fsum(SIZES if isinstance(word, _Sizes) else math.log2(1 + self.counts[word]) for word in words)
 
     def is_side(self, group: Group) -> bool:
         """Whether a group runs only in training mode, or never."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from operator import attrgetter
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.render.arrows import TooMuchError
-from cnngraph.render.compose import Composed, candidates, composed
+from cnngraph.render.compose import Composed, Detail, candidates, composed
 from cnngraph.render.coverage import Coverage, Opening, openings
 from cnngraph.render.layout import boxes
 from cnngraph.render.layout.boxes import SMALL
@@ -24,12 +25,13 @@ from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
 MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
-TRIALS = 10  # drawings with one more block open, for each level of nesting
-FEW = 0.3  # the part of a network that a drawing with shapes has to show
-WORTH = 2.0  # … and how much more one without them does
+TRIALS = 16  # drawings with one more block open, for each level of nesting
+FEW = 0.6  # the part of a network that a drawing with shapes has to show
+WORTH = 1.5  # … and how much more one without them does
 LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
-ATTEMPTS = 3  # … that show the same: one in another place may fit
+ATTEMPTS = 3  # … that show the same: one in another place may fit,
+NEARLY = 0.88  # if the text was not smaller than this part of the least size
 
 
 @frozen
@@ -55,21 +57,60 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         picture = _in_style(next(candidates(graph, settings)).picture, settings)
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
-    fit, shown = _Fitting(graph, settings, page).best()
+    pictures = _Pictures(graph, settings)
+    fit, shown = _Fitting(pictures, settings, page).best()
     if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
         return fit
     bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
-    other, more = _Fitting(graph, bare, page).best()
+    other, more = _Fitting(pictures, bare, page).best()
     if _is_large_enough(fit, page):
         return other if more > WORTH * shown else fit
     if not _is_large_enough(other, page):
-        brief = _Fitting(graph, bare, page, is_brief=True).best()[0]
+        brief = _Fitting(pictures, bare, page, is_brief=True).best()[0]
         other = max(other, brief, key=attrgetter("scale"))
     return max(fit, other, key=attrgetter("scale"))
 
 
 def _is_large_enough(fit: Fitted, page: Page) -> bool:
     return fit.least_text >= page.least - ROUNDING
+
+
+class _Pictures:
+    """The pictures of a graph that are tried, of which each is composed once."""
+
+    def __init__(self, graph: Graph, settings: Settings) -> None:
+        self.coverage = Coverage(graph, build_tree(graph, settings.node))
+        self.made: list[tuple[Composed, bool]] = []
+        self.others = _distinct(candidates(graph, settings))
+        self.known: dict[tuple[int, Detail], Composed | None] = {}
+
+    def choices(self) -> Iterator[tuple[Composed, bool]]:
+        """The pictures from the most detailed one, composed when they are needed, and whether each is the last one."""
+        for place in count():
+            if place == len(self.made):
+                self.made += islice(self.others, 1)
+            if place == len(self.made):
+                return
+            yield self.made[place]
+
+    def opened(self, choice: Composed, opening: Opening) -> Composed | None:
+        """A picture with one more group open, or None if it would not show more, or has too many boxes."""
+        detail, path = choice.detail, frozenset([opening.group.scope.path])
+        if opening.is_whole:
+            detail = replace(detail, whole=detail.whole | path)
+        else:
+            detail = replace(detail, shown=detail.shown | path)
+        key = id(choice.tree), detail
+        if key not in self.known:
+            self.known[key] = self._composed(choice, detail, opening.leads_on)
+        return self.known[key]
+
+    def _composed(self, choice: Composed, detail: Detail, leads_on: bool) -> Composed | None:
+        try:
+            tried = composed(choice.tree, detail, choice.known)
+        except TooMuchError:
+            return None
+        return tried if leads_on or self.coverage.shown(tried) > self.coverage.shown(choice) else None
 
 
 @dataclass(slots=True)
@@ -81,20 +122,20 @@ class _Fitting:
     `is_brief`, closed blocks have one line of facts.
     """
 
-    graph: Graph
+    pictures: _Pictures
     settings: Settings
     page: Page
     is_brief: bool = False
-    coverage: Coverage = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.coverage = Coverage(self.graph, build_tree(self.graph, self.settings.node))
+    @property
+    def coverage(self) -> Coverage:
+        return self.pictures.coverage
 
     def best(self) -> tuple[Fitted, float]:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
         most, found, levels = (False, 0.0), None, 0
-        for choice, is_last in _distinct(candidates(self.graph, self.settings)):
+        for choice, is_last in self.pictures.choices():
             if self._is_full(choice.picture) and not is_last:
                 continue
             fit = self._fit(choice.picture)
@@ -124,33 +165,22 @@ class _Fitting:
         while True:
             for opening in openings(self.coverage, choice):
                 place, kind = (opening.group.scope.path, opening.is_whole), (opening.words, opening.is_whole)
-                if failed[place] or failed[kind] == ATTEMPTS or not trials:
+                if failed[place] or failed[kind] >= ATTEMPTS or not trials:
                     continue
                 trials -= 1
                 more = self._tried(choice, opening)
-                if more is not None and more[1].drawing.torn <= fit.drawing.torn:
+                size = more[1].least_text / self.page.least if more else 0.0
+                if more and size >= 1 - ROUNDING and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
                     break
-                failed.update((place, kind))
+                failed.update({place: 1, kind: 1 if size >= NEARLY else ATTEMPTS})
             else:
                 return choice, fit
 
     def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
-        """A picture with one more group open, or None if it does not fit."""
-        detail, path = choice.detail, frozenset([opening.group.scope.path])
-        if opening.is_whole:
-            detail = replace(detail, whole=detail.whole | path)
-        else:
-            detail = replace(detail, shown=detail.shown | path)
-        try:
-            tried = composed(choice.tree, detail, choice.known)
-        except TooMuchError:
-            return None
-        shows_more = self.coverage.shown(tried) > self.coverage.shown(choice)
-        if self._is_full(tried.picture) or not (shows_more or opening.leads_on):
-            return None
-        fit = self._fit(tried.picture)
-        return (tried, fit) if _is_large_enough(fit, self.page) else None
+        """A picture with one more group open, if it shows more and is not too full."""
+        tried = self.pictures.opened(choice, opening)
+        return None if tried is None or self._is_full(tried.picture) else (tried, self._fit(tried.picture))
 
     def _fit(self, picture: Picture) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least

@@ -29,7 +29,8 @@ def range_of(paths: Sequence[str]) -> str:
     if not all(path.startswith(words) and number.isdecimal() for path, number in zip(paths, numbers, strict=True)):
         return f"{first} … {last.rpartition('.')[2]}"
     if all(int(one) + 1 == int(two) for one, two in pairwise(numbers)):
-        return f"{first}–{numbers[-1]}"
+        dash = " … " if words.endswith("-") else "–"
+        return f"{first}{dash}{numbers[-1]}"
     shown = numbers if len(numbers) <= MAX_NUMBERS else [*numbers[: MAX_NUMBERS - 2], "…", numbers[-1]]
     return f"{words}{', '.join(shown)}"
 

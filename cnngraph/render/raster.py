@@ -1,6 +1,7 @@
 """Writing a drawing as PDF and PNG with Matplotlib. Texts are outlines, so that they look the same on every machine.
 
-The glyphs are those of DejaVu Sans, which Matplotlib brings, compressed to the widths of Helvetica of the layout.
+The glyphs are those of DejaVu Sans, which Matplotlib brings, compressed to the widths of Helvetica of the layout. Those
+that it lacks, such as Chinese ones in a title, are from a font of the machine.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import Affine2D
 
+from cnngraph.plot_fonts import quiet_fonts, with_fallbacks
 from cnngraph.render.colours import THEMES, Theme
 from cnngraph.render.layout.drawing import Drawing, Point
 from cnngraph.render.marks import marks
@@ -129,6 +131,12 @@ def _glyphs(text: str, size: float, bold: bool, width: float, x: float, y: float
 @lru_cache(maxsize=2048)
 def _outline(text: str, size: float, bold: bool) -> tuple[Path, float]:
     """The outlines of a text, and its width in the font."""
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return TextPath((0, 0), text.replace("$", r"\$"), size=size, prop=font), width
+    font = FontProperties(family=_families(), weight="bold" if bold else "normal", size=size)
+    with quiet_fonts():
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+        return TextPath((0, 0), text.replace("$", r"\$"), size=size, prop=font), width
+
+
+@lru_cache(maxsize=1)
+def _families() -> list[str]:
+    return with_fallbacks("DejaVu Sans")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from cnngraph.frozen import frozen
 from cnngraph.graph.node_times import NodeTimes
+from cnngraph.render.colours import THEMES
+from cnngraph.text import either
 
 Direction = Literal["down", "right"]
 Style = Literal["boxes", "volumes"]
@@ -27,6 +29,13 @@ PAGES = {
     "slide": Page(880, 460, 9.0, "right", 1.6),  # of 960 × 540
     "column": Page(237, 640),  # one of two columns of a conference paper
 }
+SCALES = (0.01, 100.0)
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "page": (*PAGES, None),
+    "direction": (*get_args(Direction), None),
+    "theme": tuple(THEMES),
+    "style": get_args(Style),
+}
 
 
 @frozen
@@ -40,6 +49,8 @@ class Settings:
     `title`, `legend` and `shapes` are what is shown beside the boxes; `scale` enlarges; `theme` and `font` are the
     colours and the font family. `style` is how operations are drawn: as boxes, or as volumes, whose flow is always to
     the right, and which have a legend by default. `times` are measured times, which HTML shows.
+
+    Raises ValueError for values that no drawing has, and TypeError for those of another type.
     """
 
     depth: int | None = None
@@ -56,6 +67,22 @@ class Settings:
     style: Style = "boxes"
     font: str | None = None
     times: NodeTimes | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise fail in the middle of the drawing, or give an empty one."""
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name} must be {either(map(repr, known))}, got {value!r}")
+        for name, kind, what in (("depth", int, "an integer"), ("scale", (int, float), "a number")):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+                raise TypeError(f"{name} must be {what}, got {value!r}")
+        if self.title is not None and not isinstance(self.title, str):
+            raise TypeError(f"title must be a string, got {self.title!r}")
+        if self.depth is not None and self.depth < 1:
+            raise ValueError(f"depth must be at least 1, got {self.depth}")
+        if not SCALES[0] <= self.scale <= SCALES[1]:
+            raise ValueError(f"scale must be a number from {SCALES[0]:g} to {SCALES[1]:g}, got {self.scale}")
 
     @property
     def flow(self) -> Direction:

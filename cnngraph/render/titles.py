@@ -6,20 +6,14 @@ from collections.abc import Set
 
 from cnngraph.graph.nodes import Scope
 from cnngraph.render.label import clean
-from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, range_of, says_nothing, short_path
 from cnngraph.render.picture import Title
-from cnngraph.render.tree import SERIES, Group, Tree, without_series
+from cnngraph.render.tree import SERIES, Group, Tree, nodes_of, without_series
 
 
 def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
     """The title of a group; `shared` are the paths of the scopes that share the modules of others."""
-    scope, block = group.scope, block_of(group)
-    name = "" if scope.block else stem(scope.name)
-    if scope.kind == SERIES:
-        name = range_of([short_path(path) for path in paths_of(group)])
-    elif not group.folded:
-        name = short_path(scope.path)
+    name, block = range_of([short_path(path) for path in paths_of(group)]), block_of(group)
     owner, growth = _owner(group, shared), _growth(group, tree)
     notes = [f"shares {clean(owner)}"] if owner else []
     notes += [f"+{growth} each"] if growth else []
@@ -31,11 +25,20 @@ def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
 
 
 def paths_of(group: Group) -> list[str]:
-    """The path of a group, or those of all iterations in a series that is repeated."""
+    """The paths of all scopes that a group represents; of a series that is repeated, those of its iterations."""
+    scopes = group.scope, *group.folded
     if group.scope.kind != SERIES:
-        return [group.scope.path]
-    scopes = (child for scope in (group.scope, *group.folded) for child in scope.children)
-    return [scope.path for scope in scopes if isinstance(scope, Scope)]
+        return [scope.path for scope in scopes]
+    return [child.path for scope in scopes for child in scope.children if isinstance(child, Scope)]
+
+
+def tip_of(group: Group, tree: Tree) -> str:
+    """The tooltip of a group: its path and totals, of each one if it represents several."""
+    nodes = [tree.graph.nodes[index] for index in nodes_of(group)]
+    block = f" ({clean(group.scope.block)})" if group.scope.block else ""
+    params, each = sum(node.num_params for node in nodes), " each" if group.folded else ""
+    path = clean(range_of(paths_of(group)), 120)
+    return f"{path}{block}: {len(nodes):,} operations, {params:,} parameters{each}"
 
 
 def _owner(group: Group, shared: Set[str]) -> str:
@@ -63,11 +66,14 @@ def block_of(group: Group) -> str:
     return blocks.pop() or "" if len(blocks) == 1 else ""
 
 
-def merged(outer: Title, inner: Title) -> Title:
-    """The combined title of a frame and its only member, whose number does not count uses of the frame's block."""
+def merged(outer: Title, inner: Title, only: Group | None = None) -> Title:
+    """The combined title of a frame and its only member. The number of a series does not count uses of a block."""
+    is_series = only is not None and only.scope.kind == SERIES
+    is_range = inner.times > 1 and bool(outer.name) and inner.name.startswith(outer.name)  # of all its iterations
+    counted = inner.name if inner.times > 1 and not is_range else ""  # as denselayer1–6 in denseblock1
     return Title(
-        name=(inner.name or outer.name) if says_nothing(outer.name) else outer.name,
-        block=inner.block or (outer.block if inner.times == 1 else ""),
+        name=(inner.name or outer.name) if says_nothing(outer.name) and not is_range else outer.name,
+        block=inner.block or counted or ("" if is_series else outer.block),
         times=outer.times * inner.times,
         parallel=outer.parallel or inner.parallel,
         note=", ".join(filter(None, (outer.note, inner.note))),

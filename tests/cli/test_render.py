@@ -34,7 +34,7 @@ def test_depth_and_params_change_the_drawing(cli: Cli, folder: Path) -> None:
 def test_times_are_measured_for_a_page(cli: Cli, folder: Path) -> None:
     ran = cli("render", network("googlenet_mnist"), "-o", "x.html", "--time", "--device", "cpu")
     assert (ran.code, ran.err) == (0, "")
-    assert re.fullmatch(r"wrote x\.html: [\d.]+ m?s on cpu, \d+ threads?, \d+ forward pass(es)?\n", ran.out)
+    assert re.fullmatch(r"wrote x\.html: [\d.]+ (s|ms|µs) on cpu, \d+ threads?, \d+ forward pass(es)?\n", ran.out)
     assert '"timing":{"on":"cpu, ' in (folder / "x.html").read_text()
 
 

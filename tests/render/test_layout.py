@@ -248,7 +248,7 @@ def test_a_pattern_that_opens_nothing_is_an_error() -> None:
 def test_open_draws_the_named_blocks_open_and_others_closed() -> None:
     drawing = laid(RESIDUAL, open=("layer2.0",))
     assert [frame.frame.title.name for frame in drawing.frames] == ["layer2", "layer2.0"]
-    assert {box.box.title.name for box in drawing.boxes if box.box.shape is Shape.SCOPE} == {"layer1", ""}
+    assert {box.box.title.name for box in drawing.boxes if box.box.shape is Shape.SCOPE} == {"layer1", "layer2.1–3"}
 
 
 def test_title_legend_and_shapes() -> None:

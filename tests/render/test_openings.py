@@ -8,7 +8,7 @@ from cnngraph import load
 from cnngraph.render import PAGES, Settings
 from cnngraph.render.compose import candidates
 from cnngraph.render.coverage import Coverage, openings
-from cnngraph.render.fit import Fitted, fitted
+from cnngraph.render.fit import ROUNDING, Fitted, fitted
 from cnngraph.render.picture import Frame, Shape
 from cnngraph.render.tree import build_tree
 from tests.render.networks import graph_of
@@ -97,6 +97,37 @@ def test_one_example_is_open_on_a_narrow_page() -> None:
     fit = fitted(load("resnet50"), Settings(page="column"))
     assert fit.least_text >= PAGES["column"].least
     assert any(box.box.shape is Shape.OPS and box.box.rows[0].text == "add" for box in fit.drawing.boxes)
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "shown"),
+    [
+        ("cbamresnet50", "a4", {"global max pool", "max over channels"}),
+        ("seresnet50", "slide", {"sigmoid"}),
+    ],
+)
+def test_shapes_are_left_out_if_a_block_inside_of_an_example_is_shown_instead(
+    name: str, page: str, shown: set[str]
+) -> None:
+    fit = fitted(load(name), Settings(page=page))
+    assert fit.least_text >= PAGES[page].least - ROUNDING
+    assert shown <= rows(fit)
+    assert {"add", "conv 3×3"} <= rows(fit)
+    assert not fit.drawing.notes
+
+
+def test_an_example_that_nearly_fits_is_tried_in_another_place() -> None:
+    names = opened(fitted(load("convnext_tiny"), Settings(page="slide")))
+    assert "features.5" in names  # with the same units in features.1 and 3, the text would be a little too small
+    assert not {"features.1", "features.3"} & set(names)
+
+
+def test_the_value_of_words_does_not_depend_on_their_order() -> None:
+    graph = load("efficientnet_b0")
+    coverage = Coverage(graph, build_tree(graph))
+    words = list(coverage.counts)
+    orders = [words, words[::-1], sorted(words, key=str)]
+    assert len({coverage.gain(dict.fromkeys(order).keys()) for order in orders}) == 1
 
 
 @pytest.mark.parametrize("name", ["inception_v1_bn", "googlenet_no_aux"])

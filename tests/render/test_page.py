@@ -194,8 +194,6 @@ def test_the_first_view() -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(ValueError, match="depth must be at least 1"):
-        page_of(RESIDUAL, depth=0)
     with pytest.raises(ValueError, match="no block at the path"):
         page_of(RESIDUAL, node="nothing")
 

@@ -60,7 +60,7 @@ def test_a_pre_activation_is_in_the_box_of_its_convolution() -> None:
 
 def test_equal_iterations_are_folded_except_the_first() -> None:
     graph = graph_of(RESIDUAL)
-    assert titles(compose(graph)) == ["layer1 basic ×4", "layer2 basic", "layer2.0", "basic ×3"]
+    assert titles(compose(graph)) == ["layer1 basic ×4", "layer2 basic", "layer2.0", "layer2.1–3 ×3"]
     unfolded = titles(compose(graph, unlimited(fold=False)))
     assert unfolded[:3] == ["layer1 basic", "layer1.0", "layer1.1"]
     assert len(unfolded) == 10
@@ -75,13 +75,13 @@ def test_an_iteration_read_from_outside_ends_a_fold() -> None:
     text = RESIDUAL + "  tap: {op: linear, from: tap_pool, out: 3}\n  tap_pool: {op: global_avg_pool, from: layer1.1}\n"
     text += "outputs: {logits: fc, tap: tap}\n"
     picture = compose(graph_of(text), unlimited(depth=9))
-    assert titles(picture)[:3] == ["layer1 basic", "basic ×2", "basic ×2"]
+    assert titles(picture)[:3] == ["layer1 basic", "layer1.0–1 ×2", "layer1.2–3 ×2"]
 
 
 def test_repeats_in_a_plain_spec_are_folded() -> None:
     graph = graph_of(RESIDUAL)
     plain = compose(graph_of(plain_spec(graph)), unlimited(depth=9))
-    assert titles(plain) == ["layer1 ×4", "layer2", "layer2.0", "×3"]
+    assert titles(plain) == ["layer1 ×4", "layer2", "layer2.0", "layer2.1–3 ×3"]
     assert rows(plain) == rows(compose(graph, unlimited(depth=9)))
     assert titles(compose(graph_of(plain_spec(graph)), unlimited(depth=1))) == []
 
@@ -257,11 +257,6 @@ def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:
     (down,) = (frame for frame in skips.frames() if frame.title.name == "down")
     inside = [member.rows[0].text for member in down.members if isinstance(member, Box) and member.shape is Shape.LABEL]
     assert inside == ["4×32×32", "8×16×16"]
-
-
-def test_depth_must_be_at_least_1() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        compose(graph_of(RESIDUAL), unlimited(depth=0))
 
 
 def test_training_only_and_unused_nodes_are_styled() -> None:

@@ -13,8 +13,9 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from cnngraph.train.record import plots
+from cnngraph import plot_fonts
 from cnngraph.train.record.plots import confusion_figure, curves_figure
 from cnngraph.train.record.records import Epoch, SplitMetrics
 from cnngraph.train.record.run_file_formats import write_figure
@@ -86,10 +87,21 @@ def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkey
     )  # matplotlib's default font lacks this character
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(plots, "FALLBACK_FONTS", names)
+        monkeypatch.setattr(plot_fonts, "FALLBACK_FONTS", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]
+
+
+def test_a_fallback_font_without_a_bold_face_is_used_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(plot_fonts, "FALLBACK_FONTS", ("DejaVu Sans Display",))  # a part of matplotlib
+    figure = confusion_figure("title", Report(("a", "b"), ((1, 0), (0, 1)), 0.0, None))
+    for text in figure.findobj(Text):
+        text.set_fontweight("bold")
+    write_figure(tmp_path / "confusion.png", figure)
+    assert caplog.messages == []
 
 
 def axes_of(figure: Figure) -> list[Any]:

@@ -15,6 +15,7 @@ PAD_X, PAD_Y = 4.5, 2.5  # between the text and the border of a box
 BETWEEN = 1.5  # between the rows of a box
 CIRCLE = 13.0  # the diameter of the circle of a sum
 MARK = 11.0  # the room for a sign before a text
+MAX_TITLE = 64.0  # the width of a title with a count that is not broken
 SLANT = 4.5  # the room for a slanted side of a box that changes the size of a map
 
 
@@ -128,9 +129,11 @@ def frame_lines(title: Title, is_down: bool = True, continues: bool = False) -> 
         count = (Run(f" {title.count}", TITLE, bold=True, grey=True),) if title.count else ()
         return (Line((Run(f"{title.name or title.block} …".strip(), TITLE, grey=True), *count)),) if title else ()
     rest = replace(title, name="")
-    if is_down and title.name and rest:
+    whole = title_line(title)
+    is_short = not title.block and not title.note and whole.width <= MAX_TITLE
+    if is_down and title.name and rest and not is_short:
         return title_line(Title(title.name)), title_line(rest, leads=False)
-    return (title_line(title),) if title else ()
+    return (whole,) if title else ()
 
 
 def _row(row: Row) -> Line:

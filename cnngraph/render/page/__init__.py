@@ -66,8 +66,6 @@ def page(graph: Graph | None, settings: Settings = DEFAULT, report: Report | Non
 
 def _opened(drawn: Sequence[Drawn], settings: Settings) -> list[int] | None:
     """The groups that are open at first, as the settings say; None if the page opens as many as its window can show."""
-    if settings.depth is not None and settings.depth < 1:
-        raise ValueError(f"depth must be at least 1, got {settings.depth}")
     if not settings.open and settings.depth is None:
         return None
     levels: list[int] = []

@@ -149,8 +149,8 @@ def _note(node: Node) -> str:
 def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
     group, inner = drawn.group, drawn.inner
     return {
-        "path": one_line(range_of(paths_of(group))),
-        "inner": one_line(range_of(paths_of(inner))),
+        "path": _path(group),
+        "inner": _path(inner),
         "block": one_line(inner.scope.block or group.scope.block or ""),
         "parent": drawn.parent,
         "at": files.place(group.scope.span),
@@ -172,11 +172,15 @@ def _error(graph: Graph, error: NodeError, files: Files) -> dict[str, Any]:
     }
 
 
+def _path(group: Group) -> str:
+    """The path of the iteration that is drawn, by which it is found; those of a series, which has no path."""
+    return one_line(range_of(paths_of(group)) if group.scope.kind == SERIES else group.scope.path)
+
+
 def _copies(tree: Tree, group: Group) -> list[str]:
     """The paths of all scopes that a group represents."""
     if group.scope.kind == SERIES:
-        series = [replace(group, scope=scope, folded=()) for scope in (group.scope, *group.folded)]
-        return [one_line(range_of(paths_of(one))) for one in series]
+        return [_path(replace(group, scope=scope, folded=())) for scope in (group.scope, *group.folded)]
     depth = group.scope.path.count(".") + 1
     first = next(iter(group.indices()), None)
     copies = tree.copies.get(first, ()) if first is not None else ()

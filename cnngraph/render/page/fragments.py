@@ -111,10 +111,10 @@ class _Fragments:
         """The group without those that contain nothing but another one, and the title of all of them."""
         title = open_group(self.tree, group, around).title
         while len(group.members) == 1 and isinstance(only := group.members[0], Group):
-            inner = open_group(self.tree, only, group).title
+            inner = open_group(self.tree, only).title
             if title.times > 1 and inner.times > 1:
                 break
-            title, group = merged(title, inner), only
+            title, group = merged(title, inner, only), only
         return group, title
 
     def _fragment(

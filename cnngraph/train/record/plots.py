@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from cnngraph.plot_fonts import quiet_fonts, with_fallbacks
 from cnngraph.text import one_line
 from cnngraph.train.record.plot_colours import LIGHT, Theme
 from cnngraph.train.record.records import Epoch, InitialMetrics, SplitMetrics
@@ -16,14 +16,6 @@ from cnngraph.train.record.scores import Report
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FALLBACK_FONTS = (  # fonts of Linux, macOS and Windows with glyphs that matplotlib's default font lacks
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK TC", "Noto Sans CJK KR", "Source Han Sans SC",
-    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
-    "PingFang SC", "Hiragino Sans GB", "Hiragino Sans", "Heiti TC", "Apple SD Gothic Neo", "Arial Unicode MS",
-    "Microsoft YaHei", "SimHei", "Yu Gothic", "MS Gothic", "Malgun Gothic",
-    "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai",
-    "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola",
-)  # fmt: skip
 NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 INK, LINE, PALE = LIGHT.ink, "#cbd5e1", "#ffffff"
 TRAIN, EVALUATION, TEST = "#9aa5b1", "#2563eb", "#d97706"
@@ -36,21 +28,19 @@ LONGEST = 24  # characters of a class's name
 
 
 def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
-    """Save a figure, always as the same bytes; glyphs that no installed font has are drawn as boxes, without a warning.
+    """Save a figure, always as the same bytes. `format` is one of the options.
 
-    `format` is one of the options.
+    Glyphs that no installed font has are drawn as boxes, and fallback fonts without a bold face in their normal one,
+    without a warning.
     """
     from matplotlib import rc_context, rcParams
-    from matplotlib.font_manager import fontManager
     from matplotlib.text import Text
 
-    installed = set(fontManager.get_font_names())
-    families = [*rcParams["font.family"], *(font for font in FALLBACK_FONTS if font in installed)]
+    families = with_fallbacks(*rcParams["font.family"])
     for text in figure.findobj(Text):
         text.set_fontfamily(families)
     metadata = NO_DATE.get(options["format"])
-    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "cnngraph"}):  # for the IDs in an SVG
-        warnings.simplefilter("ignore", UserWarning)
+    with quiet_fonts(), rc_context({"svg.hashsalt": "cnngraph"}):  # for the IDs in an SVG
         figure.savefig(file, metadata=metadata, **options)
 
 
