@@ -42,12 +42,17 @@ def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:
 def test_stale_files_are_listed_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    files = {"a.md": lambda: "a\n", "b.md": lambda: "é ×\n", "c.md": lambda: "c\n"}
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    for name in ("docs/images", "cnngraph", "specs"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "docs" / "ops.md").write_text("old")
+    monkeypatch.setattr(generate, "FILES", files)
+    (tmp_path / "a.md").write_text("old")
+    (tmp_path / "c.md").write_text("c\n")
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().out == "".join(f"{name} is stale\n" for name in generate.FILES)
-    assert (tmp_path / "docs" / "ops.md").read_text() == "old"
+    assert capsys.readouterr().out == "a.md is stale\nb.md is stale\n"
+    assert (tmp_path / "a.md").read_text() == "old"
     assert generate.main([]) == 0
+    assert capsys.readouterr().out == "wrote a.md\nwrote b.md\n"
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in files} == {
+        name: make() for name, make in files.items()
+    }
     assert generate.main(["--check"]) == 0

@@ -23,7 +23,7 @@ SUGGESTED = 0.99  # the cost of the name that the error itself suggests, which k
 
 def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Changes of a text that may fix the error."""
-    if error.span is None:
+    if error.span is None or error.code == "E302":  # a node's new name is its author's choice
         return
     is_here = error.span.source == written.source
     if written.broken:

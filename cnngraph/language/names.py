@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-NAME_RULE = "a name consists of letters, digits and `_` and does not start with a digit"
+NAME_RULE = "a name consists of ASCII letters, digits and `_` and does not start with a digit"
 NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_NAME = 100  # characters
@@ -86,7 +87,7 @@ def name_problem(name: str) -> str | None:
     if len(name) > MAX_NAME:
         return f"it has more than {MAX_NAME} characters"
     if not NODE_NAME.fullmatch(name):
-        return "a name consists of letters, digits and `_` (and `-` between them) and does not start with a digit"
+        return "a name consists of ASCII letters, digits and `_` (and `-` between them) and does not start with a digit"
     if name == "in":
         return "`in` is the input of the scope"
     if keyword.iskeyword(name):
@@ -98,8 +99,11 @@ def name_problem(name: str) -> str | None:
 
 def better_name(name: str) -> str:
     """A valid node or param name close to `name`."""
-    valid = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
+    letters = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))  # é is e
+    valid = re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_") or "node"
     valid = f"x{valid}" if valid[0].isdigit() else valid
+    valid = valid if len(valid) <= MAX_NAME else valid[: MAX_NAME // 2] + valid[-MAX_NAME // 2 :]
     return f"{valid}_" if valid == name or name_problem(valid) else valid
 
 

@@ -9,6 +9,7 @@ import pytest
 import cnngraph
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
+from cnngraph.language.names import name_problem
 from cnngraph.lint.run import Lint
 
 
@@ -182,11 +183,24 @@ def test_two_imported_blocks_of_one_name_are_an_error(tmp_path: Path) -> None:
     assert [error.code for error in errors] == ["E308"]
 
 
-@pytest.mark.parametrize(("name", "better"), [("my+conv", "my_conv"), ("2x", "x2x"), ("train", "train_")])
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("my+conv", "my_conv"),
+        ("2x", "x2x"),
+        ("9lives", "x9lives"),
+        ("train", "train_"),
+        ("größe_é", "grosse_e"),
+        ("卷积", "node"),
+        ("a" * 80 + "b" * 21, "a" * 50 + "a" * 29 + "b" * 21),
+    ],
+)
 def test_a_valid_node_name_is_suggested(name: str, better: str) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {{{name}: relu}}"
     (errors,) = compile_text(Source("t.yaml", text), Path()).diagnostics
     assert errors.help == f"rename it, for example to `{better}`"
+    assert errors.fixes == ()  # no other change gives it a good name
+    assert name_problem(better) is None
 
 
 @pytest.mark.parametrize(("name", "better"), [("my-param", "my_param"), ("$x", "x"), ("when", "when_"), ("2x", "x2x")])
