@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:
 def test_stale_files_are_listed_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = {"a.md": lambda: "a\n", "b.md": lambda: "é ×\n", "c.md": lambda: "c\n"}
+    texts = {"a.md": "a\n", "b.md": "é ×\n", "c.md": "c\n"}
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    monkeypatch.setattr(generate, "FILES", files)
+    monkeypatch.setattr(generate, "FILES", {name: partial(str, text) for name, text in texts.items()})
     (tmp_path / "a.md").write_text("old")
     (tmp_path / "c.md").write_text("c\n")
     assert generate.main(["--check"]) == 1
@@ -52,7 +53,5 @@ def test_stale_files_are_listed_and_rewritten(
     assert (tmp_path / "a.md").read_text() == "old"
     assert generate.main([]) == 0
     assert capsys.readouterr().out == "wrote a.md\nwrote b.md\n"
-    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in files} == {
-        name: make() for name, make in files.items()
-    }
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in texts} == texts
     assert generate.main(["--check"]) == 0
