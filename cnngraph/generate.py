@@ -27,7 +27,7 @@ IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, whi
     "resnet18": ("resnet18", Settings()),
     "googlenet": ("googlenet", Settings(legend=True)),
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
-    "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
+    "unet_volumes": ("unet", Settings(style="volumes")),
     "unet": ("unet", Settings()),
     "inception": ("googlenet", Settings(node="inception3a", page="column")),
     "resnet34": ("resnet34", Settings()),
