@@ -27,7 +27,7 @@ IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, whi
     "resnet18": ("resnet18", Settings()),
     "googlenet": ("googlenet", Settings(legend=True)),
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
-    "unet_volumes": ("unet", Settings(style="volumes", page="slide")),
+    "unet_volumes": ("unet", Settings(style="volumes")),
     "unet": ("unet", Settings()),
     "inception": ("googlenet", Settings(node="inception3a", page="column")),
     "resnet34": ("resnet34", Settings()),
@@ -69,9 +69,10 @@ FILES: dict[str, Callable[[], str]] = {
 }
 
 
-def stale() -> list[str]:
-    """The generated files that are out of date."""
-    return [name for name, make in FILES.items() if _text(ROOT / name) != make()]
+def stale() -> dict[str, str]:
+    """The generated files that are out of date, with their new text."""
+    texts = {name: make() for name, make in FILES.items()}
+    return {name: text for name, text in texts.items() if _text(ROOT / name) != text}
 
 
 def _text(path: Path) -> str | None:
@@ -80,12 +81,12 @@ def _text(path: Path) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """Write the stale files; with `--check`, only print their names and return 1 if there are any."""
-    names = stale()
-    for name in names:
-        print(f"{name} is stale" if arguments == ["--check"] else f"wrote {name}")
-        if arguments != ["--check"]:
-            (ROOT / name).write_text(FILES[name](), encoding="utf-8")
-    return 1 if names and arguments == ["--check"] else 0
+    found, only_checks = stale(), arguments == ["--check"]
+    for name, text in found.items():
+        print(f"{name} is stale" if only_checks else f"wrote {name}")
+        if not only_checks:
+            (ROOT / name).write_text(text, encoding="utf-8")
+    return 1 if found and only_checks else 0
 
 
 if __name__ == "__main__":

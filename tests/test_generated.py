@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:
 def test_stale_files_are_listed_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    texts = {"a.md": "a\n", "b.md": "é ×\n", "c.md": "c\n"}
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    for name in ("docs/images", "cnngraph", "specs"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "docs" / "ops.md").write_text("old")
+    monkeypatch.setattr(generate, "FILES", {name: partial(str, text) for name, text in texts.items()})
+    (tmp_path / "a.md").write_text("old")
+    (tmp_path / "c.md").write_text("c\n")
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().out == "".join(f"{name} is stale\n" for name in generate.FILES)
-    assert (tmp_path / "docs" / "ops.md").read_text() == "old"
+    assert capsys.readouterr().out == "a.md is stale\nb.md is stale\n"
+    assert (tmp_path / "a.md").read_text() == "old"
     assert generate.main([]) == 0
+    assert capsys.readouterr().out == "wrote a.md\nwrote b.md\n"
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in texts} == texts
     assert generate.main(["--check"]) == 0

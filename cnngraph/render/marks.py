@@ -24,6 +24,7 @@ from cnngraph.render.layout.boxes import (
     lines,
     size,
 )
+from cnngraph.render.layout.curves import NEAR
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES
 from cnngraph.render.layout.trunks import without_stops, without_trunk
@@ -62,8 +63,11 @@ class _Marks:
         self.starts: dict[str, list[float]] = {}
         self.ends: dict[str, list[float]] = {}
         for placed in drawing.arrows if self.volumes else ():
-            self.starts.setdefault(placed.arrow.tail, []).append(placed.curve[0][1])
-            self.ends.setdefault(placed.arrow.head, []).append(placed.curve[-1][1])
+            (x, y), (to, end) = placed.curve[0], placed.curve[-1]
+            if not self._is_above_or_below(x, placed.arrow.tail):
+                self.starts.setdefault(placed.arrow.tail, []).append(y)
+            if not self._is_above_or_below(to, placed.arrow.head):
+                self.ends.setdefault(placed.arrow.head, []).append(end)
 
     def groups(self) -> Iterator[Group]:
         for frame in self.drawing.frames:
@@ -218,7 +222,8 @@ class _Marks:
     def _to_volumes(self, placed: PlacedArrow) -> tuple[Point, ...]:
         """The curve of an arrow, with its ends at the volumes themselves instead of the places with their labels."""
         curve, arrow = placed.curve, placed.arrow
-        if (tail := self.volumes.get(arrow.tail)) and (volume := tail.box.volume):
+        is_beside = not self._is_above_or_below(curve[0][0], arrow.tail)
+        if is_beside and (tail := self.volumes.get(arrow.tail)) and (volume := tail.box.volume):
             front = front_of(volume, tail.at)
             side = front.y - volume.depth, front.bottom - volume.depth
             y = _within(side, curve[0][1], tail.at.middle[1], self.starts[arrow.tail])
@@ -227,9 +232,16 @@ class _Marks:
             front = front_of(volume, head.at)
             if volume.sign:
                 return _to_circle(curve, head.at.middle)
+            if self._is_above_or_below(curve[-1][0], arrow.head):
+                return curve
             y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
             curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
         return curve
+
+    def _is_above_or_below(self, x: float, key: str) -> bool:
+        """Whether the end of an arrow is above or below a volume, at the labels there."""
+        placed = self.volumes.get(key)
+        return placed is not None and placed.at.x + NEAR < x < placed.at.right - NEAR
 
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
         curve = self._to_volumes(replace(placed, curve=without_stops(placed.curve)))

@@ -14,7 +14,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.render import PAGES, THEMES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
-from cnngraph.render.layout.boxes import CIRCLE
+from cnngraph.render.layout.boxes import CIRCLE, unused_label_room
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.marks import front_of, marks
 from cnngraph.render.parts import Circle, Polygon, Text
@@ -223,7 +223,7 @@ def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
 
 
 def loose(drawing: Drawing) -> list[str]:
-    """The arrows whose heads do not touch the front of their volume, or the circle before it."""
+    """The arrows whose heads do not touch the front of their volume, its labels, or the circle before it."""
     boxes: dict[str, Box] = {placed.box.key: placed.box for placed in drawing.boxes}
     places = {placed.box.key: placed.at for placed in drawing.boxes}
     fronts = {placed.box.key: front_of(placed.box.volume, placed.at) for placed in drawing.boxes if placed.box.volume}
@@ -239,8 +239,10 @@ def loose(drawing: Drawing) -> list[str]:
             middle = front_of(volume, places[head]).x - CIRCLE / 2, places[head].middle[1]
             if abs(dist((x, y), middle) - CIRCLE / 2) > 0.1:
                 found.append(head)
-        elif front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
-            found.append(boxes[head].key)
+        elif volume and front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
+            at, (above, below) = places[head], unused_label_room(volume)
+            if abs(x - at.middle[0]) > 0.1 or min(abs(y - at.y - above), abs(y - at.bottom + below)) > 0.1:
+                found.append(boxes[head].key)
     return found
 
 

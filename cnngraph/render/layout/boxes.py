@@ -85,8 +85,20 @@ def volume_size(volume: Volume) -> tuple[float, float]:
     for start, slab in labels_of(volume):
         half = max(text_width(text, SMALL) for text in slab.texts) / 2
         widths.append(2 * max(abs(start - half - whole / 2), abs(start + half - whole / 2)))
+    return max(widths), volume.height + volume.depth + 2 * max(_label_lines(volume)) * SMALL * LEADING
+
+
+def _label_lines(volume: Volume) -> tuple[int, int]:
+    """How many lines of labels are above and below a volume."""
     below = sum(any(slab.texts[line] for slab in volume.slabs) for line in (0, 1)) + bool(volume.name)
-    return max(widths), volume.height + volume.depth + 2 * max(below, bool(volume.size)) * SMALL * LEADING
+    return int(bool(volume.size)), below
+
+
+def unused_label_room(volume: Volume) -> tuple[float, float]:
+    """The room for labels above and below a volume that is empty, since there is as much on both sides."""
+    above, below = _label_lines(volume)
+    most = max(above, below)
+    return (most - above) * SMALL * LEADING, (most - below) * SMALL * LEADING
 
 
 def labels_of(volume: Volume) -> Iterator[tuple[float, Slab]]:

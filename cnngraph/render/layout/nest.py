@@ -17,6 +17,7 @@ from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
+from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
@@ -223,18 +224,24 @@ class Layout:
         return strip if self.is_down else _turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
-        """The drawing in the shape of a U, if the network has it; volumes always follow each other to the right."""
-        if any(box.volume for box in self.picture.boxes()):
-            return None
+        """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
         found = skips_of(self.picture)
         if found is None:
             return None
+        if any(box.volume for box in self.picture.boxes()):
+            return self._in_rows(levels_of(self.picture, found.skips))
         whole = self._largest(found, page, most, self.measures.labels)
         if whole is None or page is None or _room(whole, page) >= 1:
             return whole
         blank = {key: dict.fromkeys(labels, "") for key, labels in self.measures.labels.items()}
         small = self._largest(found, page, most, blank)  # shapes are left out if a U fits without them
         return small if small and _room(small, page) >= 1 else whole
+
+    def _in_rows(self, skips: Sequence[Arrow]) -> Drawing | None:
+        """The volumes in rows, with the skips across."""
+        chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
+        drawing = in_rows(*chain._strip, skips) if skips else None
+        return _turned(drawing) if drawing else None
 
     def _largest(
         self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
