@@ -18,6 +18,7 @@ from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.branches import BRANCH
 from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
+from cnngraph.render.idle import without_idle
 from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
 from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op
@@ -208,7 +209,7 @@ class _Drawing:
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
-        return with_traits(picture, self.tree)
+        return with_traits(without_idle(picture, self.graph), self.tree)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
