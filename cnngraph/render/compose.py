@@ -12,7 +12,6 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.graph.path_patterns import matches_path
-from cnngraph.nearest import nearest
 from cnngraph.ops.op import Op
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.branches import BRANCH
@@ -28,7 +27,7 @@ from cnngraph.render.shared_boxes import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.terminals import terminals_of
 from cnngraph.render.titles import block_of, merged, tip_of, title_of
 from cnngraph.render.traits import noted, traits_of_row, with_traits
-from cnngraph.render.tree import SERIES, Group, Tree, build_tree, nodes_of, start_of, with_arcs
+from cnngraph.render.tree import SERIES, Group, Tree, build_tree, no_block, nodes_of, start_of, with_arcs
 
 UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
 READABLE = 90  # … of a picture in which every block is open
@@ -113,9 +112,7 @@ def check_open(graph: Graph, patterns: Iterable[str]) -> None:
     paths = [scope.path for scope in graph.scopes() if scope.path]
     for pattern in patterns:
         if not any(matches_path(pattern, path) for path in paths):
-            near = nearest(pattern, paths)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"no block matches {pattern!r}{hint}")
+            raise ValueError(no_block(graph, pattern, "opened", f"no block matches {pattern!r}"))
 
 
 def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:

@@ -39,6 +39,7 @@ SILENT = frozenset(  # details that are shown only in the tooltip
         "keepdim",
     }
 )
+ENLARGED = "↑"  # before how many times a map becomes as high and wide; × is how often something is repeated
 MAP_AXES = frozenset({"height", "width"})
 
 
@@ -190,7 +191,7 @@ def _parameter_label(operation: Op, field: Field, values: Mapping[str, object]) 
     value = values[field.name]
     if field.name == "stride" and "kernel" in values:
         value = values["kernel"] if value is None else value
-        sign = "×" if "output_padding" in values else "/"  # a transposed convolution enlarges
+        sign = ENLARGED if "output_padding" in values else "/"  # a transposed convolution enlarges
         return "" if value in (1, (1, 1)) else f"{sign}{_sizes(value)}"
     is_shown = field.name in ALWAYS or field.required or (field.name == "kernel" and operation.kind == "pool")
     if not is_shown and getattr(operation, field.name) == field.default:
@@ -215,14 +216,24 @@ def _parameter_label(operation: Op, field: Field, values: Mapping[str, object]) 
             return value.replace("_", " ")
         case "factor", tuple():  # one for each channel
             return f"×({_listed(value)})"
+        case "factor", _:
+            return f"×{_sizes(value)}"
         case parameter, (int() | float() | tuple()) if parameter.endswith("factor"):
-            return f"{'/' if parameter.startswith('down') else '×'}{_sizes(value)}"
+            return f"/{_sizes(value)}" if parameter.startswith("down") else _scaled(value)
         case parameter, (int() | float() | tuple()) if parameter in BARE or parameter == operation.name:
             return _listed(value)
         case _, (int() | float() | tuple()):
             return _counted(name, value)
         case _:
             return f"{name} {show_value(value)}"
+
+
+def _scaled(factor: float | tuple[float, ...]) -> str:
+    """How a map is resized: `↑2`, or `/2` if it becomes smaller."""
+    factors = factor if isinstance(factor, tuple) else (factor,)
+    if all(one < 1 for one in factors):
+        return f"/{_sizes(tuple(float(f'{1 / one:.3g}') for one in factors))}"
+    return f"{ENLARGED}{_sizes(factor)}"
 
 
 def _counted(name: str, value: object) -> str:

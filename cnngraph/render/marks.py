@@ -26,7 +26,7 @@ from cnngraph.render.layout.boxes import (
 )
 from cnngraph.render.layout.curves import NEAR
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES
+from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES, UPSCALED
 from cnngraph.render.layout.trunks import without_stops, without_trunk
 from cnngraph.render.legend import sample
 from cnngraph.render.parts import RADIUS, Circle, Curve, Dash, Group, Part, Polygon, Rect, Text
@@ -115,7 +115,7 @@ class _Marks:
         """An entry of the legend."""
         yield from sample(key, self.theme)
         at = key.x + SWATCH
-        if key.sample == TIMES:
+        if key.sample in (TIMES, UPSCALED):
             yield self._text(key.x + SWATCH / 2, key.y, Line((Run(key.sample, SMALL, bold=True),)))
         yield self._text(at + 4, key.y, Line((Run(key.text, SMALL),)), to_left=True)
 

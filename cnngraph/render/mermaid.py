@@ -15,7 +15,7 @@ SHAPES = {Change.NONE: ("(", ")"), Change.SMALLER: ("[\\", "/]"), Change.LARGER:
 FLOWS = {Flow.PROJECTION: "stroke-dasharray:1 3", Flow.SIZE: f"stroke:{PALE}"}
 LIGHT = THEMES["light"]
 # Mermaid 11 reads texts as Markdown: a list (`+`, `1. x`) is not drawn, and the ends of `_x_` are lost.
-SPECIAL = re.compile(r"[^\w .,:·×−–…/+()=→-]|^[+-]|^\d(?=\d*[.)](?:\s|$))|(?<![^\W_])_|_(?![^\W_])")
+SPECIAL = re.compile(r"[^\w .,:·×−–…/+()=→↑-]|^[+-]|^\d(?=\d*[.)](?:\s|$))|(?<![^\W_])_|_(?![^\W_])")
 
 
 def mermaid(picture: Picture, direction: Direction = "down") -> str:

@@ -9,6 +9,7 @@ from math import prod
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv, ConvTranspose
+from cnngraph.render.label import ENLARGED
 from cnngraph.render.picture import Arrow, Box, Change, Flow, Frame, Look, Picture, Shape, Trait, Traits, sign
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
@@ -56,7 +57,7 @@ def _window(node: Node) -> str:
         return ""
     if not stride and hasattr(node.operation, "stride"):
         stride = kernel  # the default of poolings
-    sign = "×" if node.op == "conv_transpose" else "/"
+    sign = ENLARGED if node.op == "conv_transpose" else "/"
     step = stride[:1] if len(set(stride)) == 1 else stride
     steps = f", {sign}{'×'.join(map(str, step))}" if set(stride) - {1} else ""
     return "×".join(map(str, kernel)) + steps

@@ -37,7 +37,7 @@ CONTENTS = {
     "a head": ("a: global_avg_pool\n      b: {op: linear, out: 10}", ["global avg – linear 10"]),
     "upsampling": (
         "a: {op: conv_transpose, out: 4, kernel: 2, stride: 2}\n      b: {op: upsample, scale_factor: 2}",
-        ["transpose 2×2 4, ×2 – upsample ×2"],
+        ["transpose 2×2 4, ↑2 – upsample ↑2"],
     ),
     "a residual block": (
         f"a: {C3}\n      r: relu\n      b: {C3}\n      s: {{op: conv, from: in, out: 16, kernel: 1}}\n"

@@ -249,7 +249,7 @@ nodes:
 
 
 def test_a_transposed_convolution_shows_its_larger_output() -> None:
-    assert ["conv transpose 2×2, 8, ×2"] in rows(compose(graph_of(SKIPS)))
+    assert ["conv transpose 2×2, 8, ↑2"] in rows(compose(graph_of(SKIPS)))
 
 
 def test_an_arrow_out_of_a_frame_shows_its_shape_inside() -> None:

@@ -209,6 +209,9 @@ def test_the_legend_explains_the_marks_that_occur() -> None:
     assert {"gate: scales what passes", "depthwise", "smaller map", "only in training mode"} <= parts
     assert "shortcut with a projection" in legend(RESIDUAL)
     assert "larger map" in legend(SKIPS)
+    for style in ("boxes", "volumes"):
+        assert "n times as high and wide" in legend(SKIPS, style=style)
+        assert "n times as high and wide" not in legend(RESIDUAL, style=style)
     assert not {"in groups", "dilated; larger: stronger colour", "product", "gives only its size"} & parts
 
 

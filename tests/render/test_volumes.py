@@ -87,7 +87,7 @@ def test_kernel_and_stride_are_below_a_volume() -> None:
     text += "  - {op: conv, out: 8, kernel: 1}\n  - {op: conv_transpose, out: 4, kernel: 2, stride: 2}\n"
     text += "  - global_avg_pool\n"
     windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
-    assert windows == ["3×5, /2", "", "1×1", "2×2, ×2", ""]
+    assert windows == ["3×5, /2", "", "1×1", "2×2, ↑2", ""]
     (depthwise,) = volumes("  - {op: conv, out: 3, kernel: 3, groups: 3}\n")
     assert depthwise.slabs[0].texts == ("3", "dw 3×3")
 

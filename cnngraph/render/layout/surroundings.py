@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from cnngraph.render.fonts import text_width
+from cnngraph.render.label import ENLARGED
 from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing, Key
 from cnngraph.render.picture import Box, Change, Flow, Look, Shape, Trait, sign
@@ -32,7 +34,8 @@ KINDS = {
     "scope": "closed block",
     "error": "error",
 }
-TIMES = "×n"
+TIMES, UPSCALED = "×n", f"{ENLARGED}n"  # entries whose sample is a text
+FACTOR = re.compile(rf"(?<!\w){ENLARGED}\d")
 SIGNS = {"sum": "+", "difference": "−", "product": "×", "concat with what enters the block": "c"}
 TRAITS = {
     Trait.GATE: "gate: scales what passes",
@@ -93,6 +96,8 @@ def entries(drawing: Drawing) -> Iterator[tuple[str, str]]:
     yield from ((look.value, text) for look, text in LOOKS.items() if look in looks)
     if any(_has_count(box) for box in boxes) or any(frame.frame.title.times > 1 for frame in drawing.frames):
         yield TIMES, "n equal iterations, drawn once"
+    if any(FACTOR.search(text) for box in boxes for text in _texts(box)):
+        yield UPSCALED, "n times as high and wide"
 
 
 def _kinds(box: Box) -> Iterator[str]:
@@ -111,6 +116,14 @@ def _traits(box: Box) -> Iterator[Trait]:
         yield from (Trait.DILATED for slab in box.volume.slabs for slice in slab.slices if slice.level)
         return
     yield from box.marks
+
+
+def _texts(box: Box) -> Iterator[str]:
+    """The texts about operations that a box shows."""
+    if box.volume:
+        yield from (slab.window for slab in box.volume.slabs)
+    else:
+        yield from (row.text for row in box.rows)
 
 
 def _has_count(box: Box) -> bool:

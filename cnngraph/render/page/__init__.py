@@ -20,7 +20,7 @@ from cnngraph.render.compose import opens
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.fonts import FAMILY
 from cnngraph.render.layout.drawing import Key
-from cnngraph.render.layout.surroundings import KINDS, SWATCH, TIMES
+from cnngraph.render.layout.surroundings import KINDS, SWATCH, TIMES, UPSCALED
 from cnngraph.render.legend import sample
 from cnngraph.render.page.facts import Files, as_json, diagnostic_facts, network_facts
 from cnngraph.render.page.fragments import Drawn, fragments
@@ -109,7 +109,9 @@ def _marks(drawn: Sequence[Drawn]) -> Iterator[str]:
     """The entries of the legend that are no colours, for what occurs in some block."""
     found = dict.fromkeys(entry for item in drawn if item.fragment for entry in item.fragment.legend)
     for name, text in found:
-        if name not in KINDS and name != TIMES:
+        if name == UPSCALED:
+            yield f"<span><strong>{name}</strong> {text}</span>"
+        elif name not in KINDS and name != TIMES:
             parts = sample(Key(name, text, 1, 1 + SWATCH / 2), VARIABLES)
             yield f'<span><svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>{text}</span>'
 
