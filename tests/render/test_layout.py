@@ -277,3 +277,12 @@ def test_texts_have_the_widths_of_helvetica() -> None:
         for code in range(ord(" "), ord("~") + 1):
             if chr(code) not in "'`":  # Adobe's encoding has curly quotes there
                 assert text_width(chr(code), 1000, bold=bold) == font.get_width_char(code)
+
+
+def test_the_name_of_an_input_needs_room_on_one_side_of_its_box_only() -> None:
+    picture = compose(load("resnet50_fpn"), Settings(depth=1, page=None))
+    box = next(box for box in picture.boxes() if box.rows and box.rows[0].text.startswith("upsample"))
+    measures = lay_out(picture, Settings(page=None)).measures
+    node, (across, _) = measures.node(box), measures.extents(box)
+    assert node.left == across / 2
+    assert node.right > across / 2 + text_width("map", 8.0)

@@ -31,12 +31,13 @@ class Measures:
         labels = self.labels.get(box.key, {})
         exits = self.exits(labels)
         half = max(across / 2, *(abs(x) + self.width(labels[tensor]) / 2 for tensor, x in exits.items()), 0)
+        right = half
         if self.is_down and box.key in self.roles:  # the last name is beside its arrow, right of the box
-            half = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
+            right = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
         narrow = across / 2 - (SLANT + boxes.BETWEEN) * (box.change is Change.LARGER)  # where arrows enter
-        return Node(half, half, length, None, exits, sign(box), 1, is_side, narrow, lead, along / 2)
+        return Node(half, right, length, None, exits, sign(box), 1, is_side, narrow, lead, along / 2)
 
     def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
         """A box over several lanes, whose places are those of the tensors that it reads or computes."""
