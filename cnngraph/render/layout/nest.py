@@ -128,16 +128,24 @@ class Layout:
                 self._lay_in_lanes(key, lanes, at)
 
     def _find_sides(self) -> None:
-        """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
+        """Tell the levels which tensor enters them from above; others come from the right.
+
+        It is the one at the end of the longest path; shorter branches are beside it, in the order in which they begin.
+        """
         for level in self.levels.values():
             computed = {OUTSIDE, *(edge.head for edge in level.edges)}
             into: dict[int, list[Edge]] = {}
             for edge in level.edges:
                 into.setdefault(edge.head, []).append(edge)
+            depth: dict[int, int] = {}  # the longest path to a member
             for index, member in enumerate(level.members):
+                depth[index] = 1 + max((depth.get(edge.tail, 0) for edge in into.get(index, ())), default=0)
                 if isinstance(member, Frame):
                     entering = into.get(index, [])
-                    entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
+                    entering.sort(
+                        key=lambda edge: (edge.tail in computed, depth.get(edge.tail, 0), -edge.tail, -edge.side),
+                        reverse=True,
+                    )
                     side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
                     inner = self.levels[member.key].edges
                     inner[:] = [
