@@ -18,10 +18,16 @@ class WriteError(OSError):
 
 
 def write(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` write a temporary file next to `path`, then rename it to `path`. Raises WriteError."""
+    """Let `writer` write a temporary file next to `path`, then rename it to `path`.
+
+    A file that is replaced keeps its mode. Raises WriteError, also if it is read-only, which renaming would ignore.
+    """
     temporary = _temporary(path)
     try:
+        mode = _mode(path)
         writer(temporary)
+        if mode is not None:
+            temporary.chmod(mode)
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except Exception as error:
@@ -61,6 +67,18 @@ def readable(path: Path) -> Iterator[Path]:
             yield link
     else:
         yield path
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether there is a file that must not be written, even by a superuser."""
+    return path.is_file() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK))
+
+
+def _mode(path: Path) -> int | None:
+    """The mode of the file at a path; None if there is none. Raises OSError if it is read-only."""
+    if is_read_only(path):
+        raise OSError(errno.EACCES, "the file is read-only")
+    return path.stat().st_mode & 0o777 if path.is_file() and not path.is_symlink() else None
 
 
 def _os_error(error: BaseException | None) -> OSError | None:

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is flushed before it is renamed, has the default mode, and no temporary file is left."""
+    """A file is flushed before it is renamed, has the default mode or that of the old file, and is the only one."""
     path, safe = folder / name, set()
 
     def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:
@@ -51,14 +51,27 @@ def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.Mon
         safe.add((os.fstat(file).st_ino, os.fstat(file).st_size))
 
     monkeypatch.setattr(os, "fsync", sync)
-    for mode in (0o400, 0o660):
+    for mode in (0o660, 0o600, 0o664):
+        if path.exists():
+            path.chmod(mode)
         WRITERS[name](path)
         found = path.stat()
-        assert found.st_mode & 0o777 == 0o660
+        assert found.st_mode & 0o777 == mode
         assert found.st_size
         assert (found.st_ino, found.st_size) in safe
         assert [path.name for path in folder.iterdir()] == [name]
-        path.chmod(mode)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_no_writer_replaces_a_read_only_file(name: str, folder: Path) -> None:
+    path = folder / name
+    path.write_bytes(b"mine")
+    path.chmod(0o444)
+    with pytest.raises(WriteError, match="the file is read-only") as caught:
+        WRITERS[name](path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EACCES, str(path))
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"mine", 0o444)
+    assert [path.name for path in folder.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("name", WRITERS)

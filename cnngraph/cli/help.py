@@ -98,8 +98,8 @@ def _metavar(param: click.Parameter) -> str:
 
 
 def _flags(option: click.Option) -> str:
-    """`-o, --output FILE`."""
-    flags = ", ".join(sorted(option.opts, key=len))
+    """`-o, --output FILE`, or `--fold, --no-fold`."""
+    flags = ", ".join([*sorted(option.opts, key=len), *option.secondary_opts])
     return flags if option.is_flag else f"{flags} {_metavar(option)}"
 
 

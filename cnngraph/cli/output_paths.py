@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cnngraph.atomic_files import is_read_only
 from cnngraph.text import either
 
 
@@ -22,3 +23,5 @@ def check_output(path: Path, endings: Iterable[str] = (), option: str = "--outpu
         raise click.BadParameter(f"{path} is a folder", param_hint=option)
     if path.exists() and not path.is_file():  # such as /dev/null, which would be replaced by a file
         raise click.BadParameter(f"{path} is not a regular file", param_hint=option)
+    if is_read_only(path):
+        raise click.BadParameter(f"{path} is read-only; choose another file", param_hint=option)

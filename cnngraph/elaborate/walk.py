@@ -61,7 +61,6 @@ class Walker:
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
             self.budget.report(problem, level.path)
-            self.budget.mark(problem, level.within(names[min(members)]), len(self.maker.nodes))
             for index in members:
                 bounds[index] = Bound(None, scope.children[index].span)
         for index, bound in enumerate(bounds):
@@ -89,6 +88,10 @@ class Walker:
                 env.names.join(bound.inserted)
             if bound.flat:
                 env.names.join(bound.names)
+        for problem, members in circles:  # one node for each cycle; all that it reads outside is known now
+            read = [path for index in members for path in scope.children[index].reads or ()]
+            path = level.within(names[min(members)])
+            self.budget.mark(problem, path, len(self.maker.nodes), known_reads(env, read))
         last = bounds[-1]
         assert last is not None
         return last

@@ -6,14 +6,13 @@ import codecs
 import errno
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from cnngraph.atomic_files import WriteError, write
+from cnngraph.atomic_files import WriteError, is_read_only, write
 from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits, compose_edits, has_errors
 from cnngraph.fixes.trials import Texts, key_of
 from cnngraph.frozen import frozen
@@ -61,15 +60,10 @@ class FileFix:
     def write(self) -> None:
         """Write the file. Raises WriteError if it is read-only, has changed, or cannot be written."""
         path = self.path
-        if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
+        if is_read_only(path):
             raise WriteError(errno.EACCES, "cannot fix it: the file is read-only", self.source.name)
         _, data = self._data()
-
-        def writer(beside: Path) -> None:
-            beside.write_bytes(data)
-            shutil.copymode(path, beside)
-
-        write(path, writer)
+        write(path, lambda beside: beside.write_bytes(data))
 
     def _data(self) -> tuple[bytes, bytes]:
         """The file's bytes before and after. Raises WriteError if its text has changed since the check."""

@@ -11,6 +11,7 @@ from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.nearest import nearest
 from cnngraph.render.dotted_repeats import DottedRepeats
 
+MOST_LISTED = 8  # blocks in a message
 MOST_ARCS = 9  # tensors that a join of a dense block reads, if it is drawn with arcs
 SERIES = "series"  # the kind of scope of several iterations that are repeated as one, which no graph has
 READS_OUTSIDE = -1  # a reader that is not a node: an output of the network, or a node with an error
@@ -107,11 +108,23 @@ def _scope(graph: Graph, path: str) -> Scope:
     scopes = {scope.path: scope for scope in graph.scopes() if scope.path}
     if path in scopes:
         return scopes[path]
-    near = nearest(path, scopes)
+    raise ValueError(no_block(graph, path, "drawn alone", f"there is no block at the path {path!r}"))
+
+
+def no_block(graph: Graph, path: str, done: str, message: str) -> str:
+    """The message for a path, or a pattern of paths, at which there is no block, with the paths that may be meant."""
     if any(node.path == path for node in graph.nodes):
-        raise ValueError(f"{path!r} is an operation; only a block, repeat or container can be drawn alone")
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise ValueError(f"there is no block at the path {path!r}{hint}")
+        return f"{path!r} is an operation; only a block, repeat or container can be {done}"
+    paths = [scope.path for scope in graph.scopes() if scope.path]
+    if near := nearest(path, paths):
+        return f"{message}; did you mean {near!r}?"
+    top = [path for path in paths if "." not in path] or paths
+    more = ", …" if len(top) > MOST_LISTED else ""
+    return (
+        f"{message}; the blocks are {', '.join(top[:MOST_LISTED])}{more}"
+        if top
+        else f"{message}: the network has no blocks"
+    )
 
 
 def groups_of(root: Group) -> Iterator[Group]:

@@ -108,6 +108,8 @@ def test_version(cli: Cli) -> None:
             ["build", "x.yaml", "-o", "x.pth"],
             "error: invalid value for --output: x.pth must end in .py or .safetensors",
         ),
+        (["schema", "-o", "locked.json"], "error: invalid value for --output: locked.json is read-only"),
+        (["render", "x.yaml", "-o", "locked.svg"], "error: invalid value for --output: locked.svg is read-only"),
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
         (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is not a regular file\n"),
         (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),
@@ -115,10 +117,24 @@ def test_version(cli: Cli) -> None:
     ],
 )
 def test_usage_errors(cli: Cli, folder: Path, words: list[str], message: str) -> None:
+    for name in ("locked.json", "locked.svg"):
+        (folder / name).write_text("mine")
+        (folder / name).chmod(0o444)
     ran = cli(*words)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(message)
     assert re.search(r"\n  Try cnngraph( \w+)? --help\n$", ran.err)
+
+
+def test_help_shows_both_flags_of_a_pair() -> None:
+    pairs = 0
+    for name in COMMANDS:
+        command = named(name)
+        text = command.get_help(click.Context(command, info_name=name))
+        for option in command.params:
+            pairs += bool(option.secondary_opts)
+            assert all(re.search(rf"{flag}\b", text) for flag in (*option.opts, *option.secondary_opts) if "-" in flag)
+    assert pairs > 3
 
 
 def test_internal_errors_have_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:

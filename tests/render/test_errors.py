@@ -156,3 +156,25 @@ def test_planted_errors_are_drawn() -> None:
         for settings in (Settings(), Settings(page=None, depth=1), Settings(style="volumes")):
             assert draw(graph, "svg", settings).decode().count('class="box error"') == len(graph.errors)
         assert draw(graph, "html").decode().count('class="box error"') == len(graph.errors)
+
+
+def test_a_cycle_has_arrows_from_what_its_nodes_read_outside() -> None:
+    picture = compose(
+        valid_part(
+            """
+cnngraph: 1
+input: [3, 32, 32]
+nodes:
+  stem: {op: conv, out: 8, kernel: 1}
+  side: {op: conv, from: stem, out: 9, kernel: 1}
+  a: {op: conv, from: c, out: 8, kernel: 1}
+  b: {op: concat, from: [a, side]}
+  c: {op: concat, from: [b, stem]}
+  fc: {op: conv, from: side, out: 10, kernel: 1}
+"""
+        ),
+        UNLIMITED,
+    )
+    ((name, box),) = errors(picture).items()
+    assert name == "a"
+    assert sorted(sources(picture, box)) == ["conv 1×1, 8", "conv 1×1, 9"]

@@ -231,7 +231,11 @@ def test_one_block_alone_has_its_inputs_and_outputs() -> None:
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("layer9", "no block at the path 'layer9'; did you mean 'layer"), ("stem.0", "is an operation")],
+    [
+        ("layer9", "no block at the path 'layer9'; did you mean 'layer"),
+        ("rubbish", "no block at the path 'rubbish'; the blocks are stem, layer1, layer2$"),
+        ("stem.0", "'stem.0' is an operation; only a block, repeat or container can be drawn alone$"),
+    ],
 )
 def test_a_node_that_is_no_block(path: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -241,6 +245,12 @@ def test_a_node_that_is_no_block(path: str, message: str) -> None:
 def test_a_pattern_that_opens_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="no block matches 'layer9'; did you mean 'layer"):
         laid(RESIDUAL, open=("layer2.0", "layer9"))
+    with pytest.raises(ValueError, match=r"no block matches 'rubbish'; the blocks are stem, layer1, layer2$"):
+        laid(RESIDUAL, open=("rubbish",))
+    with pytest.raises(ValueError, match=r"'stem.0' is an operation; only a block, repeat or container can be opened$"):
+        laid(RESIDUAL, open=("stem.0",))
+    with pytest.raises(ValueError, match=r"no block matches 'a': the network has no blocks$"):
+        laid("cnngraph: 1\ninput: [4]\nnodes: {b: relu}\n", open=("a",))
     with pytest.raises(ValueError, match="no block matches 'layer9'"):
         draw(graph_of(RESIDUAL), "html", Settings(open=("layer9",)))
 

@@ -73,7 +73,8 @@ def test_the_columns_of_the_table(cli: Cli, three: Path) -> None:
 
 def test_all_curves_in_one_picture(cli: Cli, three: Path) -> None:
     for ending in ("svg", "png"):
-        assert cli("runs", "-o", f"all.{ending}").code == 0
+        ran = cli("runs", "-o", f"all.{ending}")
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, f"curves: all.{ending}")
     text = (three / "all.svg").read_text()
     for number in (2, 3, 10):
         assert f"<!-- net-{number}, validation -->" in text

@@ -10,7 +10,7 @@ from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_runs
-from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import percent
@@ -76,6 +76,8 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
         print_diagnostics(problems, to_stderr=True)
     if output:
         _draw(rows, output)
+        if format == "text":
+            say(f"curves: {output}")
     if problems:
         raise Exit(1)
 
