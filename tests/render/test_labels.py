@@ -113,8 +113,8 @@ def test_the_label_of_an_operation(size: list[int], nodes: str, drawn: str, show
 
 
 def test_the_name_of_an_identity_does_not_look_like_its_kind() -> None:
-    graph = graph_of(spec([8, 4, 4], "maps: {op: identity, from: in}\n  last: {op: conv, out: 8, kernel: 1}"))
-    assert texts(compose(graph)) == [["identity"], ["conv 1×1, 8 last"]]
+    graph = graph_of(spec([8, 4, 4], "maps: {op: identity, from: in}\n  last: {op: sub, from: [maps, in]}"))
+    assert texts(compose(graph)) == [["identity"], ["sub last"]]
 
 
 SCORES = "scores: {op: reshape, shape: [4, 2, 1]AXES}\n  "

@@ -235,8 +235,7 @@ class Layout:
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
-        found = skips_of(self.picture)
-        if found is None:
+        if (found := skips_of(self.picture)) is None:
             return None
         if any(box.volume for box in self.picture.boxes()):
             return self._in_rows(levels_of(self.picture, found.skips))
