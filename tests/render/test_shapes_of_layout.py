@@ -220,10 +220,25 @@ nodes:
 """
 
 
+TREE = """
+nodes:
+  bottom: {op: max_pool, kernel: 2}
+  tree:
+    from: [in, bottom]
+    nodes:
+      project: {op: conv, from: in.1, out: 8, kernel: 1}
+      pool: {op: max_pool, from: in.0, kernel: 2}
+      a: {op: concat, from: [project, pool]}
+      b: {op: conv, out: 8, kernel: 3, padding: half}
+      root: {from: [b, a, in.1], nodes: [concat, {op: conv, out: 8, kernel: 1}]}
+"""
+
+
 @pytest.mark.parametrize("direction", ["down", "right"])
-def test_what_a_frame_aggregates_enters_it_in_the_order_of_the_branches(direction: str) -> None:
-    drawing = drawn(ROOT, page=None, direction=direction)
-    assert [frame.frame.title.name for frame in drawing.frames] == ["root"]
+@pytest.mark.parametrize("text", [ROOT, TREE], ids=["branches", "an arc on the left"])
+def test_what_a_frame_aggregates_enters_it_in_the_order_in_which_it_comes(text: str, direction: str) -> None:
+    drawing = drawn(text, page=None, direction=direction)
+    assert [frame.frame.title.name for frame in drawing.frames][-1] == "root"
     assert crossings(drawing, at_joins=True) == 0
     assert list(faults(drawing)) == []
 
