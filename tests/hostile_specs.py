@@ -221,6 +221,10 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         lambda: spec("nodes:\n" + lines(4_000, '  a%d: {op: relu, from: "$(z)%d"}')),
         ("E502",),
     ),
+    "iterations_that_read_all_others": (
+        lambda: spec("nodes: {x: {op: add, repeat: 9000, carry: 'range(1, $i + 2)'}}"),
+        ("E502",),
+    ),
     "flat_scopes": (lambda: spec("nodes:\n" + lines(2_000, "  - {flat: true, nodes: [relu, relu]}")), ()),
     "near_nodes": (
         lambda: spec(

@@ -223,14 +223,17 @@ def common_axes(op: str, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
     first = tensors[0]
     axes = list(first.axes)
     for other in tensors[1:]:
-        message = f"`{op}` needs inputs with the same axes, got {describe(first)} and {describe(other)}"
-        if other.rank != first.rank:
-            raise OpError(message, code="E211")
-        for index, axis in enumerate(other.axes):
+        if other.axes == first.axes:
+            continue
+        fits = other.rank == first.rank
+        for index, axis in enumerate(other.axes if fits else ()):
             if axes[index] == OTHER:
                 axes[index] = axis
-            elif axis not in (OTHER, axes[index]):
-                raise OpError(message, code="E211", help="permute one of them first")
+            fits = fits and axis in (OTHER, axes[index])
+        if not fits:
+            message = f"`{op}` needs inputs with the same axes, got {describe(first)} and {describe(other)}"
+            help = "permute one of them first" if other.rank == first.rank else None
+            raise OpError(message, code="E211", help=help)
     return tuple(axes)
 
 

@@ -12,6 +12,8 @@ from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Row, Title
 from cnngraph.render.tree import SERIES, Group, Tree, iterations_of, nodes_of, without_series
 
+FACTS = " · "  # between the parameters and the shapes
+
 
 def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
     """The layers of a block or its params, then its parameters and shapes, or those of each of several equal blocks."""
@@ -19,7 +21,7 @@ def closed_rows(group: Group, tree: Tree) -> tuple[Row, ...]:
     params = _params(group, tree)
     facts = [params] if params else []
     facts += [shapes_label(str(tree.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
-    return tuple(Row(text, "scope") for text in (*lines, " · ".join(facts)))
+    return tuple(Row(text, "scope") for text in (*lines, FACTS.join(facts)))
 
 
 def _params(group: Group, tree: Tree) -> str:

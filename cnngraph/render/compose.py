@@ -14,10 +14,12 @@ from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.graph.path_patterns import matches_path
 from cnngraph.ops.op import Op
 from cnngraph.render.arrows import TooMuchError, arrows
+from cnngraph.render.axes import text_of
 from cnngraph.render.branches import BRANCH
 from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
-from cnngraph.render.label import clean, error_lines, is_nothing, row_label, tip_label
+from cnngraph.render.idle import without_idle
+from cnngraph.render.label import clean, error_lines, is_nothing, tip_label
 from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
@@ -205,7 +207,7 @@ class _Drawing:
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
-        return with_traits(picture, self.tree)
+        return with_traits(without_idle(picture, self.graph), self.tree)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
         """The members of an open group: chains of operations, inner groups, open or closed, and nodes with errors."""
@@ -329,12 +331,12 @@ class _Drawing:
     def _row(self, index: int) -> Row:
         """One operation; if folded iterations have different rates or factors, the range from the first to the last."""
         node = self.graph.nodes[index]
-        types = tuple(self.graph.type_of(ref) for ref in node.reads)
-        text, last = (row_label(operation, types) for operation in itemgetter(0, -1)(self._operations(index)))
+        text, last = (text_of(operation, index, self.tree) for operation in itemgetter(0, -1)(self._operations(index)))
         if text != last:
             text = f"{text} … {last.rpartition(' ')[2]}"
         names = {self.graph.nodes[copy].path.rpartition(".")[2] for copy in self._copies(index)}
-        notes = [] if len(names) > 1 or repeats_op(node, text) else [clean(names.pop())]
+        is_unnamed = len(names) > 1 or repeats_op(node, text) or is_nothing(node.operation)
+        notes = [] if is_unnamed else [clean(names.pop())]
         if node.shares and not self._is_shared_whole(node):
             notes.append(f"shares {clean(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []

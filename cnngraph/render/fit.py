@@ -20,7 +20,7 @@ from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
-from cnngraph.render.tree import build_tree
+from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
@@ -161,11 +161,12 @@ class _Fitting:
     def _opened(self, choice: Composed, fit: Fitted) -> tuple[Composed, Fitted]:
         """A picture with examples opened as long as it fits, and no more blocks have to be cut for it."""
         failed: Counter[object] = Counter()
+        too_large: list[Group] = []
         trials = TRIALS
         while True:
             for opening in openings(self.coverage, choice):
                 place, kind = (opening.group.scope.path, opening.is_whole), (opening.words, opening.is_whole)
-                if failed[place] or failed[kind] >= ATTEMPTS or not trials:
+                if failed[place] or failed[kind] >= ATTEMPTS or not trials or _is_most_of(opening, too_large):
                     continue
                 trials -= 1
                 more = self._tried(choice, opening)
@@ -174,6 +175,8 @@ class _Fitting:
                     choice, fit = more
                     break
                 failed.update({place: 1, kind: 1 if size >= NEARLY else ATTEMPTS})
+                if size < NEARLY and opening.is_whole:
+                    too_large.append(opening.group)
             else:
                 return choice, fit
 
@@ -199,6 +202,13 @@ class _Fitting:
         """Whether a picture has more boxes than can be on the page."""
         area = sum(width * height for width, height in map(boxes.size, self._in_style(picture).boxes()))
         return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
+
+
+def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:
+    """Whether a group that would be opened with everything in it has nearly all operations of one around it."""
+    path, least = opening.group.scope.path, len(opening.group.indices()) / NEARLY
+    around = (group for group in groups if opening.is_whole and path.startswith(f"{group.scope.path}."))
+    return any(len(group.indices()) <= least for group in around)
 
 
 def _in_style(picture: Picture, settings: Settings) -> Picture:

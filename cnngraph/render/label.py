@@ -15,7 +15,7 @@ MAX_LABEL = 60
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
 MAX_PARAMS = 36  # characters of the params of a block
 MAX_LISTED = 6  # numbers of a list; of longer ones, the first three and how many there are
-MAX_SHAPES = 4  # of one value; more are abbreviated
+MAX_SHAPES, SHAPES = 4, ", "  # of one value, more are abbreviated; what is between them
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims", "shifts"})  # shown without their names
 BY_SIZE = frozenset({"kernel", "size", "shape"})  # parameters that are sizes
@@ -179,7 +179,7 @@ def _param_label(name: str, value: object) -> str:
 def shapes_label(shapes: Iterable[str]) -> str:
     """The distinct shapes of the tensors of a value: `16×32×32, 32×16×16`; of many, the first and the last."""
     texts = list(dict.fromkeys(shapes))
-    return ", ".join(texts if len(texts) <= MAX_SHAPES else [texts[0], "…", texts[-1]])
+    return SHAPES.join(texts if len(texts) <= MAX_SHAPES else [texts[0], "…", texts[-1]])
 
 
 def _is_depthwise(values: Mapping[str, object], inputs: tuple[TensorType, ...]) -> bool:

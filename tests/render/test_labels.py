@@ -112,6 +112,38 @@ def test_the_label_of_an_operation(size: list[int], nodes: str, drawn: str, show
     assert row.operation == (shown or drawn)
 
 
+def test_the_name_of_an_identity_does_not_look_like_its_kind() -> None:
+    graph = graph_of(spec([8, 4, 4], "maps: {op: identity, from: in}\n  last: {op: sub, from: [maps, in]}"))
+    assert texts(compose(graph)) == [["identity"], ["sub last"]]
+
+
+SCORES = "scores: {op: reshape, shape: [4, 2, 1]AXES}\n  "
+SOFT = "soft: {op: softmax, dim: height}\n  parts: {op: chunk, chunks: 2, dim: height}\n  "
+WEIGH = "one: {op: mul, from: [in, 'parts[0]']}\n  two: {op: mul, from: [in, 'parts[1]']}\n  "
+SUM = "sum: {op: add, from: ['parts[0]', 'parts[1]']}\n  "
+
+
+@pytest.mark.parametrize(
+    ("size", "nodes", "labels"),
+    [
+        ([8, 1, 1], SCORES.replace("AXES", "") + SOFT + SUM, ["softmax dim 2", "chunk 2, dim 2"]),
+        ([8], SCORES.replace("AXES", "") + SOFT + SUM, ["softmax dim 2", "chunk 2, dim 2"]),
+        ([2, 4, 1], SCORES.replace("AXES", "") + SOFT + SUM, ["softmax along height", "chunk 2, along height"]),
+        ([8], SCORES.replace("AXES", ", axes: CHW") + SOFT + SUM, ["softmax along height", "chunk 2, along height"]),
+        ([4, 2, 2], SOFT + SUM, ["softmax along height", "chunk 2, along height"]),
+        (
+            [4, 1, 1],
+            "conv: {op: conv, out: 8, kernel: 1}\n  " + SCORES.replace("AXES", "") + SOFT + WEIGH,
+            ["softmax over branches", "chunk 2, dim 2"],
+        ),
+    ],
+)
+def test_an_axis_that_a_reshape_made_of_channels_has_no_name(size: list[int], nodes: str, labels: list[str]) -> None:
+    graph = graph_of(spec(size, nodes + ("last: {op: add, from: [one, two]}" if WEIGH in nodes else "last: relu")))
+    found = [text for box in texts(compose(graph)) for text in box]
+    assert [text.removesuffix(" parts") for text in found if text.startswith(("softmax", "chunk"))] == labels
+
+
 @pytest.mark.parametrize(("chain", "boxes"), CHAINS.items())
 def test_operations_that_share_a_box(chain: str, boxes: str) -> None:
     nodes = ", ".join(OPS.get(letter, "identity") for letter in chain)

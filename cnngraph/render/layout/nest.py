@@ -22,6 +22,7 @@ from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
+from cnngraph.render.short_lines import with_short_lines
 
 BORDER = 6.0  # around the drawing
 ROOT = ""
@@ -48,8 +49,9 @@ class _Laid:
 
 def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
-    labels = _labels(picture.arrows, settings.shapes)
-    return Layout(picture, settings.flow == "down", labels, may_turn=settings.direction is None)
+    labels, is_down = _labels(picture.arrows, settings.shapes), settings.flow == "down"
+    picture = with_short_lines(picture, labels, is_down=is_down)
+    return Layout(picture, is_down, labels, may_turn=settings.direction is None)
 
 
 class Layout:
@@ -225,8 +227,7 @@ class Layout:
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
-        found = skips_of(self.picture)
-        if found is None:
+        if (found := skips_of(self.picture)) is None:
             return None
         if any(box.volume for box in self.picture.boxes()):
             return self._in_rows(levels_of(self.picture, found.skips))
