@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cnngraph.numbers import show_count
-from cnngraph.render.contents import contents_lines, outline
+from cnngraph.render.contents import branches_lines, contents_lines, outline
 from cnngraph.render.label import BARE, params_label, shapes_label
 from cnngraph.render.likeness import compared
 from cnngraph.render.picture import Row, Title
@@ -57,11 +57,12 @@ def closed_title(title: Title, group: Group, tree: Tree) -> Title:
 
 
 def _given(group: Group, tree: Tree) -> list[str]:
-    """The params of a block whose layers do not fit, and if possible what blocks it contains."""
+    """The params of a block whose layers do not fit, and if possible what blocks or branches it contains."""
     uses, line = _uses(group), outline(group, tree)
-    if line:
+    lines = [line] if line else branches_lines(group, tree)
+    if lines:
         uses = [{name: value for name, value in use.items() if name not in (*BARE, "stride")} for use in uses]
-    return [text for text in (line, params_label(uses)) if text]
+    return [text for text in (*lines, params_label(uses)) if text]
 
 
 def _uses(group: Group) -> list[Mapping[str, object]]:

@@ -22,6 +22,7 @@ SERIES, PARALLEL, GATE = " – ", " | ", "gate"
 OUTSIDE = -1  # all tensors from outside of the block
 PLAIN = frozenset({"norm", "activation", "dropout", "arithmetic", "reshape", "merge", "reduction"})  # kinds left out
 PROJECTION = re.compile(r"1×1 \d+|(avg|max|blur|pad)\b.*")
+CHANNELS = re.compile(r"(×\d+) [\d…]+(?=,|$)")  # after a kernel
 NUMBER = re.compile(r"(?<![×\d])\d+(?![×\d])")  # without sizes
 
 
@@ -55,9 +56,37 @@ def contents_lines(group: Group, tree: Tree) -> list[str]:
     """
     try:
         series = _series_of(group, tree)
-        return [] if all(step.text == GATE for step in series) else _lines(_text(series))
     except _UnclearError:
         return []
+    return [] if all(step.text == GATE for step in series) else _lines(_text(series))
+
+
+def branches_lines(group: Group, tree: Tree) -> list[str]:
+    """The layers of a block of parallel branches that are too long with all channels; nothing if still too long.
+
+    Only the last layer of each branch has its channels, or none.
+    """
+    try:
+        series = _series_of(group, tree)
+    except _UnclearError:
+        return []
+    if not any(step.branches and step.times == 1 for step in series):
+        return []
+    choices = _without_channels(series, keeps_last=True), _without_channels(series)
+    return next((lines for choice in choices if (lines := _lines(_text(choice)))), [])
+
+
+def _without_channels(series: _Series, *, keeps_last: bool = False) -> _Series:
+    """The steps with kernels only, or with the channels of the last one, or of each of the branches that it has."""
+    kept = len(series) - 1 if keeps_last else OUTSIDE
+    return tuple(
+        replace(
+            step,
+            text=step.text if place == kept else CHANNELS.sub(r"\1", step.text),
+            branches=tuple(_without_channels(branch, keeps_last=place == kept) for branch in step.branches),
+        )
+        for place, step in enumerate(series)
+    )
 
 
 def outline(group: Group, tree: Tree) -> str:
@@ -155,7 +184,7 @@ def _step_text(step: _Step, *, alone: bool) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The text in as few lines as possible, of about the same length."""
+    """The text in as few lines as possible, of about the same length; nothing if it is too long."""
     if not text:
         return []
     if len(text) <= MAX_LINE:
@@ -165,7 +194,7 @@ def _lines(text: str) -> list[str]:
         split = [lines for lines in split if max(map(len, lines)) <= most]
         if split:
             return min(split, key=lambda lines: max(map(len, lines)))
-    raise _UnclearError
+    return []
 
 
 def _places(text: str, separator: str) -> Iterator[int]:

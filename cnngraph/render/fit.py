@@ -32,6 +32,7 @@ LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
 NEARLY = 0.88  # if the text was not smaller than this part of the least size
+BRIEF = (3, 1)  # lines in closed blocks: one with more has only the last before the text gets too small
 
 
 @frozen
@@ -65,9 +66,10 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     other, more = _Fitting(pictures, bare, page).best()
     if _is_large_enough(fit, page):
         return other if more > WORTH * shown else fit
-    if not _is_large_enough(other, page):
-        brief = _Fitting(pictures, bare, page, is_brief=True).best()[0]
-        other = max(other, brief, key=attrgetter("scale"))
+    for most in BRIEF:
+        if not _is_large_enough(other, page):
+            brief = _Fitting(pictures, bare, page, most).best()[0]
+            other = max(other, brief, key=attrgetter("scale"))
     return max(fit, other, key=attrgetter("scale"))
 
 
@@ -118,14 +120,14 @@ class _Fitting:
     """The search for the drawing of a graph on a page.
 
     The levels of nesting are opened one after the other as long as the drawing fits. Then one example of each kind of
-    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen. With
-    `is_brief`, closed blocks have one line of facts.
+    block that is still closed is opened, if it fits: of all levels, that with the most to see is chosen. Closed blocks
+    with more lines than `lines` have only the facts.
     """
 
     pictures: _Pictures
     settings: Settings
     page: Page
-    is_brief: bool = False
+    lines: int | None = None
 
     @property
     def coverage(self) -> Coverage:
@@ -194,8 +196,9 @@ class _Fitting:
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
     def _in_style(self, picture: Picture) -> Picture:
-        if self.is_brief:
-            picture = replace(picture, members=tuple(map(_brief, picture.members)))
+        if self.lines is not None:
+            members = tuple(_brief(member, self.lines) for member in picture.members)
+            picture = replace(picture, members=members)
         return _in_style(picture, self.settings)
 
     def _is_full(self, picture: Picture) -> bool:
@@ -216,11 +219,11 @@ def _in_style(picture: Picture, settings: Settings) -> Picture:
     return with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
 
 
-def _brief(member: Box | Frame) -> Box | Frame:
-    """A box or frame with only the last line of facts in each closed block."""
+def _brief(member: Box | Frame, most: int) -> Box | Frame:
+    """A box or frame with only the facts in each closed block that has more lines than that."""
     if isinstance(member, Frame):
-        return replace(member, members=tuple(map(_brief, member.members)))
-    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE else member
+        return replace(member, members=tuple(_brief(inner, most) for inner in member.members))
+    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE and len(member.rows) > most else member
 
 
 def _distinct(choices: Iterable[Composed]) -> Iterator[tuple[Composed, bool]]:

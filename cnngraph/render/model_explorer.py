@@ -24,7 +24,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import json_safe, one_line
 
 SHAPE, TAG = "tensor_shape", "__tensor_tag"  # keys that Model Explorer knows: shown on arrows, and name of an input
-DRAWABLE = str.maketrans({"×": "x", "↑": "up ", "…": "...", "−": "-"})  # its font for drawings has ASCII only
+DRAWABLE = str.maketrans({"×": "x", "↑": "x", "…": "...", "−": "-"})  # its font for drawings has ASCII only
 Json = dict[str, Any]
 
 

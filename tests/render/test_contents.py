@@ -19,6 +19,7 @@ GATE16 = GATED.replace("8", "16")
 BRANCHES = (
     f"a: {C1}\n      b: {{from: in, nodes: [{C1}, {C3}]}}\n      p: {{op: max_pool, from: in, kernel: 3, stride: 1}}"
 )
+BRANCHES_6C = "1×1 – 7×1 – 1×7 – 7×1 – 1×7 | avg 3×3 – 1×1"
 
 # (the nodes of a block that reads 8×16×16, the lines that say what it contains)
 CONTENTS = {
@@ -85,6 +86,28 @@ CONTENTS = {
         [],
     ),
 }
+
+
+LONG = {  # the numbers of 3×3 convolutions in each of four parallel branches, and the lines
+    (0, 0, 1, 1): ["1×1 100 | 1×1 100 |", "1×1 100 – 3×3 100 | 1×1 100 – 3×3 100"],
+    (0, 1, 1, 2): ["1×1 100 | 1×1 – 3×3 100 |", "1×1 – 3×3 100 | 1×1 – 3×3 – 3×3 100"],
+    (1, 1, 2, 3): ["1×1 – 3×3 | 1×1 – 3×3 |", "1×1 – 3×3 – 3×3 | 1×1 – (3×3) ×3"],
+    (9, 8, 7, 6): ["1×1 – (3×3) ×9 | 1×1 – (3×3) ×8 |", "1×1 – (3×3) ×7 | 1×1 – (3×3) ×6"],
+}
+
+
+@pytest.mark.parametrize(("branches", "expected"), LONG.items(), ids=map(str, LONG))
+def test_long_branches_have_channels_only_at_their_ends_or_nowhere(
+    branches: tuple[int, ...], expected: list[str]
+) -> None:
+    wide, first = "{op: conv, out: 100, kernel: 3, padding: half}", "{op: conv, out: 100, kernel: 1}"
+    nodes = [
+        f"b{place}: {{from: in, nodes: [{', '.join([first, *[wide] * count])}]}}"
+        for place, count in enumerate(branches)
+    ]
+    joined = "\n      ".join([*nodes, "c: {op: concat, from: [b0, b1, b2, b3]}"])
+    text = f"cnngraph: 1\nname: net\ninput: [8, 16, 16]\nnodes:\n  part:\n    nodes:\n      {joined}\n"
+    assert lines(closed(text, "part")) == expected
 
 
 def closed(text: str, name: str) -> Box:
@@ -175,6 +198,8 @@ def test_folded_iterations_show_no_value_of_the_first_alone() -> None:
             "inception2",
             ["1×1 16 | 1×1 16 – 5×5 24 |", "1×1 16 – 3×3 24 – 3×3 24 | avg 3×3 – 1×1 24"],
         ),
+        ("inception_v3", "Mixed_6c", ["1×1 | 1×1 – 1×7 – 7×1 |", BRANCHES_6C, "width 160"]),
+        ("inception_v3", "Mixed_7a", ["1×1 – 3×3 320, /2 |", "1×1 – 1×7 – 7×1 – 3×3 192, /2 | max 3×3, /2"]),
         ("resnet34", "layer2", ["3×3 128, first /2 – 3×3 128"]),
         ("mnasnet0_5", "layers.9", ["1×1 48…72 – dw 5×5, first /2 – 1×1 24"]),
         ("sknet50", "layer2", ["1×1 256 – selective kernel, first /2 – 1×1 512"]),

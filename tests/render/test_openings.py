@@ -135,6 +135,14 @@ def test_shapes_are_left_out_before_text_gets_too_small(name: str) -> None:
     assert fitted(load(name), Settings(page="column")).least_text >= PAGES["column"].least
 
 
+def test_the_closed_blocks_with_most_lines_are_the_first_without_contents() -> None:
+    fit = fitted(load("inception_v3"), Settings(page="slide"))
+    assert fit.least_text >= PAGES["slide"].least - ROUNDING
+    lines = {box.box.title.block: len(box.box.rows) for box in fit.drawing.boxes if box.box.shape is Shape.SCOPE}
+    assert lines["inception_b"] == 1  # of four
+    assert lines["inception_a"] == lines["inception_c"] == lines["reduction_b"] == 3
+
+
 def test_a_block_is_drawn_like_the_one_whose_weights_it_shares() -> None:
     fit = fitted(load("siamese_resnet18"), Settings())
     frames = [placed.frame for placed in fit.drawing.frames if placed.level == 0]

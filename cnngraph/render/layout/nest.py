@@ -18,6 +18,7 @@ from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TIT
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.sides import sides_of
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
@@ -130,17 +131,10 @@ class Layout:
                 self._lay_in_lanes(key, lanes, at)
 
     def _find_sides(self) -> None:
-        """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
+        """Tell the levels from which side each tensor enters them."""
         for level in self.levels.values():
-            computed = {OUTSIDE, *(edge.head for edge in level.edges)}
-            into: dict[int, list[Edge]] = {}
-            for edge in level.edges:
-                into.setdefault(edge.head, []).append(edge)
-            for index, member in enumerate(level.members):
+            for member, side in zip(level.members, sides_of(level.edges, len(level.members)), strict=True):
                 if isinstance(member, Frame):
-                    entering = into.get(index, [])
-                    entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
-                    side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
                     inner = self.levels[member.key].edges
                     inner[:] = [
                         replace(edge, side=side.get(edge.tensor, 0)) if edge.tail == OUTSIDE else edge for edge in inner
