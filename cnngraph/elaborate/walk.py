@@ -53,9 +53,8 @@ class Walker:
 
     def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
         """Elaborate all nodes of a scope and return the last one, whose value is the scope's."""
-        count = len(scope.children)
-        bounds: list[Bound | None] = [None] * count
-        slots: list[Slot] = [[] for _ in range(count)]
+        bounds: list[Bound | None] = [None] * len(scope.children)
+        slots: list[Slot] = [[] for _ in scope.children]
         slot.append([*slots])
         names = self.child_names(scope, env, bounds)
         order, circles = self.orders.of(scope, names, env)
@@ -67,8 +66,7 @@ class Walker:
             if bound and names[index]:
                 env.names[names[index]] = bound
         first = next(iter(env.inputs.values())) if len(env.inputs) == 1 else None
-        later = {name for name in names if name and name not in env.names}
-        env.names.later = later
+        env.names.later = later = {name for name in names if name and name not in env.names}
         for index in order:
             child = scope.children[index]
             if bounds[index] is not None:
@@ -89,9 +87,8 @@ class Walker:
             if bound.flat:
                 env.names.join(bound.names)
         for problem, members in circles:  # one node for each cycle; all that it reads outside is known now
-            read = [path for index in members for path in scope.children[index].reads or ()]
-            path = level.within(names[min(members)])
-            self.budget.mark(problem, path, len(self.maker.nodes), known_reads(env, read))
+            reads = known_reads(env, [path for index in members for path in scope.children[index].reads or ()])
+            self.budget.mark(problem, level.within(names[min(members)]), len(self.maker.nodes), reads)
         last = bounds[-1]
         assert last is not None
         return last

@@ -243,11 +243,21 @@ class _Marks:
         placed = self.volumes.get(key)
         return placed is not None and placed.at.x + NEAR < x < placed.at.right - NEAR
 
+    def _before(self, placed: PlacedArrow) -> Iterator[PlacedArrow]:
+        """The arrows of the same tensor that show the start of an arrow, which is drawn only once: earlier ones."""
+        arrow = placed.arrow
+        for other in self.trunks.get(arrow.source, ()):
+            if other is placed and arrow.flow is Flow.DATA:
+                return
+            is_shown = arrow.flow is not Flow.DATA or (
+                not self.volumes and other.arrow.look in (arrow.look, Look.PLAIN)
+            )
+            if is_shown and other.arrow.head != arrow.head:
+                yield other
+
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
         curve = self._to_volumes(replace(placed, curve=without_stops(placed.curve)))
-        if placed.arrow.flow is not Flow.DATA:
-            others = self.trunks.get(placed.arrow.source, ())
-            curve = without_trunk(curve, [other.curve for other in others if other.arrow.head != placed.arrow.head])
+        curve = without_trunk(curve, [other.curve for other in self._before(placed)])
         theme, arrow = self.theme, placed.arrow
         is_size = arrow.flow is Flow.SIZE
         stroke = theme.pale if arrow.look is Look.UNUSED or is_size else theme.line

@@ -133,12 +133,12 @@ def title_of(frame: PlacedFrame) -> Rectangle:
     return Rectangle(frame.at.x + PAD_X + 2, frame.at.y + PAD_Y, width, height)
 
 
-def crossings(drawing: Drawing) -> int:
-    """How many pairs of arrows cross that carry different tensors and do not end in the same box."""
+def crossings(drawing: Drawing, *, at_joins: bool = False) -> int:
+    """How many pairs of arrows cross that carry different tensors, without those into one box unless `at_joins`."""
     curves = [(arrow.arrow, list(polyline(arrow.curve))) for arrow in drawing.arrows]
     count = 0
     for (one, first), (two, second) in combinations(curves, 2):
-        if one.source == two.source or one.head == two.head or not _near(first, second):
+        if one.source == two.source or (one.head == two.head and not at_joins) or not _near(first, second):
             continue
         count += any(_cross(*a, *b) for a in pairwise(first) for b in pairwise(second))
     return count

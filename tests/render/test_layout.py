@@ -65,6 +65,43 @@ def test_any_graph_has_no_faults(reads: list[list[int]], direction: bool) -> Non
         assert list(faults(laid(text, page=page, direction="right" if direction else "down"))) == []
 
 
+SEVERAL_OUTPUTS = {
+    "a later node reads the main path twice": """
+nodes: {a: relu, b: relu, c: {op: avg_pool, kernel: 2}, d: relu, e: {op: add, from: [a, b]}}
+outputs: {one: d, two: e}
+""",
+    "beside a longer part": """
+nodes:
+  a: relu
+  b: {op: relu, from: in}
+  c: {op: conv, out: 4, kernel: 1}
+  d: {op: add, from: [in, a]}
+  e: {op: add, from: [a, c]}
+  f: {op: add, from: [c, d]}
+  g: {op: add, from: [f, c]}
+outputs: {one: e, two: g}
+""",
+    "a shortcut enters a sum from the side": """
+nodes:
+  a: relu
+  b: {op: add, from: [in, a]}
+  c: relu
+  d: {op: add, from: [a, c]}
+  e: {op: relu, from: c}
+  f: {op: conv, out: 4, kernel: 1}
+outputs: {one: d, two: f}
+""",
+}
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+@pytest.mark.parametrize("name", SEVERAL_OUTPUTS)
+def test_no_arrow_passes_a_box_on_the_way_to_a_part_beside_the_main_one(name: str, direction: str) -> None:
+    text = f"cnngraph: 1\ninput: [4, 8, 8]\n{SEVERAL_OUTPUTS[name]}"
+    for page in (None, "a4"):
+        assert list(faults(laid(text, page=page, direction=direction))) == []
+
+
 def test_arrows_beside_the_spine_have_room_in_their_column() -> None:
     for direction in ("down", "right"):
         drawing = laid(DENSE, fold=False, page="slide", direction=direction)

@@ -178,6 +178,71 @@ def test_a_chain_into_one_concat_is_on_the_spine() -> None:
     assert crossings(drawing) == 0
 
 
+def chain(*reads: str) -> str:
+    """Closed blocks in a row with what each reads: `10` reads the first one and the input."""
+    body = "nodes: [concat, {op: conv, out: 4, kernel: 3, padding: half}]"
+    names = (", ".join(map(source, read)) for read in reads)
+    return "nodes:\n" + "".join(f"  n{place}: {{from: [{name}], {body}}}\n" for place, name in enumerate(names, 1))
+
+
+def source(number: str) -> str:
+    return f"n{number}" if int(number) else "in"
+
+
+CHAINS = {
+    "nested": (("0", "1", "21", "30"), {1}),
+    "one after the other": (("0", "10", "2", "32"), {1}),
+    "interleaved": (("0", "10", "21", "3"), {1, -1}),
+    "interleaved twice": (("0", "10", "21", "32", "43"), {1, -1}),
+}
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+@pytest.mark.parametrize("name", CHAINS)
+def test_arcs_that_would_cross_are_on_both_sides_of_a_chain(name: str, direction: str) -> None:
+    reads_of, expected_sides = CHAINS[name]
+    drawing = drawn(chain(*reads_of), depth=1, page=None, direction=direction)
+    axis = 0 if direction == "down" else 1
+    (spine,) = {round(box.at.middle[axis], 1) for box in drawing.boxes}
+    away = [max((point[axis] - spine for point in arrow.curve), key=abs) for arrow in drawing.arrows]
+    assert {1 if by > 0 else -1 for by in away if abs(by) > 20} == expected_sides
+    assert crossings(drawing) == 0
+    assert list(faults(drawing)) == []
+
+
+ROOT = """
+nodes:
+  start: relu
+  a: {op: conv, out: 8, kernel: 3, padding: half}
+  b: {op: conv, out: 8, kernel: 3, padding: half}
+  kept: {op: sigmoid, from: start}
+  root: {from: [b, a, kept], nodes: [concat, {op: conv, out: 8, kernel: 1}]}
+"""
+
+
+TREE = """
+nodes:
+  bottom: {op: max_pool, kernel: 2}
+  tree:
+    from: [in, bottom]
+    nodes:
+      project: {op: conv, from: in.1, out: 8, kernel: 1}
+      pool: {op: max_pool, from: in.0, kernel: 2}
+      a: {op: concat, from: [project, pool]}
+      b: {op: conv, out: 8, kernel: 3, padding: half}
+      root: {from: [b, a, in.1], nodes: [concat, {op: conv, out: 8, kernel: 1}]}
+"""
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+@pytest.mark.parametrize("text", [ROOT, TREE], ids=["branches", "an arc on the left"])
+def test_what_a_frame_aggregates_enters_it_in_the_order_in_which_it_comes(text: str, direction: str) -> None:
+    drawing = drawn(text, page=None, direction=direction)
+    assert [frame.frame.title.name for frame in drawing.frames][-1] == "root"
+    assert crossings(drawing, at_joins=True) == 0
+    assert list(faults(drawing)) == []
+
+
 @pytest.mark.parametrize("name", JOINS)
 def test_the_trunk_is_straight_and_the_operation_on_the_shortcut_beside_it(name: str) -> None:
     drawing = drawn(SHORTCUT % JOINS[name])

@@ -183,6 +183,19 @@ def test_a_shared_line_is_drawn_once() -> None:
     assert without_trunk(bend, []) == bend
 
 
+def test_every_line_of_a_fork_is_drawn_once() -> None:
+    """The arrows of a tensor begin in different places: only the first one at its box, others where they leave it."""
+    drawing = fitted(graph_of(RESIDUAL), Settings(page=None)).drawing
+    groups = [group for group in marks(drawing, THEMES["light"]) if group.kind == "arrow"]
+    curves = [part for group in groups for part in group.parts if isinstance(part, Curve)]
+    starts: dict[str, list[tuple[float, float]]] = {}
+    for placed, curve in zip(drawing.arrows, curves, strict=True):
+        starts.setdefault(placed.arrow.source, []).append(curve.points[0])
+    shared = [found for found in starts.values() if len(found) > 1]
+    assert shared
+    assert all(len(set(found)) == len(found) for found in shared)
+
+
 def test_what_runs_only_in_training_mode_is_noted_once() -> None:
     picture = compose(load("googlenet"), Settings(node="aux1", page=None))
     notes = [box.title.note for box in picture.boxes()]

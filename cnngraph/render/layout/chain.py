@@ -1,8 +1,9 @@
 """Arranging a chain whose nodes read several earlier ones: dense blocks, one-shot aggregation, trees of aggregation.
 
 Each node reads the one before it, so all of them are on the spine. A tensor that is read further down has a lane of its
-own beside the spine, from which an arrow turns to each of its readers: the arcs of DenseNet (Huang et al. 2017,
-figure 1) and HarDNet (Chao et al. 2019, figure 2). Shorter arcs are inside of longer ones.
+own beside the spine, from which an arrow turns to each of its readers: the arcs of DenseNet (Huang et al. 2017, figure
+1) and HarDNet (Chao et al. 2019, figure 2). Shorter arcs are inside of longer ones. An arc that would cross another
+one, because one begins inside of it and ends outside, is on the other side of the spine.
 """
 
 from __future__ import annotations
@@ -20,18 +21,26 @@ MOST = 12  # lanes; more cannot be told apart
 def chained(nodes: Sequence[Node], edges: Sequence[Edge], members: Sequence[int], ids: Sequence[int]) -> Strip | None:
     """The strip of a chain in topological order, or None if the nodes are no chain or have too many lanes."""
     chain = _Chain(nodes, edges, members, ids)
-    return chain.strip() if chain.is_one and len({arc.lane for arc in chain.arcs}) <= MOST else None
+    return chain.strip() if chain.is_one and len({(arc.lane, arc.side) for arc in chain.arcs}) <= MOST else None
 
 
 @dataclass(slots=True)
 class _Arc:
-    """A tensor that passes nodes: from below the node at `start` to above the one at `stop`, and its edges."""
+    """A tensor that passes nodes: from below the node at `start` to above the one at `stop`, and its edges.
+
+    `lane` counts from the spine, and `side` is 1 for an arc right of it, −1 left of it.
+    """
 
     start: int
     stop: int
     edges: list[int] = field(default_factory=list)
     lane: int = 0
+    side: int = 1
     x: float = 0.0
+
+    def crosses(self, other: _Arc) -> bool:
+        """Whether one of two arcs begins inside of the other one and ends outside."""
+        return self.start < other.start < self.stop < other.stop or other.start < self.start < other.stop < self.stop
 
 
 class _Chain:
@@ -62,12 +71,31 @@ class _Chain:
             arc.edges.append(edge)
         arcs = sorted(found.values(), key=lambda arc: (arc.stop - arc.start, -arc.start))
         for position, arc in enumerate(arcs):
-            near = [other for other in arcs[:position] if other.start < arc.stop and arc.start < other.stop]
+            arc.side = self._side(arc, arcs[:position])
+            near = [
+                other
+                for other in arcs[:position]
+                if other.side == arc.side and other.start < arc.stop and arc.start < other.stop
+            ]
             taken = {other.lane for other in near}
             arc.lane = next(lane for lane in range(len(taken) + 1) if lane not in taken)
-            widest = max((self.nodes[self.members[place - 1]].right for place in self._passed(arc)), default=0.0)
-            arc.x = max(widest + FIRST, *(other.x + LANE for other in near if other.lane < arc.lane), 0.0)
+            passed = [self.nodes[self.members[place - 1]] for place in self._passed(arc)]
+            widest = max((node.right if arc.side > 0 else node.left for node in passed), default=0.0)
+            away = max(widest + FIRST, *(abs(other.x) + LANE for other in near if other.lane < arc.lane), 0.0)
+            arc.x = arc.side * away
         return arcs
+
+    def _side(self, arc: _Arc, others: Sequence[_Arc]) -> int:
+        """The side of an arc: the right one, unless it crosses more arcs there, and no port at its ends is right."""
+        crossed = [other.side for other in others if arc.crosses(other)]
+        return -1 if crossed.count(1) > crossed.count(-1) and not any(map(self._is_right, arc.edges)) else 1
+
+    def _is_right(self, index: int) -> bool:
+        """Whether an edge begins or ends at a port of a frame that is right of the spine."""
+        edge = self.edges[index]
+        exits = self.nodes[edge.tail].exits if edge.tail != OUTSIDE else {}
+        entries = (self.nodes[edge.head].entries or {}) if edge.head != OUTSIDE else {}
+        return exits.get(edge.tensor, 0.0) > 0 or entries.get(edge.tensor, 0.0) > min(entries.values(), default=0.0)
 
     def _is_beside(self, edge: int, start: int) -> bool:
         """Whether an edge into the first node is not the one on the spine."""
@@ -98,7 +126,7 @@ class _Chain:
                 stop = self.spans[index][1]
                 turn = tops[stop] - (self._room(stop - 1) if self.edges[index].head != OUTSIDE else 0.0)
                 strip.pass_by(index, (arc.x, begin), (arc.x, max(begin, turn)))
-            strip.widen(0.0, arc.x + 2)
+            strip.widen(min(arc.x - 2, 0.0), max(arc.x + 2, 0.0))
         return strip
 
     def _tops(self) -> list[float]:
@@ -121,5 +149,5 @@ class _Chain:
 
     def _room(self, position: int) -> float:
         """What edges need along the flow to leave the spine below a node, or to return to it."""
-        near = [arc.x for arc in self.arcs if position in (arc.start, arc.stop - 1)]
+        near = [abs(arc.x) for arc in self.arcs if position in (arc.start, arc.stop - 1)]
         return GAP + min(MAX_SPREAD, SPREAD * max(near, default=0.0)) if near else GAP

@@ -128,6 +128,8 @@ class _Level:
             lower.include(strip, 0, -y)
             lower.cuts = [cut - y for cut in strip.cuts]
             strip, y = lower, 0.0
+        if len(entering) > 1:
+            self._enter_beside(strip, entering, y)
         x = self._free(strip, y - GAP, y + sub.length + GAP) + BESIDE + sub.left
         strip.include(sub, x, y)
         if len(entering) == 1:
@@ -139,6 +141,21 @@ class _Level:
         last = max([y + sub.length, *(strip.at[head][1] for head in heads)])
         strip.cuts = [cut for cut in strip.cuts if not first < cut < last]
         return strip
+
+    def _enter_beside(self, strip: Strip, entering: Sequence[int], y: float) -> None:
+        """Let edges that enter a hanging part at y pass beside the nodes below their tails, the longest outside."""
+        tails = {edge: self.edges[edge].tail for edge in entering if self.edges[edge].tail in strip.at}
+        starts = {edge: strip.at[tail][1] + self.nodes[tail].length for edge, tail in tails.items()}
+        spans = [(at[1], at[1] + self.nodes[node].length) for node, at in strip.at.items()]
+        for edge, start in sorted(starts.items(), key=lambda item: -item[1]):
+            first = max([start, *(below for above, below in spans if above <= start < below <= y)])
+            if first > start:  # straight on, as far as there are longer nodes beside the tail
+                x = strip.at[tails[edge]][0] + self.nodes[tails[edge]].exits.get(self.edges[edge].tensor, 0.0)
+                strip.pass_by(edge, (x, first))
+            if passed := [(above, below) for above, below in spans if first <= above < y]:
+                x = self._free(strip, first, y) + LANE
+                strip.pass_by(edge, (x, min(above for above, _ in passed)), (x, max(below for _, below in passed)))
+                strip.widen(x - LANE / 2, x + LANE / 2)
 
     def _ends(self, strip: Strip, entering: Sequence[int], leaving: Sequence[int]) -> tuple[list[int], list[int]]:
         """The tails of edges that enter a hanging part, and the heads of those that leave it, if they have places."""
@@ -161,8 +178,10 @@ class _Level:
         for index, (x, y) in strip.at.items():
             if y < stop and y + self.nodes[index].length > start:
                 rights.append(x + self.nodes[index].right)
-        for points in strip.via.values():
+        for edge, points in strip.via.items():
             low, high = min(y for _, y in points), max(y for _, y in points)
+            if (head := self.edges[edge].head) in strip.at and self.nodes[head].join:  # it may enter it from the side
+                high = max(high, strip.at[head][1] + self.nodes[head].middle)
             if low < stop and high > start:
                 rights.append(max(x for x, _ in points) + LANE)
         return max(rights)

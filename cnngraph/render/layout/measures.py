@@ -103,3 +103,17 @@ def _roles_of(arrows: Sequence[Arrow]) -> dict[str, list[str]]:
         if arrow.role:
             found.setdefault(arrow.head, []).append(arrow.role)
     return found
+
+
+def labels_of(arrows: Sequence[Arrow], shapes: bool) -> dict[str, dict[str, str]]:
+    """The tensors that leave each box, in order, with the shapes to show, or empty texts."""
+    found: dict[str, dict[str, str]] = {}
+    for arrow in arrows:
+        tensors = found.setdefault(arrow.tail, {})
+        tensors[arrow.source] = tensors.get(arrow.source) or (arrow.label if shapes else "")
+    return {tail: dict(sorted(tensors.items(), key=_position)) for tail, tensors in found.items()}
+
+
+def _position(item: tuple[str, str]) -> tuple[int, ...]:
+    """The node and the output of a tensor."""
+    return tuple(map(int, item[0].split(".")))

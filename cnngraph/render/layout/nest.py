@@ -14,10 +14,11 @@ from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures
+from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
@@ -49,7 +50,7 @@ class _Laid:
 
 def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
-    labels, is_down = _labels(picture.arrows, settings.shapes), settings.flow == "down"
+    labels, is_down = labels_of(picture.arrows, settings.shapes), settings.flow == "down"
     picture = with_short_lines(picture, labels, is_down=is_down)
     return Layout(picture, is_down, labels, may_turn=settings.direction is None)
 
@@ -130,21 +131,12 @@ class Layout:
                 self._lay_in_lanes(key, lanes, at)
 
     def _find_sides(self) -> None:
-        """Tell the levels which tensor enters them from above, the last one computed; others come from the right."""
+        """Tell the levels from which side each tensor enters them."""
         for level in self.levels.values():
-            computed = {OUTSIDE, *(edge.head for edge in level.edges)}
-            into: dict[int, list[Edge]] = {}
-            for edge in level.edges:
-                into.setdefault(edge.head, []).append(edge)
-            for index, member in enumerate(level.members):
+            for member, side in zip(level.members, sides_of(level.edges, len(level.members)), strict=True):
                 if isinstance(member, Frame):
-                    entering = into.get(index, [])
-                    entering.sort(key=lambda edge: (edge.tail in computed, edge.tail, -edge.side), reverse=True)
-                    side = {tensor: place for place, tensor in enumerate(dict.fromkeys(e.tensor for e in entering))}
                     inner = self.levels[member.key].edges
-                    inner[:] = [
-                        replace(edge, side=side.get(edge.tensor, 0)) if edge.tail == OUTSIDE else edge for edge in inner
-                    ]
+                    inner[:] = with_sides(inner, side)
 
     @cached_property
     def lanes(self) -> Lanes | None:
@@ -192,7 +184,25 @@ class Layout:
     def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
         level = self.levels[key]
         placed = arrange(nodes, level.edges, places)
+        turned = [self._reorder(level, index, placed) for index in range(len(nodes))] if places is None else []
+        if any(turned):
+            nodes = [self._node(member) for member in level.members]
+            placed = arrange(nodes, level.edges, places)
         return self._framed(level, placed, sum(node.weight for node in nodes))
+
+    def _reorder(self, level: _Level, index: int, placed: Arrangement) -> bool:
+        """Lay out a frame again with its inputs in the order in which they come, if one box reads all of them."""
+        member = level.members[index]
+        if not isinstance(member, Frame):
+            return False
+        inner = self.levels[member.key]
+        frames = {place for place, inside in enumerate(inner.members) if isinstance(inside, Frame)}
+        curves = {edge.tensor: placed.curves[place] for place, edge in enumerate(level.edges) if edge.head == index}
+        edges = in_order(inner.edges, frames, curves)
+        if edges is not None:
+            inner.edges[:] = edges
+            self.laid[member.key] = self._lay_level(member.key, [self._node(inside) for inside in inner.members])
+        return edges is not None
 
     def _node(self, member: Box | Frame) -> Node:
         return self.laid[member.key].node if isinstance(member, Frame) else self.measures.node(member)
@@ -384,17 +394,3 @@ def _tensors(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> di
             start = x - (len(tensors) - 1) / 2 * PORTS
             found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
     return found
-
-
-def _labels(arrows: Sequence[Arrow], shapes: bool) -> dict[str, dict[str, str]]:
-    """The tensors that leave each box, in order, with the shapes to show, or empty texts."""
-    found: dict[str, dict[str, str]] = {}
-    for arrow in arrows:
-        tensors = found.setdefault(arrow.tail, {})
-        tensors[arrow.source] = tensors.get(arrow.source) or (arrow.label if shapes else "")
-    return {tail: dict(sorted(tensors.items(), key=_position)) for tail, tensors in found.items()}
-
-
-def _position(item: tuple[str, str]) -> tuple[int, ...]:
-    """The node and the output of a tensor."""
-    return tuple(map(int, item[0].split(".")))

@@ -10,7 +10,8 @@ from cnngraph.render.layout.drawing import Point
 
 Curve = tuple[Point, ...]
 NEAR = 0.6  # points: curves that are nearer look like one
-SAMPLES = 6  # of a segment
+SAMPLES = 6  # of a bend
+AROUND = 24  # points of another curve before and after those with the same numbers that are compared
 
 
 def without_stops(curve: Curve) -> Curve:
@@ -25,9 +26,14 @@ def without_stops(curve: Curve) -> Curve:
 
 def without_trunk(curve: Curve, others: Sequence[Curve]) -> Curve:
     """The curve without the segments at its start that are on another one; the last segment always stays."""
-    lines = [line for other in others for line in pairwise(_samples(other))]
     place = 0
-    while place + 4 < len(curve) and all(_is_on(point, lines) for point in _samples(curve[place : place + 4])):
+    while place + 4 < len(curve):
+        part = curve[place : place + 4]
+        if all(other[place : place + 4] != part for other in others):  # usually both are made of the same points
+            near = [other[max(0, place - AROUND) : place + 4 + AROUND] for other in others]
+            lines = [line for other in near if len(other) > 3 for line in pairwise(_samples(other))]
+            if not all(_is_on(point, lines) for point in reversed(list(_samples(part)))):
+                break
         place += 3
     return curve[place:]
 
@@ -36,12 +42,12 @@ def _samples(curve: Curve) -> Iterator[Point]:
     """Points along a chain of Bézier segments."""
     yield curve[0]
     for place in range(0, len(curve) - 3, 3):
-        a, b, c, d = curve[place : place + 4]
-        for step in range(1, SAMPLES + 1):
-            t = step / SAMPLES
-            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
-            x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
-            yield x, y
+        (a, e), (b, f), (c, g), (d, h) = curve[place : place + 4]
+        steps = 2 if a == b == c == d or e == f == g == h else SAMPLES  # a straight line, or a bend
+        for step in range(1, steps + 1):
+            t = step / steps
+            p, q, r, s = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
+            yield p * a + q * b + r * c + s * d, p * e + q * f + r * g + s * h
 
 
 def _is_on(point: Point, lines: Sequence[tuple[Point, Point]]) -> bool:
