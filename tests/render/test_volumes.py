@@ -212,6 +212,31 @@ def test_small_networks_have_no_faults(name: str) -> None:
         assert list(loose(drawing)) == []
 
 
+TWO_HEADS = """
+cnngraph: 1
+name: heads
+input: [3, 64, 64]
+nodes:
+  a: {op: conv, out: 8, kernel: 3, stride: 2, padding: half}
+  b: {op: conv, out: 8, kernel: 3, padding: half}
+  c: {op: conv, out: 8, kernel: 3, padding: half}
+  d: {op: conv, out: 8, kernel: 3, padding: half}
+  %s
+outputs: {the_output_of_x: x, the_output_of_y: y, last: d}
+"""
+PARTS_OF_HEADS = (
+    "x1: {op: conv, from: a, out: 8, kernel: 1}\n  x: {op: conv, out: 8, kernel: 1}",
+    "y: {op: conv, from: b, out: 8, kernel: 1}",
+)
+
+
+@pytest.mark.parametrize("heads", [PARTS_OF_HEADS, PARTS_OF_HEADS[::-1]])
+def test_of_heads_that_reach_beside_each_other_the_later_is_nearer(heads: tuple[str, str]) -> None:
+    for page in (None, "a4", "slide"):
+        drawn = fitted(graph_of(TWO_HEADS % "\n  ".join(heads)), Settings(style="volumes", page=page))
+        assert list(faults(drawn.drawing)) == []
+
+
 @pytest.mark.parametrize("path", networks())
 def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
     drawn = fitted(load(path), Settings(style="volumes"))

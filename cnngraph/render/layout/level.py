@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from cnngraph.render.layout.lanes import Places, in_lanes
@@ -38,11 +38,21 @@ class _Level:
         hanging = [node for node in self.order if node not in inside and node not in strip.at]
         pairs = [(self.edges[edge].tail, self.edges[edge].head) for edge in self.forward]
         groups = branches(hanging, pairs)
-        reading = [group for group in groups if any(head in group and tail in inside for tail, head in pairs)]
+        reading = [group for group in reversed(groups) if any(head in group and tail in inside for tail, head in pairs)]
+        reading.sort(key=self._from(strip), reverse=True)  # of two heads side by side, the later one is nearer
         others = [group for group in groups if group not in reading]
-        for group in [*reversed(reading), *others]:  # of two heads side by side, the later one is nearer
+        for group in [*reading, *others]:
             strip = self._hang(strip, group)
         return routed(self.nodes, self.edges, strip, self.backward)
+
+    def _from(self, strip: Strip) -> Callable[[Sequence[int]], float]:
+        """The key of a hanging part: the y of the lowest node of the main part that it reads."""
+
+        def key(group: Sequence[int]) -> float:
+            tails = (edge.tail for edge in self.edges if edge.head in group)
+            return max((strip.at[tail][1] + self.nodes[tail].length for tail in tails if tail in strip.at), default=0.0)
+
+        return key
 
     def _carried(self, main: Sequence[int], ids: Sequence[int]) -> dict[int, list[int]]:
         """Free parameters and constants, by the node that reads them, if edges pass by it: they are inside of these."""
