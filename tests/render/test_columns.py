@@ -125,6 +125,16 @@ def test_no_column_has_only_one_box_if_smaller_text_avoids_it() -> None:
     assert PAGES["a4"].least < fit.least_text < 8
 
 
+@pytest.mark.parametrize("channels", [4, 8, 128, 1024])
+def test_no_column_ends_between_a_line_and_the_shape_before_it(channels: int) -> None:
+    """Two towers, of which the boxes and shapes of one are longer."""
+    tower = "[" + ", ".join(["{op: conv, out: %d, kernel: 1}", "{op: max_pool, kernel: 1}"] * 9) + "]"
+    towers = f"  a: {tower % ((4,) * 9)}\n  b: {{from: in, nodes: {tower % ((channels,) * 9)}}}\n"
+    text = f"cnngraph: 1\ninput: [4, 8, 8]\nnodes:\n{towers}  c: {{op: concat, from: [a, b]}}\n"
+    for page in ("slide", "column"):
+        assert list(faults(laid(text, page=page, direction="right"))) == []
+
+
 @pytest.mark.parametrize("page", ["a4", "slide"])
 def test_a_part_of_a_frame_is_as_wide_as_its_contents(page: str) -> None:
     drawing = laid(RESIDUAL, page=page, fold=False)

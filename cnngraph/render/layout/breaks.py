@@ -5,7 +5,8 @@ A break is at a y where one line crosses and nothing is beside it. Coordinates a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from cnngraph.frozen import frozen
 from cnngraph.render.layout.boxes import frame_lines
@@ -35,7 +36,8 @@ class Break:
 
 def breaks_of(drawing: Drawing, candidates: Sequence[Break]) -> list[Break]:
     """The candidates at which nothing is beside the line, in order of y."""
-    curves = [(min(y for _, y in arrow.curve), max(y for _, y in arrow.curve), arrow.curve) for arrow in drawing.arrows]
+    ends = {box.box.key: box.at.bottom for box in drawing.boxes}
+    curves = [(_start(arrow, ends), max(y for _, y in arrow.curve), arrow.curve) for arrow in drawing.arrows]
     found = []
     for place in sorted(candidates, key=lambda place: place.y):
         if any(box.at.y < place.y < box.at.bottom for box in drawing.boxes):
@@ -45,6 +47,11 @@ def breaks_of(drawing: Drawing, candidates: Sequence[Break]) -> list[Break]:
         if all(_passes(curve, place) for low, high, curve in curves if low < place.y < high):
             found.append(place)
     return found
+
+
+def _start(placed: PlacedArrow, ends: Mapping[str, float]) -> float:
+    """Where an arrow begins: if the flow is to the right, the shape of its tensor is between a box and its line."""
+    return min(ends.get(placed.arrow.tail, math.inf), *(y for _, y in placed.curve))
 
 
 def cut_frames(drawing: Drawing, y: float) -> list[PlacedFrame]:
