@@ -26,9 +26,9 @@ def write(path: Path, writer: Callable[[Path], object]) -> None:
     try:
         mode = _mode(path)
         writer(temporary)
-        if mode is not None:
-            temporary.chmod(mode)
         _flush_to_disk(temporary)
+        if mode is not None:  # after all writing and reading, which the mode may forbid
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except Exception as error:
         cause = _os_error(error)

@@ -86,7 +86,7 @@ def _parsed(source: Source, limits: Limits) -> tuple[FileSpec | None, tuple[Diag
 
 
 @lru_cache(maxsize=16)
-def _parsed_before(name: str, text: str, path: Path | None) -> tuple[FileSpec | None, tuple[Diagnostic, ...]]:
+def _parsed_once(name: str, text: str, path: Path | None) -> tuple[FileSpec | None, tuple[Diagnostic, ...]]:
     """The contents of a bundled file, which is parsed once for all specs that use it."""
     return _parsed(Source(name, text, path), LIMITS)
 
@@ -110,7 +110,7 @@ class _Loader:
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         is_bundled = source.path is not None and source.path.is_relative_to(library_root())
         if is_bundled and limits == LIMITS:
-            spec, errors = _parsed_before(source.name, source.text, source.path)
+            spec, errors = _parsed_once(source.name, source.text, source.path)
         else:
             spec, errors = _parsed(source, limits)
         self.diagnostics.extend(errors)
