@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +35,11 @@ class Server(ThreadingHTTPServer):
     def __init__(self, viewer: Viewer, port: int = 0) -> None:
         self.viewer, self.token = viewer, secrets.token_urlsafe(16)
         super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Listen, without asking for this machine's name as the base class does: DNS may take minutes to answer."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
 
     @property
     def address(self) -> str:

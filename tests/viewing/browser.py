@@ -86,10 +86,15 @@ class Browser:
         message: dict[str, Any] = json.loads(text)
         return message
 
-    def open(self, address: str) -> None:
-        """Load a page, and wait until it is drawn."""
+    def open(self, address: str, fresh: bool = False) -> None:
+        """Load a page, without what it remembers if it is to be `fresh`, and wait until it is drawn."""
+        # `navigate` answers before the page is replaced: the old one must not be taken for the new one.
+        self.js("delete document.documentElement.dataset.ready")
+        forget = "sessionStorage.clear()" if fresh else ""
+        script = self.send("Page.addScriptToEvaluateOnNewDocument", source=forget)["identifier"]
         self.send("Page.navigate", url=address)
         self.wait("document.documentElement.dataset.ready === 'yes'")
+        self.send("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
 
     def js(self, expression: str) -> Any:
         """The value of an expression."""
@@ -117,8 +122,12 @@ class Browser:
         return x, y
 
     def click(self, selector: str) -> None:
-        """Click on an element."""
-        self.click_at(*self.place(selector))
+        """Click on an element, once it no longer moves."""
+        before, place = None, self.place(selector)
+        while place != before:
+            self.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            before, place = place, self.place(selector)
+        self.click_at(*place)
 
     def click_at(self, x: float, y: float) -> None:
         """Click on a place."""

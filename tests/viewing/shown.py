@@ -16,7 +16,7 @@ BOXES = "document.querySelectorAll('.box').length"
 def show(browser: Browser, folder: Path, graph: Graph, **settings: Any) -> None:
     file = folder / "net.html"
     file.write_text(page(graph, Settings(page=None, **settings)), encoding="utf-8")
-    browser.open(file.as_uri())
+    browser.open(file.as_uri(), fresh=True)
     assert [address for address in browser.requests() if not address.startswith(("file:", "data:"))] == []
 
 

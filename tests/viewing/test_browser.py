@@ -223,7 +223,6 @@ def test_themes(browser: Browser, tmp_path: Path) -> None:
     for scheme, colour in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 28)")):
         browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         show(browser, tmp_path, graph_of(RESIDUAL))
-        browser.js("sessionStorage.clear()")
         assert browser.js(ground) == colour
     browser.press("t")
     assert browser.js(ground) == "rgb(255, 255, 255)"

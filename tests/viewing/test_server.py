@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -193,6 +194,12 @@ def test_imported_files_are_watched(file: Path) -> None:
     assert viewer.refresh()
 
 
+def test_no_name_is_looked_up(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("getfqdn", "gethostbyaddr", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, lambda *_, name=name: pytest.fail(f"{name}: DNS may take minutes to answer"))
+    Server(viewer_of(file)).server_close()
+
+
 def test_a_network_that_cannot_be_drawn_is_an_error(file: Path) -> None:
     text = "cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n  a: {repeat: 1600, flat: true, op: conv, out: $i + 1, kernel: 1}\n"
     found = page_of(viewer_of(file, text))
@@ -210,9 +217,9 @@ def test_a_block_that_is_gone_is_a_note(file: Path) -> None:
 def test_the_command_follows_the_spec_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(RESIDUAL)
     (tmp_path / "broken").write_text(BROKEN)
-    command = [sys.executable, "-m", "cnngraph", "view", "net.yaml", "--no-open"]
+    command = [sys.executable, "-X", "faulthandler", "-m", "cnngraph", "view", "net.yaml", "--no-open"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    watchdog = threading.Timer(120, process.kill)
+    watchdog = threading.Timer(120, process.send_signal, [signal.SIGABRT])  # prints where it waits
     watchdog.start()
     assert _line_of(process) == "net.yaml: ok\n"
     assert re.fullmatch(r"serving http://127\.0\.0\.1:\d+/\S{20,}/ \(Ctrl-C to stop\)\n", _line_of(process))

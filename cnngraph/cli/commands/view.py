@@ -51,7 +51,8 @@ def view(spec: str, port: int, opens: bool, reading: Reading, **options: Any) ->
     try:
         server = Server(viewer, port)
     except OSError as error:
-        raise click.UsageError(f"cannot listen on port {port}: {error.strerror or error}") from None
+        reason = error.strerror or error
+        raise click.UsageError(f"cannot listen on port {port}: {reason}; without --port a free one is taken") from None
     server.start()
     try:
         _say(f"{spec}: {_status(viewer)}")

@@ -4,6 +4,7 @@ const side = byId("side");
 function showSide(isShown) {
   side.classList.toggle("folded", !isShown);
   byId("fold").setAttribute("aria-expanded", String(isShown));
+  remember();
 }
 
 // The theme is that of the system until the reader chooses one.
@@ -123,7 +124,7 @@ function remember() {
   const open = [...state.open].map((number) => GROUPS[number].inner);
   const chosen = selected && { group: GROUPS[selected.group]?.inner, path: NODES.path[selected.node], error: NET.errors[selected.error]?.path };
   const known = GROUPS.map((group) => group.inner);
-  const saved = { x, y, scale, metric, open, known, starts: view.starts, chosen, hasMoved, theme, query: query.value };
+  const saved = { x, y, scale, metric, open, known, starts: view.starts, chosen, hasMoved, theme, query: query.value, folded: side.classList.contains("folded") };
   try {
     sessionStorage.setItem(MEMORY, JSON.stringify(saved));
   } catch {
@@ -142,6 +143,7 @@ function remembered() {
 function restore(saved) {
   theme = saved.theme || theme;
   showTheme();
+  showSide(!saved.folded);
   const open = new Set(saved.open);
   const known = new Set(saved.known); // groups that are new are as they are at first
   const first = firstOpen();
