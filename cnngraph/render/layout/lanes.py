@@ -1,26 +1,26 @@
 """Lanes: the maps of a multi-resolution network run side by side, those of one size above each other.
 
 HRNet (Wang et al. 2020, figure 2) and feature pyramids (Lin et al. 2017) are drawn in this way. A network has lanes if
-a box or frame reads or computes maps of three or more sizes. What reads or computes several of them reaches over their
-lanes; everything else is in the lane of its result, in the first rank that is free there.
+a box or frame reads or computes maps of three or more sizes, or if a level is a pyramid of so many. What reads or
+computes several of them reaches over their lanes; everything else is in the lane of its result, in the first rank that
+is free there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.pyramid import Size, pyramid_of
 from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 LEAST = 3  # sizes of maps that one box or frame reads or computes
-NARROW = 26.0  # the least distance between two lanes
 NEAR = 1.0  # lines that are nearer to each other are one
 SPREAD, MAX_SPREAD = 0.1, 22.0  # more room along the flow where lines change their lane, by how far
 
-Size = tuple[int, int]
 Member = tuple[str, int]  # the key of its level, and its position there
 
 
@@ -29,12 +29,18 @@ class Lanes:
     """The lanes of a picture: its sizes of maps from the largest, the members over several lanes, and their levels.
 
     `lane` is the place of all other members among the sizes, if they have one. `levels` are the keys of frames.
+    `has_heads` is whether they are of a pyramid with heads, which is not drawn in the shape of a U.
     """
 
     sizes: tuple[Size, ...]
     spanning: frozenset[Member]
     lane: Mapping[Member, int]
     levels: frozenset[str]
+    has_heads: bool
+
+    def within(self, level: str) -> dict[int, int]:
+        """The places of the members of a level, by their positions there."""
+        return {index: place for (key, index), place in self.lane.items() if key == level}
 
     def entering(self, edge: Edge, member: Member) -> Edge:
         """An edge that enters the level of a member, with the side from which it comes."""
@@ -55,9 +61,13 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
                 computes.setdefault((key, edge.tail), set()).add(edge.size)
                 reads.setdefault((key, edge.head), set()).add(edge.size)
     inner = [(member, sizes) for ends in (reads, computes) for member, sizes in ends.items() if member[1] != OUTSIDE]
-    if max((len(sizes) for _, sizes in inner), default=0) < LEAST:
+    pyramids = {key: pyramid for key, edges in levels.items() if (pyramid := pyramid_of(edges))}
+    found = set().union(*(pyramid.sizes for pyramid in pyramids.values()))
+    if max((len(sizes) for _, sizes in inner), default=0) >= LEAST:
+        found.update(*(sizes for _, sizes in inner if len(sizes) > 1))
+    if not found:
         return None
-    several = sorted(set().union(*(sizes for _, sizes in inner if len(sizes) > 1)), reverse=True)
+    several = sorted(found, reverse=True)
     spanning = {member for member, sizes in computes.items() if member[1] != OUTSIDE and len(sizes) > 1}
     place = {size: position for position, size in enumerate(several)}
     lane = {}
@@ -66,15 +76,8 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
         if len(sizes) == 1 and (size := min(sizes)) in place:
             lane[member] = place[size]
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
-    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned))
-
-
-def positions(extents: Sequence[tuple[float, float]]) -> list[float]:
-    """The x of all lanes, the first at 0, by what the members of each need to the left and to the right."""
-    found = [0.0]
-    for (_, right), (left, _) in pairwise(extents):
-        found.append(found[-1] + max(right + BESIDE + left, NARROW))
-    return found
+    has_heads = any(pyramid.has_heads for pyramid in pyramids.values())
+    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned | pyramids.keys()), has_heads)
 
 
 @frozen
@@ -107,7 +110,7 @@ class _Laning:
                 self.into.setdefault(edge.head, []).append(edge)
 
     def strip(self, order: Sequence[int]) -> Strip:
-        for node in order:
+        for node in _chains_first(order, self.into):
             self._place(node, self.places.xs[node], self.into.get(node, ()))
         passing: dict[tuple[str, int], float] = {}
         for index, edge in self.edges.items():
@@ -136,9 +139,11 @@ class _Laning:
         x = self.places.at.get(edge.size) if edge.size else None
         if x is None:
             x = self._exit(edge) if edge.tail != OUTSIDE else 0.0
+        before = x
         for row in range(start, stop):
             if (edge.tensor, row) not in passing:
-                passing[edge.tensor, row] = self._free(row, x, edge.tensor)
+                passing[edge.tensor, row] = self._free(row, x, edge.tensor, before)
+            before = passing[edge.tensor, row]
         self.points[index] = [passing[edge.tensor, row] for row in range(start, stop)]
 
     def _exit(self, edge: Edge) -> float:
@@ -149,14 +154,18 @@ class _Laning:
         """The first rank that an edge passes."""
         return 0 if edge.tail == OUTSIDE else self.row[edge.tail] + 1
 
-    def _free(self, row: int, x: float, tensor: str) -> float:
-        """The x nearest to the wanted one at which a rank is free, on the side from which nothing else comes."""
-        to_left = False
+    def _free(self, row: int, x: float, tensor: str, before: float) -> float:
+        """The x nearest to the wanted one at which a rank is free, on the side from which nothing else comes.
+
+        A line that passed the rank before beside what was there passes this one on the same side.
+        """
+        to_left, wanted = False, x
         for node in (node for node, own in self.row.items() if own == row):
             left, right = self.x[node] - self.nodes[node].left, self.x[node] + self.nodes[node].right
-            if left < x < right:
+            if left < wanted < right:
                 others = [self._exit(edge) for edge in self.into.get(node, ()) if edge.tensor != tensor]
-                to_left = bool(others) and min(others) >= self.x[node]
+                to_left = before < wanted if before != wanted else bool(others) and min(others) >= self.x[node]
+                x = before
         taken = sorted(self.rows[row], reverse=to_left)
         for start, stop in taken:
             if start - LANE / 2 < x < stop + LANE / 2:
@@ -210,3 +219,18 @@ class _Laning:
         gaps = [GAP + min(MAX_SPREAD, SPREAD * far) for far in across]
         gaps[0], gaps[-1] = (gap if far > NEAR else 0.0 for gap, far in ((gaps[0], across[0]), (gaps[-1], across[-1])))
         return gaps, [len(found) == 1 and 0 < row < len(self.rows) for row, found in enumerate(tensors)]
+
+
+def _chains_first(order: Sequence[int], into: Mapping[int, Sequence[Edge]]) -> Iterator[int]:
+    """The nodes in an order in which one that alone reads another, and nothing else, directly follows it."""
+    readers: dict[int, set[int]] = {}
+    for node in order:
+        for edge in into.get(node, ()):
+            readers.setdefault(edge.tail, set()).add(node)
+    following = {tail: node for tail, (node, *more) in readers.items() if not more and len(into[node]) == 1}
+    inner = set(following.values())
+    for node in order:
+        if node not in inner:
+            yield node
+            while (node := following.get(node, OUTSIDE)) != OUTSIDE:
+                yield node

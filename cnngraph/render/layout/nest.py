@@ -12,12 +12,16 @@ from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
-from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
+from cnngraph.render.layout.heads import heads_beside
+from cnngraph.render.layout.lanes import Lanes, Places, lanes_of
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
+from cnngraph.render.layout.packing import LaidLevel, packed
+from cnngraph.render.layout.pyramid import Size
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.series import BESIDE
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
@@ -56,12 +60,21 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
 
 
 class Layout:
-    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip."""
+    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
+
+    With `heads_beside`, heads in one lane are side by side, otherwise one after the other.
+    """
 
     def __init__(
-        self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]], *, may_turn: bool = False
+        self,
+        picture: Picture,
+        is_down: bool,
+        labels: Mapping[str, Mapping[str, str]],
+        *,
+        may_turn: bool = False,
+        heads_beside: bool = True,
     ) -> None:
-        self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
+        self.picture, self.is_down, self.may_turn, self.heads_beside = picture, is_down, may_turn, heads_beside
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
@@ -69,6 +82,7 @@ class Layout:
         self.measures = Measures(picture.arrows, is_down, labels)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.spans: dict[str, Node] = {}  # the boxes over several lanes
+        self.aside: dict[str, dict[int, float]] = {}  # how far the members of a level are from their lanes
         self.laid: dict[str, _Laid] = {}
         self._lay_levels()
 
@@ -126,9 +140,7 @@ class Layout:
             if key not in waiting:
                 self.laid[key] = self._lay_level(key, [self._node(member) for member in self.levels[key].members])
         if lanes is not None:
-            at = dict(zip(lanes.sizes, positions(self._extents(lanes)), strict=True))
-            for key in waiting:
-                self._lay_in_lanes(key, lanes, at)
+            self._lay_lanes(lanes, waiting)
 
     def _find_sides(self) -> None:
         """Tell the levels from which side each tensor enters them."""
@@ -140,46 +152,56 @@ class Layout:
 
     @cached_property
     def lanes(self) -> Lanes | None:
-        """The lanes of a multi-resolution network; volumes always follow each other to the right."""
-        if any(box.volume for box in self.picture.boxes()):
-            return None
+        """The lanes of a multi-resolution network."""
         frames = {key: (self.around[key][-1], self.index[key]) for key in self.levels if key != ROOT}
         return lanes_of({key: level.edges for key, level in self.levels.items()}, frames)
 
-    def _extents(self, lanes: Lanes) -> list[tuple[float, float]]:
-        """What the members of each lane need, left and right."""
-        found = [(0.0, 0.0)] * len(lanes.sizes)
-        beside = {key for key in lanes.levels if self._runs_beside(key, lanes)}
-        for (key, index), lane in lanes.lane.items():
-            member = self.levels[key].members[index]
-            if key in beside and (isinstance(member, Box) or member.key in self.laid):
-                node = self._node(member)
-                found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
-        for key, index in lanes.spanning:
-            labels = self.measures.labels.get(self.levels[key].members[index].key, {})
-            for edge in self.levels[key].edges:
-                if edge.tail == index and edge.size in lanes.sizes and edge.tensor in labels:
-                    lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
-                    found[lane] = max(found[lane][0], half), max(found[lane][1], half)
-        return found
+    def _lay_lanes(self, lanes: Lanes, waiting: Sequence[str]) -> None:
+        """Lay out the levels with lanes that are wide apart, and then as near to each other as is possible."""
+        inside = {key: self._known(key) for key in lanes.levels}
+        if self.heads_beside:
+            self.aside = {key: heads_beside(inside[key], self.levels[key].edges, lanes.within(key)) for key in inside}
+        most = max((max(node.left, node.right) for nodes in inside.values() for node in nodes if node), default=0.0)
+        most += max((abs(x) for xs in self.aside.values() for x in xs.values()), default=0.0) + BESIDE
+        at = {size: 2 * most * place for place, size in enumerate(lanes.sizes)}
+        laid = [self._lay_in_lanes(key, lanes, at) for key in waiting]
+        at = dict(zip(lanes.sizes, packed(filter(None, laid), len(at)), strict=True))
+        for key in waiting:
+            self._lay_in_lanes(key, lanes, at)
 
-    def _runs_beside(self, key: str, lanes: Lanes) -> bool:
-        """Whether other lanes run beside the members of a level, not only before or after them."""
-        around = self.around[key][-1] if key != ROOT else None
-        is_spanning = around is not None and (around, self.index[key]) in lanes.spanning
-        return is_spanning or len({lane for (level, _), lane in lanes.lane.items() if level == key}) > 1
+    def _known(self, key: str) -> list[Node | None]:
+        """The members of a level, as far as they are laid out."""
+        members = self.levels[key].members
+        return [self._node(one) if isinstance(one, Box) or one.key in self.laid else None for one in members]
 
-    def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> None:
+    def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> LaidLevel | None:
+        """Lay out a level with lanes, or around one."""
         level, nodes, xs = self.levels[key], [], []
+        lane, aside = lanes.within(key), self.aside.get(key, {})
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
                 self.spans[member.key] = self.measures.spanning(member, _tensors(level.edges, index, at))
             nodes.append(self.spans.get(member.key) or self._node(member))
-            lane = lanes.lane.get((key, index))
             is_over = is_spanning or member.key in lanes.levels
-            xs.append(0.0 if is_over else None if lane is None else at[lanes.sizes[lane]])
-        self.laid[key] = self._lay_level(key, nodes, Places(tuple(xs), at) if key in lanes.levels else None)
+            place = None if is_over else lane.get(index)
+            xs.append(0.0 if is_over else None if place is None else at[lanes.sizes[place]] + aside.get(index, 0.0))
+        if key not in lanes.levels:
+            self.laid[key] = self._lay_level(key, nodes)
+            return None
+        self.laid[key] = self._lay_level(key, nodes, Places(tuple(xs), at))
+        return LaidLevel(
+            nodes, level.edges, self.laid[key].arrangement.at, lane, aside, lanes.sizes, self._widths(level)
+        )
+
+    def _widths(self, level: _Level) -> dict[int, dict[str, float]]:
+        """The widths of the shapes below the boxes over several lanes, by tensor."""
+        found = {}
+        for index, member in enumerate(level.members):
+            if member.key in self.spans:
+                labels = self.measures.labels.get(member.key, {})
+                found[index] = {tensor: self.measures.width(text) for tensor, text in labels.items()}
+        return found
 
     def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
         level = self.levels[key]
@@ -229,6 +251,13 @@ class Layout:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
             return bent
+        drawing = self._straight(page, most)
+        if page is None or not any(self.aside.values()) or _room(drawing, page) >= 1:
+            return drawing
+        narrow = Layout(self.picture, self.is_down, self.measures.labels, heads_beside=False)._straight(page, most)
+        return max(drawing, narrow, key=lambda drawing: _room(drawing, page))
+
+    def _straight(self, page: tuple[float, float] | None, most: float) -> Drawing:
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]
@@ -237,7 +266,7 @@ class Layout:
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
-        if (found := skips_of(self.picture)) is None:
+        if (self.lanes and self.lanes.has_heads) or (found := skips_of(self.picture)) is None:
             return None
         if any(box.volume for box in self.picture.boxes()):
             return self._in_rows(levels_of(self.picture, found.skips))
