@@ -71,7 +71,7 @@ class _Chain:
             arc.edges.append(edge)
         arcs = sorted(found.values(), key=lambda arc: (arc.stop - arc.start, -arc.start))
         for position, arc in enumerate(arcs):
-            arc.side = self._side(arc, arcs[:position])
+            arc.side = self._side(arc, arcs[:position], arcs[position + 1 :])
             near = [
                 other
                 for other in arcs[:position]
@@ -85,14 +85,21 @@ class _Chain:
             arc.x = arc.side * away
         return arcs
 
-    def _side(self, arc: _Arc, others: Sequence[_Arc]) -> int:
+    def _side(self, arc: _Arc, others: Sequence[_Arc], later: Sequence[_Arc]) -> int:
         """The side of an arc: the right one, unless it crosses more arcs there, and no port at its ends is right."""
         crossed = [other.side for other in others if arc.crosses(other)]
+        crossed += [1 for other in later if arc.crosses(other) and self._comes_from_right(other)]
         return -1 if crossed.count(1) > crossed.count(-1) and not any(map(self._is_right, arc.edges)) else 1
 
+    def _comes_from_right(self, arc: _Arc) -> bool:
+        """Whether a tensor enters the level right of another one."""
+        return any(self.edges[edge].tail == OUTSIDE and self.edges[edge].side > 0 for edge in arc.edges)
+
     def _is_right(self, index: int) -> bool:
-        """Whether an edge begins or ends at a port of a frame that is right of the spine."""
+        """Whether an edge begins or ends at a port that is right of the spine."""
         edge = self.edges[index]
+        if edge.tail == OUTSIDE and edge.side > 0:
+            return True
         exits = self.nodes[edge.tail].exits if edge.tail != OUTSIDE else {}
         entries = (self.nodes[edge.head].entries or {}) if edge.head != OUTSIDE else {}
         return exits.get(edge.tensor, 0.0) > 0 or entries.get(edge.tensor, 0.0) > min(entries.values(), default=0.0)

@@ -49,9 +49,8 @@ class _Heads:
 
     def _put_beside(self, readers: Sequence[int]) -> tuple[float, float]:
         """Place the heads among the readers of a map in a lane side by side; what they need to both sides."""
-        heads, others = [], []
-        for reader in readers:
-            (heads if reader in self.spans else others).append(reader)
+        heads = [reader for reader in readers if reader in self.spans]
+        others = [reader for reader in readers if reader not in self.spans]
         widths = [sum(self.spans[head]) for head in heads]
         x = -(sum(widths) + BESIDE * (len(heads) - 1)) / 2
         if others:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.measures import PORTS
 from cnngraph.render.layout.pyramid import Size, pyramid_of
 from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
@@ -28,23 +29,20 @@ Member = tuple[str, int]  # the key of its level, and its position there
 class Lanes:
     """The lanes of a picture: its sizes of maps from the largest, the members over several lanes, and their levels.
 
-    `lane` is the place of all other members among the sizes, if they have one. `levels` are the keys of frames.
+    `lane` is the place of other members among the sizes, by the key of the level and the position there. `levels` are
+    the keys of frames.
     `has_heads` is whether they are of a pyramid with heads, which is not drawn in the shape of a U.
     """
 
     sizes: tuple[Size, ...]
     spanning: frozenset[Member]
-    lane: Mapping[Member, int]
+    lane: Mapping[str, Mapping[int, int]]
     levels: frozenset[str]
     has_heads: bool
 
-    def within(self, level: str) -> dict[int, int]:
-        """The places of the members of a level, by their positions there."""
-        return {index: place for (key, index), place in self.lane.items() if key == level}
-
     def entering(self, edge: Edge, member: Member) -> Edge:
         """An edge that enters the level of a member, with the side from which it comes."""
-        lane = self.lane.get(member)
+        lane = self.lane.get(member[0], {}).get(member[1])
         if edge.tail != OUTSIDE or lane is None or edge.size not in self.sizes:
             return edge
         place = self.sizes.index(edge.size)
@@ -70,11 +68,11 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
     several = sorted(found, reverse=True)
     spanning = {member for member, sizes in computes.items() if member[1] != OUTSIDE and len(sizes) > 1}
     place = {size: position for position, size in enumerate(several)}
-    lane = {}
-    for member, _ in inner:
-        sizes = computes.get(member) or reads[member]
+    lane: dict[str, dict[int, int]] = {}
+    for (key, index), _ in inner:
+        sizes = computes.get((key, index)) or reads[key, index]
         if len(sizes) == 1 and (size := min(sizes)) in place:
-            lane[member] = place[size]
+            lane.setdefault(key, {})[index] = place[size]
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
     has_heads = any(pyramid.has_heads for pyramid in pyramids.values())
     return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned | pyramids.keys()), has_heads)
@@ -159,13 +157,12 @@ class _Laning:
 
         A line that passed the rank before beside what was there passes this one on the same side.
         """
-        to_left, wanted = False, x
+        to_left = False
         for node in (node for node, own in self.row.items() if own == row):
             left, right = self.x[node] - self.nodes[node].left, self.x[node] + self.nodes[node].right
-            if left < wanted < right:
+            if left < x < right:
                 others = [self._exit(edge) for edge in self.into.get(node, ()) if edge.tensor != tensor]
-                to_left = before < wanted if before != wanted else bool(others) and min(others) >= self.x[node]
-                x = before
+                to_left = before < x if before != x else bool(others) and min(others) >= self.x[node]
         taken = sorted(self.rows[row], reverse=to_left)
         for start, stop in taken:
             if start - LANE / 2 < x < stop + LANE / 2:
@@ -234,3 +231,19 @@ def _chains_first(order: Sequence[int], into: Mapping[int, Sequence[Edge]]) -> I
             yield node
             while (node := following.get(node, OUTSIDE)) != OUTSIDE:
                 yield node
+
+
+def tensors_at(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
+    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
+    found: dict[str, float] = {}
+    for end in ("head", "tail"):
+        lanes: dict[float, list[str]] = {}
+        for edge in edges:
+            if getattr(edge, end) == member:
+                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+                if edge.tensor not in tensors:
+                    tensors.append(edge.tensor)
+        for x, tensors in lanes.items():
+            start = x - (len(tensors) - 1) / 2 * PORTS
+            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
+    return found

@@ -13,9 +13,9 @@ from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.heads import heads_beside
-from cnngraph.render.layout.lanes import Lanes, Places, lanes_of
+from cnngraph.render.layout.lanes import Lanes, Places, lanes_of, tensors_at
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
+from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.packing import LaidLevel, packed
 from cnngraph.render.layout.pyramid import Size
@@ -160,7 +160,9 @@ class Layout:
         """Lay out the levels with lanes that are wide apart, and then as near to each other as is possible."""
         inside = {key: self._known(key) for key in lanes.levels}
         if self.heads_beside:
-            self.aside = {key: heads_beside(inside[key], self.levels[key].edges, lanes.within(key)) for key in inside}
+            self.aside = {
+                key: heads_beside(inside[key], self.levels[key].edges, lanes.lane.get(key, {})) for key in inside
+            }
         most = max((max(node.left, node.right) for nodes in inside.values() for node in nodes if node), default=0.0)
         most += max((abs(x) for xs in self.aside.values() for x in xs.values()), default=0.0) + BESIDE
         at = {size: 2 * most * place for place, size in enumerate(lanes.sizes)}
@@ -177,11 +179,11 @@ class Layout:
     def _lay_in_lanes(self, key: str, lanes: Lanes, at: Mapping[Size, float]) -> LaidLevel | None:
         """Lay out a level with lanes, or around one."""
         level, nodes, xs = self.levels[key], [], []
-        lane, aside = lanes.within(key), self.aside.get(key, {})
+        lane, aside = lanes.lane.get(key, {}), self.aside.get(key, {})
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                self.spans[member.key] = self.measures.spanning(member, _tensors(level.edges, index, at))
+                self.spans[member.key] = self.measures.spanning(member, tensors_at(level.edges, index, at))
             nodes.append(self.spans.get(member.key) or self._node(member))
             is_over = is_spanning or member.key in lanes.levels
             place = None if is_over else lane.get(index)
@@ -407,19 +409,3 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
         start
     ]
-
-
-def _tensors(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
-    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
-    found: dict[str, float] = {}
-    for end in ("head", "tail"):
-        lanes: dict[float, list[str]] = {}
-        for edge in edges:
-            if getattr(edge, end) == member:
-                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-                if edge.tensor not in tensors:
-                    tensors.append(edge.tensor)
-        for x, tensors in lanes.items():
-            start = x - (len(tensors) - 1) / 2 * PORTS
-            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
-    return found

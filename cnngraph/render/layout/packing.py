@@ -49,7 +49,7 @@ class LaidLevel:
             for passed in lines[start : len(tops) if edge.head == OUTSIDE else rank[edge.head]]:
                 passed.setdefault(lane, set()).add(edge.tensor)
         for node, lane in self.lane.items():
-            x, beside = self.aside.get(node, 0.0), LANE * len(lines[rank[node]].pop(lane, ()))
+            x, beside = self.aside.get(node, 0.0), LANE * max(0, len(lines[rank[node]].pop(lane, ())) - 1)
             _widen(found[rank[node]], lane, self.nodes[node].left - x + beside, self.nodes[node].right + x + beside)
         for extents, passed in zip(found, lines, strict=True):
             for lane, tensors in passed.items():
