@@ -20,7 +20,7 @@ from cnngraph.render.compose import opens
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.fonts import FAMILY
 from cnngraph.render.layout.drawing import Key
-from cnngraph.render.layout.surroundings import KINDS, SWATCH, TIMES, UPSCALED
+from cnngraph.render.layout.surroundings import ENTRIES, SWATCH, TIMES, UPSCALED
 from cnngraph.render.legend import sample
 from cnngraph.render.page.facts import Files, as_json, diagnostic_facts, network_facts
 from cnngraph.render.page.fragments import Drawn, fragments
@@ -106,14 +106,18 @@ def _html(
 
 
 def _marks(drawn: Sequence[Drawn]) -> Iterator[str]:
-    """The entries of the legend that are no colours, for what occurs in some block."""
-    found = dict.fromkeys(entry for item in drawn if item.fragment for entry in item.fragment.legend)
-    for name, text in found:
-        if name == UPSCALED:
-            yield f"<span><strong>{name}</strong> {text}</span>"
-        elif name not in KINDS and name != TIMES:
+    """The entries of the legend for what occurs in some block, of which the page shows those of what is visible."""
+    fragments = [item.fragment for item in drawn if item.fragment]
+    found = {sample for fragment in fragments for samples in fragment.legend.values() for sample in samples}
+    found |= {placed.arrow.flow for fragment in fragments for placed in fragment.arrows}
+    for name, text in ENTRIES.items():
+        if name not in found or name == TIMES:
+            continue
+        shown = f"<strong>{name}</strong> "
+        if name != UPSCALED:
             parts = sample(Key(name, text, 1, 1 + SWATCH / 2), VARIABLES)
-            yield f'<span><svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>{text}</span>'
+            shown = f'<svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>'
+        yield f'<span data-name="{name}">{shown}{text}</span>'
 
 
 def _style(settings: Settings) -> str:
@@ -129,8 +133,7 @@ def _style(settings: Settings) -> str:
 
 def _script() -> str:
     parts = ((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    kinds = as_json(KINDS)
-    return f'"use strict";\n(() => {{\nconst KINDS = {kinds};\n' + "\n".join(parts) + "})();\n"
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
 def _hash(text: str) -> str:

@@ -69,7 +69,7 @@ class Files:
 def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeTimes | None = None) -> dict[str, Any]:
     """All facts about a network that is drawn, and its measured times, if there are any."""
     graph = tree.graph
-    ops, shapes = _Distinct(), _Distinct()
+    ops, shapes, legends = _Distinct(), _Distinct(), _Distinct()
     nodes = _nodes(graph, ops, shapes, files)
     timing: dict[str, Any] = {}
     if times is not None:
@@ -84,7 +84,8 @@ def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeT
         "nodes": nodes,
         "ops": ops.all(),
         "shapes": shapes.all(),
-        "groups": [_group(tree, item, files) for item in drawn],
+        "groups": [_group(tree, item, files, legends) for item in drawn],
+        "legends": legends.all(),
         "errors": [_error(graph, error, files) for error in graph.errors],
         "standIn": {str(node): tree.drawn(node) for node in tree.stand_in},
         **timing,
@@ -146,7 +147,7 @@ def _note(node: Node) -> str:
     return ", ".join([f"shares {node.shares}", *notes] if node.shares else notes)
 
 
-def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
+def _group(tree: Tree, drawn: Drawn, files: Files, legends: _Distinct) -> dict[str, Any]:
     group, inner = drawn.group, drawn.inner
     return {
         "path": _path(group),
@@ -156,7 +157,7 @@ def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
         "at": files.place(group.scope.span),
         "paths": _copies(tree, inner),
         "nodes": inner.indices(),
-        "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment),
+        "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment, legends),
     }
 
 
@@ -188,12 +189,13 @@ def _copies(tree: Tree, group: Group) -> list[str]:
     return [one_line(path) for path in dict.fromkeys(paths)]
 
 
-def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
+def _drawing(graph: Graph, fragment: Fragment, legends: _Distinct) -> dict[str, Any]:
     return {
         "size": [_round(fragment.width), _round(fragment.height)],
         "boxes": {
             key: {
                 "at": [_round(part) for part in (at.x, at.y, at.width, at.height)],
+                **({"legend": legends.number(fragment.legend[key])} if fragment.legend[key] else {}),
                 **({"nodes": fragment.nodes[key]} if key in fragment.nodes and key not in fragment.groups else {}),
                 **({"group": fragment.groups[key]} if key in fragment.groups else {}),
                 **({"error": graph.errors.index(fragment.errors[key])} if key in fragment.errors else {}),

@@ -14,9 +14,9 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import NodeError, Ref
 from cnngraph.render.arrows import arrows
 from cnngraph.render.compose import OpenGroup, open_group
-from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.nest import lay_out
-from cnngraph.render.layout.surroundings import entries as legend_entries
+from cnngraph.render.layout.surroundings import entries
 from cnngraph.render.marks import marks
 from cnngraph.render.page.variables import VARIABLES
 from cnngraph.render.parts import Group as Marks
@@ -38,7 +38,7 @@ class Fragment:
 
     All places are relative to the upper left corner of the frame. `entries` and `exits` are where tensors cross the
     frame, by `source`, as in arrows: across the flow. `groups` are the numbers of the groups in closed boxes, `errors`
-    the nodes with errors that are boxes, and `legend` the samples and texts of a legend.
+    the nodes with errors that are boxes, and `legend` the samples of a legend for each box.
     """
 
     width: float
@@ -51,7 +51,7 @@ class Fragment:
     arrows: tuple[PlacedArrow, ...]
     entries: Mapping[str, float]
     exits: Mapping[str, float]
-    legend: tuple[tuple[str, str], ...]
+    legend: Mapping[str, tuple[str, ...]]
 
     def svg(self) -> Iterator[tuple[Marks, str]]:
         """Each part with its SVG elements."""
@@ -216,8 +216,13 @@ def _fragment(
         inside,
         entries,
         exits,
-        tuple(legend_entries(drawing)),
+        {box.box.key: tuple(_legend(drawing, box)) for box in boxes},
     )
+
+
+def _legend(drawing: Drawing, box: PlacedBox) -> Iterator[str]:
+    """The samples of a legend for one box."""
+    return (sample for sample, _ in entries(replace(drawing, boxes=(box,), frames=(), arrows=())))
 
 
 def _inside(

@@ -152,7 +152,7 @@ function assemble(number, inner, maps, strip) {
 
 function boxOf(number, key, element, at) {
   const box = GROUPS[number].drawing.boxes[key];
-  return { home: number, key, group: box.group, error: box.error, nodes: nodesOf(box), element, at };
+  return { home: number, key, group: box.group, error: box.error, legend: box.legend, nodes: nodesOf(box), element, at };
 }
 
 function crossings(drawing, maps, columns) {
