@@ -43,6 +43,5 @@ def test_a_mark_of_one_block_is_explained_while_it_is_open(browser: Browser, tmp
     browser.click(box("body"))
     opened = set(browser.js(ENTRIES))
     assert "pool" in opened
-    assert "scope" not in opened
     browser.click("#none")
     assert set(browser.js(ENTRIES)) == closed

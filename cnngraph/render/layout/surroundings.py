@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.label import ENLARGED
@@ -47,16 +48,9 @@ CHANGES = {Change.SMALLER: "smaller map", Change.LARGER: "larger map"}
 FLOWS = {Flow.PROJECTION: "shortcut with a projection", Flow.SIZE: "gives only its size"}
 LOOKS = {Look.TRAINING: "only in training mode", Look.UNUSED: "never runs"}
 SIGN_NAMES = {mark: name for name, mark in SIGNS.items()}
-ENTRIES: dict[str, str] = {
-    **KINDS,
-    **TRAITS,
-    **CHANGES,
-    **{name: name for name in SIGNS},
-    **FLOWS,
-    **LOOKS,
-    TIMES: "n equal iterations, drawn once",
-    UPSCALED: "n times as high and wide",
-}  # the samples of a legend and their texts, in order
+TEXTS = {TIMES: "n equal iterations, drawn once", UPSCALED: "n times as high and wide"}
+ALL: tuple[Mapping[Any, str], ...] = (KINDS, TRAITS, CHANGES, {name: name for name in SIGNS}, FLOWS, LOOKS, TEXTS)
+ENTRIES = {str(sample): text for texts in ALL for sample, text in texts.items()}  # of a legend, in order
 
 
 def surrounded(drawing: Drawing, title: str | None, legend: bool) -> Drawing:

@@ -15,8 +15,10 @@ from cnngraph.graph.node_times import NodeTimes
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
+from cnngraph.render.layout.drawing import Rectangle
 from cnngraph.render.names import range_of
 from cnngraph.render.page.fragments import Drawn, Fragment
+from cnngraph.render.page.skips import Skip
 from cnngraph.render.picture import Arrow, Flow, Look
 from cnngraph.render.titles import paths_of
 from cnngraph.render.tree import SERIES, Group, Tree
@@ -66,8 +68,10 @@ class Files:
         ]
 
 
-def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeTimes | None = None) -> dict[str, Any]:
-    """All facts about a network that is drawn, and its measured times, if there are any."""
+def network_facts(
+    tree: Tree, drawn: Sequence[Drawn], files: Files, skips: Sequence[Skip] = (), times: NodeTimes | None = None
+) -> dict[str, Any]:
+    """All facts about a network that is drawn, with its skips and measured times, if there are any."""
     graph = tree.graph
     ops, shapes, legends = _Distinct(), _Distinct(), _Distinct()
     nodes = _nodes(graph, ops, shapes, files)
@@ -87,6 +91,7 @@ def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeT
         "groups": [_group(tree, item, files, legends) for item in drawn],
         "legends": legends.all(),
         "errors": [_error(graph, error, files) for error in graph.errors],
+        "skips": [[*skip.ref, list(skip.readers), _style(skip.arrow)] for skip in skips],
         "standIn": {str(node): tree.drawn(node) for node in tree.stand_in},
         **timing,
     }
@@ -158,6 +163,7 @@ def _group(tree: Tree, drawn: Drawn, files: Files, legends: _Distinct) -> dict[s
         "paths": _copies(tree, inner),
         "nodes": inner.indices(),
         "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment, legends),
+        **({"chain": _places(drawn.chain)} if drawn.chain else {}),
     }
 
 
@@ -191,10 +197,10 @@ def _copies(tree: Tree, group: Group) -> list[str]:
 
 def _drawing(graph: Graph, fragment: Fragment, legends: _Distinct) -> dict[str, Any]:
     return {
-        "size": [_round(fragment.width), _round(fragment.height)],
+        **_places(fragment),
         "boxes": {
             key: {
-                "at": [_round(part) for part in (at.x, at.y, at.width, at.height)],
+                "at": _rectangle(at),
                 **({"legend": legends.number(fragment.legend[key])} if fragment.legend[key] else {}),
                 **({"nodes": fragment.nodes[key]} if key in fragment.nodes and key not in fragment.groups else {}),
                 **({"group": fragment.groups[key]} if key in fragment.groups else {}),
@@ -202,6 +208,14 @@ def _drawing(graph: Graph, fragment: Fragment, legends: _Distinct) -> dict[str, 
             }
             for key, at in fragment.boxes.items()
         },
+    }
+
+
+def _places(fragment: Fragment) -> dict[str, Any]:
+    """Where everything in a drawing is."""
+    return {
+        "size": [_round(fragment.width), _round(fragment.height)],
+        "boxes": {key: _rectangle(at) for key, at in fragment.boxes.items()},
         "arrows": [
             [
                 placed.arrow.tail,
@@ -214,7 +228,12 @@ def _drawing(graph: Graph, fragment: Fragment, legends: _Distinct) -> dict[str, 
         ],
         "entries": {source: _round(place) for source, place in fragment.entries.items()},
         "exits": {source: _round(place) for source, place in fragment.exits.items()},
+        **({"title": [_round(part) for part in fragment.title]} if any(fragment.title) else {}),
     }
+
+
+def _rectangle(at: Rectangle) -> list[float | int]:
+    return [_round(part) for part in (at.x, at.y, at.width, at.height)]
 
 
 def _style(arrow: Arrow) -> str:
