@@ -70,3 +70,12 @@ def test_after_a_search_the_keys_go_on_from_the_match(browser: Browser, tmp_path
     assert "fc" in browser.js(FOCUSED)
     browser.press("ArrowDown")
     assert browser.js(FOCUSED).startswith("output")
+
+
+def test_what_is_selected_stays_in_view_beside_the_panels_of_a_phone(browser: Browser, tmp_path: Path) -> None:
+    browser.resize(390, 780)
+    show(browser, tmp_path, graph_of(RESIDUAL), depth=1)
+    browser.js("[...document.querySelectorAll('.box.ops')].at(-1).focus()")
+    browser.press("Enter")
+    browser.click("#details .place")
+    browser.wait(IN_VIEW)

@@ -29,6 +29,7 @@ function render() {
 const idOf = (box) => `${box.home}:${box.key}`;
 const boxById = (id) => view.boxes.find((box) => idOf(box) === id);
 const frameOf = (number) => view.frames.find((frame) => frame.group === number);
+const itemOf = (id) => id && [...view.boxes, ...view.frames].find(({ element }) => element.dataset.id === id); // a box or frame
 const elementOf = (id) => canvas.querySelector(`[data-id="${CSS.escape(id)}"]`);
 const opens = (box) => box.group !== undefined && Boolean(GROUPS[box.group].drawing);
 
@@ -136,9 +137,19 @@ function arrange(readable) {
   starts = null;
   render();
   fit(readable);
-  const id = document.activeElement?.dataset?.id;
-  const focused = id && [...view.boxes, ...view.frames].find(({ element }) => element.dataset.id === id);
+  const focused = itemOf(document.activeElement?.dataset?.id);
   if (focused) bringIntoView(focused.at);
+}
+
+// When there is less room, such as for a panel, what is selected stays in view.
+function keepSelected() {
+  const chosen = itemOf(state.selected?.id);
+  if (!chosen) return;
+  const isOut = room().some((size, axis) => {
+    const start = state[axis ? "y" : "x"] + chosen.at[axis] * state.scale;
+    return start > size - MARGIN || start + chosen.at[axis + 2] * state.scale < MARGIN;
+  });
+  if (isOut) bringIntoView(chosen.at);
 }
 
 // Zoom and pan.
