@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +149,8 @@ def row(network: str, number: int, accuracy: float, split: str = "test", **param
         for epoch in (1, 2)
     )
     path = Path(f"runs/{network}-{number}")
-    variant = {"params": params, "variant": repr(params)}
-    return RunRow(
-        path, network, "digits", 10, 2, epochs, split, None, {}, {}, 1.0, True, "", {}, measured=False, **variant
-    )
+    run = RunRow(path, network, "digits", 10, 2, epochs, split, None, {}, {}, 1.0, True, "", {}, measured=False)
+    return replace(run, params=params, variant=repr(params))
 
 
 def test_many_runs_are_grouped_by_network() -> None:
