@@ -78,4 +78,4 @@ def test_what_is_selected_stays_in_view_beside_the_panels_of_a_phone(browser: Br
     browser.js("[...document.querySelectorAll('.box.ops')].at(-1).focus()")
     browser.press("Enter")
     browser.click("#details .place")
-    browser.wait(IN_VIEW)
+    browser.wait(IN_VIEW.replace("document.activeElement", "document.querySelector('.selected')"))
