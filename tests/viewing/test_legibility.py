@@ -140,8 +140,8 @@ def test_shapes_stay_at_their_boxes_beside_an_open_block(browser: Browser, tmp_p
           const rect = element => element.getBoundingClientRect();
           const boxes = [...document.querySelectorAll('.box')].map(box => rect(box.firstElementChild));
           const notes = [...document.querySelectorAll('.note')].filter(note => note.textContent);
-          return notes.map(note => [note, rect(note)]).filter(([, at]) => !boxes.some(box => at.left < box.right && at.right > box.left
-            && Math.abs(at.top - box.bottom) < 8)).map(([note]) => note.textContent);
+          const isAt = (at, box) => at.left < box.right && at.right > box.left && Math.abs(at.top - box.bottom) < 8;
+          return notes.filter(note => !boxes.some(box => isAt(rect(note), box))).map(note => note.textContent);
         })()"""
     )
     assert far == []
