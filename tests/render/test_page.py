@@ -20,6 +20,7 @@ from cnngraph.render.page import page
 from tests.library import network
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
 from tests.render.pages import Page, page_of
+from tests.render.test_errors import valid_part
 from tests.render.test_strangers import HEAD, NASTY, renamed
 
 NETWORKS = [
@@ -255,3 +256,43 @@ def test_a_block_with_too_many_boxes_stays_closed() -> None:
     groups = page_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n").network["groups"]
     assert groups[1]["path"] == "body"
     assert groups[1]["drawing"] is None
+
+
+def test_a_network_in_the_shape_of_a_u_has_drawings_without_its_skips() -> None:
+    graph = bundled("unet")
+    facts = Page(page(graph)).network
+    paths = facts["nodes"]["path"]
+    ends = [(paths[tail], [paths[reader] for reader in readers]) for tail, _, readers, _ in facts["skips"]]
+    assert ends == [(f"down.{place}.convs.0.1", [f"up.{3 - place}.concat"]) for place in range(4)]
+    chains = {group["path"]: group for group in facts["groups"] if "chain" in group}
+    assert {"", "down", "up", "down.1", "up.0"} <= set(chains)
+    assert "down.4" not in chains
+    for group in chains.values():
+        drawing, chain = group["drawing"], group["chain"]
+        assert set(drawing["boxes"]) == set(chain["boxes"])
+        assert len(chain["arrows"]) <= len(drawing["arrows"])
+    arrows = [len(chains["up"][kind]["arrows"]) for kind in ("drawing", "chain")]
+    assert arrows[0] - arrows[1] == 4
+
+
+@pytest.mark.parametrize("name", ["hrnet", "densenet121", "resnet50_fpn", "swin_t", "botnet50"])
+def test_other_networks_have_no_second_drawings(name: str) -> None:
+    facts = Page(page(bundled(name))).network
+    assert facts["skips"] == []
+    assert not any("chain" in group for group in facts["groups"])
+
+
+def test_a_block_of_one_operation_and_an_error_is_closed_in_the_drawing_around_it() -> None:
+    text = """
+cnngraph: 1
+input: [3, 8, 8]
+nodes:
+  first: {op: conv, out: 4, kernel: 3}
+  block:
+    nodes: {one: {op: conv, out: 4, kernel: 3}, wrong: {op: max_pool, kernel: 99}}
+  last: {op: conv, from: first, out: 4, kernel: 1}
+"""
+    root, block = Page(page(valid_part(text))).network["groups"]
+    assert root["drawing"]["boxes"].keys() > {"input0"}
+    assert [box.get("group") for box in root["drawing"]["boxes"].values()].count(1) == 1
+    assert any("error" in box for box in block["drawing"]["boxes"].values())

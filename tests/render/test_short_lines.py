@@ -63,7 +63,7 @@ def test_a_block_is_short_if_the_flow_is_to_the_right() -> None:
     assert size(short.box)[0] < size(long.box)[0] / 2
 
 
-@pytest.mark.parametrize(("name", "shown"), [("resnet50_fpn", "layer_blocks"), ("hrnet", "stages.2")])
+@pytest.mark.parametrize(("name", "shown"), [("resnet50_fpn", "inner_blocks"), ("hrnet", "stages.2")])
 def test_a_level_of_a_network_with_lanes_is_open_on_a_slide(name: str, shown: str) -> None:
     fit = fitted(load(name), Settings(page="slide"))
     assert fit.least_text >= PAGES["slide"].least - 1e-6
