@@ -172,9 +172,11 @@ class _Laning:
 
     def _strip(self) -> Strip:
         gaps, cuts = self._between()
-        heights = [0.0] * len(self.rows)
+        heights, leads = [0.0] * len(self.rows), [0.0] * len(self.rows)
         for node, row in self.row.items():
-            heights[row] = max(heights[row], self.nodes[node].length)
+            leads[row] = max(leads[row], self.nodes[node].lead)
+        for node, row in self.row.items():
+            heights[row] = max(heights[row], leads[row] - self.nodes[node].lead + self.nodes[node].length)
         strip, tops, y = Strip(), [], gaps[0]
         for row, height in enumerate(heights, 1):
             tops.append(y)
@@ -182,7 +184,8 @@ class _Laning:
             strip.cuts += [y + gaps[row] / 2 - 2] if cuts[row] else []
             y += gaps[row]
         for node, row in self.row.items():
-            strip.put(node, self.nodes[node], self.x[node], tops[row])
+            lower = leads[row] - self.nodes[node].lead  # all arrows into a rank end at one y, so that they pass no node
+            strip.put(node, self.nodes[node], self.x[node], tops[row] + lower)
         for index, edge in self.edges.items():
             for row, x in enumerate(self.points[index], self._first(edge)):
                 strip.pass_by(index, (x, tops[row]), (x, tops[row] + heights[row]))

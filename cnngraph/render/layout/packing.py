@@ -12,6 +12,7 @@ from cnngraph.render.layout.series import BESIDE, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 
 NARROW = 26.0  # the least distance between two lanes
+APART = 1.0  # more for a line that passes between two nodes
 
 Extent = tuple[float, float]  # left and right of a lane
 
@@ -33,8 +34,9 @@ class LaidLevel:
 
     def ranks(self) -> Iterator[dict[int, Extent]]:
         """What each rank needs to both sides of the lanes in which there is something."""
-        tops = {y: rank for rank, y in enumerate(sorted({y for _, y in self.at.values()}))}
-        rank = {node: tops[y] for node, (_, y) in self.at.items()}
+        ends = {node: round(y + self.nodes[node].lead, 2) for node, (_, y) in self.at.items()}  # of arrows into it
+        tops = {y: rank for rank, y in enumerate(sorted(set(ends.values())))}
+        rank = {node: tops[y] for node, y in ends.items()}
         places = {size: place for place, size in enumerate(self.sizes)}
         found: list[dict[int, Extent]] = [{} for _ in tops]
         lines: list[dict[int, set[str]]] = [{} for _ in tops]
@@ -49,7 +51,8 @@ class LaidLevel:
             for passed in lines[start : len(tops) if edge.head == OUTSIDE else rank[edge.head]]:
                 passed.setdefault(lane, set()).add(edge.tensor)
         for node, lane in self.lane.items():
-            x, beside = self.aside.get(node, 0.0), LANE * max(0, len(lines[rank[node]].pop(lane, ())) - 1)
+            x, count = self.aside.get(node, 0.0), len(lines[rank[node]].pop(lane, ()))
+            beside = LANE * (count - 1) + APART if count else 0.0
             _widen(found[rank[node]], lane, self.nodes[node].left - x + beside, self.nodes[node].right + x + beside)
         for extents, passed in zip(found, lines, strict=True):
             for lane, tensors in passed.items():
