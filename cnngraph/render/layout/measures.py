@@ -85,6 +85,10 @@ class Measures:
         """The extent of a shape across the flow."""
         return 0.0 if not text else text_width(text, SMALL) if self.is_down else NOTE
 
+    def widths(self, key: str) -> dict[str, float]:
+        """The extents of the shapes below a box across the flow, by tensor."""
+        return {tensor: self.width(text) for tensor, text in self.labels.get(key, {}).items()}
+
     def _below(self, labels: Mapping[str, str]) -> float:
         """The extent of the shapes below a box along the flow."""
         lengths = (NOTE if self.is_down else text_width(text, SMALL) + 4 for text in labels.values() if text)

@@ -192,18 +192,10 @@ class Layout:
             self.laid[key] = self._lay_level(key, nodes)
             return None
         self.laid[key] = self._lay_level(key, nodes, Places(tuple(xs), at))
-        return LaidLevel(
-            nodes, level.edges, self.laid[key].arrangement.at, lane, aside, lanes.sizes, self._widths(level)
-        )
-
-    def _widths(self, level: _Level) -> dict[int, dict[str, float]]:
-        """The widths of the shapes below the boxes over several lanes, by tensor."""
-        found = {}
-        for index, member in enumerate(level.members):
-            if member.key in self.spans:
-                labels = self.measures.labels.get(member.key, {})
-                found[index] = {tensor: self.measures.width(text) for tensor, text in labels.items()}
-        return found
+        at_nodes = self.laid[key].arrangement.at
+        spanning = [index for index, member in enumerate(level.members) if member.key in self.spans]
+        labels = {index: self.measures.widths(level.members[index].key) for index in spanning}
+        return LaidLevel(nodes, level.edges, at_nodes, lane, aside, lanes.sizes, labels)
 
     def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
         level = self.levels[key]
