@@ -18,6 +18,7 @@ from operator import itemgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
+from cnngraph.render.companions import Companions
 from cnngraph.render.compose import Composed, original, sharing
 from cnngraph.render.picture import Shape
 from cnngraph.render.titles import block_of
@@ -36,6 +37,7 @@ class Coverage:
         self.graph, self.tree = graph, tree
         self.inside = cache(self._inside)
         self.shared = sharing(graph)
+        self.companions = Companions(tree, lambda: self.words)
 
     @cached_property
     def words(self) -> list[object]:

@@ -11,6 +11,7 @@ from operator import attrgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.render.arrows import TooMuchError
+from cnngraph.render.closed import FACTS
 from cnngraph.render.compose import Composed, Detail, candidates, composed
 from cnngraph.render.coverage import Coverage, Opening, openings
 from cnngraph.render.layout import boxes
@@ -19,7 +20,7 @@ from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.layout.ushape import skips_of
-from cnngraph.render.picture import Box, Frame, Picture, Shape
+from cnngraph.render.picture import Box, Frame, Picture, Row, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
 from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
@@ -33,8 +34,10 @@ LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
 NEARLY = 0.88  # if the text was not smaller than this part of the least size
+TOGETHER = 32  # blocks that are opened together
 SIZES = (1.0, 0.85, 0.7, 0.5)  # of the volumes of a U, which cannot be broken into columns
-BRIEF = (3, 1)  # lines in closed blocks: one with more has only the last before the text gets too small
+# Lines in closed blocks: before the text gets too small, one with more has only the facts, in several lines if 0.
+BRIEF = (3, 1, 0)
 
 
 @frozen
@@ -98,12 +101,15 @@ class _Pictures:
             yield self.made[place]
 
     def opened(self, choice: Composed, opening: Opening) -> Composed | None:
-        """A picture with one more group open, or None if it would not show more, or has too many boxes."""
-        detail, path = choice.detail, frozenset([opening.group.scope.path])
+        """A picture with one more group open and its companions, or None if it shows no more, or has too many boxes."""
+        detail, is_u = choice.detail, skips_of(choice.picture) is not None
+        paths = self.coverage.companions.of(opening.group.scope.path, is_u=is_u)
+        if len(paths) > TOGETHER:
+            return None
         if opening.is_whole:
-            detail = replace(detail, whole=detail.whole | path)
+            detail = replace(detail, whole=detail.whole | paths)
         else:
-            detail = replace(detail, shown=detail.shown | path)
+            detail = replace(detail, shown=detail.shown | paths)
         key = id(choice.tree), detail
         if key not in self.known:
             self.known[key] = self._composed(choice, detail, opening.leads_on)
@@ -138,7 +144,7 @@ class _Fitting:
     def best(self) -> tuple[Fitted, float]:
         """The drawing, and the part of the network that it shows."""
         largest: Fitted | None = None
-        most, found, levels = (False, 0.0), None, 0
+        most, found, levels = (False, False, 0.0), None, 0
         for choice, is_last in self.pictures.choices():
             if self._is_full(choice.picture) and not is_last:
                 continue
@@ -150,13 +156,14 @@ class _Fitting:
                 return fit, 1.0
             choice, fit = self._opened(choice, fit)
             levels += 1
-            worth = fit.drawing.torn <= TORN, self.coverage.gain(self.coverage.shown(choice))
+            is_u = skips_of(choice.picture) is not None
+            worth = fit.drawing.torn <= TORN, is_u, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
             if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
         assert largest is not None
-        return found or largest, most[1] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
+        return found or largest, most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
 
     @property
     def _is_fixed(self) -> bool:
@@ -236,10 +243,13 @@ def _in_style(picture: Picture, settings: Settings, size: float = 1.0) -> Pictur
 
 
 def _brief(member: Box | Frame, most: int) -> Box | Frame:
-    """A box or frame with only the facts in each closed block that has more lines than that."""
+    """A box or frame with only the facts in each closed block that has more lines than that; with 0, each in a line."""
     if isinstance(member, Frame):
         return replace(member, members=tuple(_brief(inner, most) for inner in member.members))
-    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE and len(member.rows) > most else member
+    if member.shape is not Shape.SCOPE or len(member.rows) <= most:
+        return member
+    facts = member.rows[-1]
+    return replace(member, rows=(facts,) if most else tuple(Row(text, facts.kind) for text in facts.text.split(FACTS)))
 
 
 def _distinct(choices: Iterable[Composed]) -> Iterator[tuple[Composed, bool]]:
