@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from operator import attrgetter
 
@@ -26,10 +26,11 @@ from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
-MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
+MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried,
+DENSER = 1.15  # … or with so many times that of a drawing of the same network whose text was much too small
 TRIALS = 16  # drawings with one more block open, for each level of nesting
-FEW = 0.6  # the part of a network that a drawing with shapes has to show
-WORTH = 1.5  # … and how much more one without them does
+FEW = 0.7  # the part of a network that a drawing with shapes has to show
+WORTH = 1.1  # … and how much more one without them does
 LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
@@ -64,18 +65,34 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
     pictures = _Pictures(graph, settings)
-    fit, shown = _Fitting(pictures, settings, page).best()
-    if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
-        return fit
+    first = _Fitting(pictures, settings, page).best()
+    if not settings.shapes or (first.is_large and first.shown >= FEW):
+        return first.fit
     bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
-    other, more = _Fitting(pictures, bare, page).best()
-    if _is_large_enough(fit, page):
-        return other if more > WORTH * shown else fit
+    other = _Fitting(pictures, bare, page).best()
+    if first.is_large:
+        return other.fit if other.is_large and other.shown > WORTH * first.shown else first.fit
     for most in BRIEF:
-        if not _is_large_enough(other, page):
-            brief = _Fitting(pictures, bare, page, most).best()[0]
-            other = max(other, brief, key=attrgetter("scale"))
-    return max(fit, other, key=attrgetter("scale"))
+        if not other.is_large or (pictures.has_u and not other.is_u):
+            other = max(other, _Fitting(pictures, bare, page, most).best(), key=_Best.key)
+    return max(first, other, key=_Best.key).fit
+
+
+@frozen
+class _Best:
+    """The best drawing of some, and the part of the network that it shows.
+
+    `is_large` is whether its text is large enough, `is_u` whether it has the shape of a U.
+    """
+
+    fit: Fitted
+    shown: float
+    is_large: bool
+    is_u: bool
+
+    def key(self) -> tuple[bool, bool, float]:
+        """What makes a drawing better than another one."""
+        return self.is_large, self.is_large and self.is_u, self.fit.scale
 
 
 def _is_large_enough(fit: Fitted, page: Page) -> bool:
@@ -90,6 +107,11 @@ class _Pictures:
         self.made: list[tuple[Composed, bool]] = []
         self.others = _distinct(candidates(graph, settings))
         self.known: dict[tuple[int, Detail], Composed | None] = {}
+
+    @property
+    def has_u(self) -> bool:
+        """Whether a picture that was composed so far has the shape of a U."""
+        return any(skips_of(choice.picture) for choice, _ in self.made)
 
     def choices(self) -> Iterator[tuple[Composed, bool]]:
         """The pictures from the most detailed one, composed when they are needed, and whether each is the last one."""
@@ -136,13 +158,17 @@ class _Fitting:
     settings: Settings
     page: Page
     lines: int | None = None
+    most_ink: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most_ink = MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
     @property
     def coverage(self) -> Coverage:
         return self.pictures.coverage
 
-    def best(self) -> tuple[Fitted, float]:
-        """The drawing, and the part of the network that it shows."""
+    def best(self) -> _Best:
+        """The drawing with the most detail, or else with the largest text."""
         largest: Fitted | None = None
         most, found, levels = (False, False, 0.0), None, 0
         for choice, is_last in self.pictures.choices():
@@ -153,7 +179,7 @@ class _Fitting:
             if not _is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
-                return fit, 1.0
+                return _Best(fit, 1.0, True, True)
             choice, fit = self._opened(choice, fit)
             levels += 1
             is_u = skips_of(choice.picture) is not None
@@ -162,8 +188,9 @@ class _Fitting:
                 most, found = worth, fit
             if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
+        shown = most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
         assert largest is not None
-        return found or largest, most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
+        return _Best(found or largest, shown, found is not None, most[1])
 
     @property
     def _is_fixed(self) -> bool:
@@ -204,6 +231,8 @@ class _Fitting:
             if _is_large_enough(best, self.page):
                 break
             best = max(best, fit, key=attrgetter("scale"))
+        if best.least_text < NEARLY * self.page.least:
+            self.most_ink = min(self.most_ink, DENSER * self._ink(picture))
         return best
 
     def _sizes(self, picture: Picture) -> tuple[float, ...]:
@@ -225,9 +254,12 @@ class _Fitting:
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
+        return self._ink(picture) > self.most_ink
+
+    def _ink(self, picture: Picture) -> float:
+        """The area that the boxes of a picture cover."""
         drawn = self._in_style(picture, self._sizes(picture)[-1])
-        area = sum(width * height for width, height in map(boxes.size, drawn.boxes()))
-        return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
+        return sum(width * height for width, height in map(boxes.size, drawn.boxes()))
 
 
 def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:
