@@ -20,7 +20,6 @@ from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.idle import without_idle
 from cnngraph.render.label import clean, error_lines, is_nothing, tip_label
-from cnngraph.render.layout.ushape import skips_of
 from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
@@ -94,15 +93,12 @@ def candidates(graph: Graph, settings: Settings) -> Iterator[Composed]:
     check_open(graph, settings.open)
     choices = list(_choices(graph, settings))
     known: dict[int, dict[object, Box]] = {}
-    for position, (tree, detail, is_for_skips) in enumerate(choices, 1):
+    for position, (tree, detail) in enumerate(choices, 1):
         try:
-            choice = composed(tree, detail, known.setdefault(id(tree), {}))
+            yield composed(tree, detail, known.setdefault(id(tree), {}))
         except TooMuchError:
             if position == len(choices):
                 raise
-            continue
-        if not is_for_skips or skips_of(choice.picture):
-            yield choice
 
 
 def composed(tree: Tree, detail: Detail, known: dict[object, Box]) -> Composed:
@@ -120,28 +116,25 @@ def check_open(graph: Graph, patterns: Iterable[str]) -> None:
             raise ValueError(no_block(graph, pattern, "opened", f"no block matches {pattern!r}"))
 
 
-def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail, bool]]:
-    """Candidates from full detail down to the top level, and whether each is only for a network with skips: a U."""
+def _choices(graph: Graph, settings: Settings) -> Iterator[tuple[Tree, Detail]]:
+    """Candidates from full detail down to the top level."""
     whole, fold, opened = build_tree(graph, settings.node), settings.fold, settings.open
     tree = whole if fold is False else fold_tree(whole)
     on_page = settings.page is not None
     trees = [with_arcs(tree), tree] if on_page and fold is False else [tree]
     if settings.depth is not None or opened:
-        yield from ((drawn, Detail(settings.depth or 1, MAX_BOXES, opened), False) for drawn in trees)
+        yield from ((drawn, Detail(settings.depth or 1, MAX_BOXES, opened)) for drawn in trees)
         return
     opened = tuple(error.path.rpartition(".")[0] for error in graph.errors)
     full, most = whole.height + 2, MAX_ON_PAGE if on_page else READABLE
-    unfolded: list[Tree] = []
     if fold is None and len(graph.nodes) <= (MAX_ON_PAGE if on_page else UNROLLED) * MAX_ROWS:
         for drawn in [with_arcs(whole), whole] if on_page else [whole]:
-            yield drawn, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True), False
-        unfolded = [whole] if on_page and tree.stand_in else []
-    yield from ((drawn, Detail(full, most, opened, opens_inline=True), False) for drawn in trees)
+            yield drawn, Detail(full, MAX_ON_PAGE if on_page else UNROLLED, opened, opens_inline=True)
+    yield from ((drawn, Detail(full, most, opened, opens_inline=True)) for drawn in trees)
     for level in range(full - 1, 0, -1):
         most = MAX_ON_PAGE if on_page else OVERVIEW
-        yield from ((drawn, Detail(level, most, opened, opens_inline=True), True) for drawn in unfolded)
         for drawn in trees:
-            yield drawn, Detail(level, most if level > 1 else MAX_BOXES, opened, opens_inline=True), False
+            yield drawn, Detail(level, most if level > 1 else MAX_BOXES, opened, opens_inline=True)
 
 
 @frozen

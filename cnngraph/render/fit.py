@@ -73,7 +73,7 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
     if first.is_large:
         return other.fit if other.is_large and other.shown > WORTH * first.shown else first.fit
     for most in BRIEF:
-        if not other.is_large or (pictures.has_u and not other.is_u):
+        if not other.is_large or (pictures.has_u and not other.fit.drawing.is_u):
             other = max(other, _Fitting(pictures, bare, page, most).best(), key=_Best.key)
     return max(first, other, key=_Best.key).fit
 
@@ -82,17 +82,16 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
 class _Best:
     """The best drawing of some, and the part of the network that it shows.
 
-    `is_large` is whether its text is large enough, `is_u` whether it has the shape of a U.
+    `is_large` is whether its text is large enough.
     """
 
     fit: Fitted
     shown: float
     is_large: bool
-    is_u: bool
 
     def key(self) -> tuple[bool, bool, float]:
         """What makes a drawing better than another one."""
-        return self.is_large, self.is_large and self.is_u, self.fit.scale
+        return self.is_large, self.is_large and self.fit.drawing.is_u, self.fit.scale
 
 
 def _is_large_enough(fit: Fitted, page: Page) -> bool:
@@ -107,11 +106,7 @@ class _Pictures:
         self.made: list[tuple[Composed, bool]] = []
         self.others = _distinct(candidates(graph, settings))
         self.known: dict[tuple[int, Detail], Composed | None] = {}
-
-    @property
-    def has_u(self) -> bool:
-        """Whether a picture that was composed so far has the shape of a U."""
-        return any(skips_of(choice.picture) for choice, _ in self.made)
+        self.has_u = False  # whether one was drawn in the shape of a U
 
     def choices(self) -> Iterator[tuple[Composed, bool]]:
         """The pictures from the most detailed one, composed when they are needed, and whether each is the last one."""
@@ -122,9 +117,9 @@ class _Pictures:
                 return
             yield self.made[place]
 
-    def opened(self, choice: Composed, opening: Opening) -> Composed | None:
+    def opened(self, choice: Composed, opening: Opening, is_u: bool) -> Composed | None:
         """A picture with one more group open and its companions, or None if it shows no more, or has too many boxes."""
-        detail, is_u = choice.detail, skips_of(choice.picture) is not None
+        detail = choice.detail
         paths = self.coverage.companions.of(opening.group.scope.path, is_u=is_u)
         if len(paths) > TOGETHER:
             return None
@@ -179,18 +174,17 @@ class _Fitting:
             if not _is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
-                return _Best(fit, 1.0, True, True)
+                return _Best(fit, 1.0, True)
             choice, fit = self._opened(choice, fit)
             levels += 1
-            is_u = skips_of(choice.picture) is not None
-            worth = fit.drawing.torn <= TORN, is_u, self.coverage.gain(self.coverage.shown(choice))
+            worth = fit.drawing.torn <= TORN, fit.drawing.is_u, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
             if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
         shown = most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
         assert largest is not None
-        return _Best(found or largest, shown, found is not None, most[1])
+        return _Best(found or largest, shown, found is not None)
 
     @property
     def _is_fixed(self) -> bool:
@@ -207,7 +201,7 @@ class _Fitting:
                 if failed[place] or failed[kind] >= ATTEMPTS or not trials or _is_most_of(opening, too_large):
                     continue
                 trials -= 1
-                more = self._tried(choice, opening)
+                more = self._tried(choice, opening, fit.drawing.is_u)
                 size = more[1].least_text / self.page.least if more else 0.0
                 if more and size >= 1 - ROUNDING and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
@@ -218,9 +212,9 @@ class _Fitting:
             else:
                 return choice, fit
 
-    def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
+    def _tried(self, choice: Composed, opening: Opening, is_u: bool) -> tuple[Composed, Fitted] | None:
         """A picture with one more group open, if it shows more and is not too full."""
-        tried = self.pictures.opened(choice, opening)
+        tried = self.pictures.opened(choice, opening, is_u)
         return None if tried is None or self._is_full(tried.picture) else (tried, self._fit(tried.picture))
 
     def _fit(self, picture: Picture) -> Fitted:
@@ -243,6 +237,7 @@ class _Fitting:
         drawing = lay_out(self._in_style(picture, size), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
+        self.pictures.has_u |= drawing.is_u
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
