@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -147,16 +148,16 @@ def test_the_command_is_fast(tmp_path: Path) -> None:
         "passwd": importing("../../../etc/passwd"),
     }
     files = [str(write(tmp_path, **{name: text})) for name, text in hostile.items()]
-    start = time.perf_counter()
+    start = sum(os.times()[2:4])  # of child processes
     command = [sys.executable, "-m", "cnngraph", "check", "--format", "json", *files]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert not ended.stderr
     codes = [
         [diagnostic["code"] for diagnostic in answer["diagnostics"]] for answer in json.loads(ended.stdout)["files"]
     ]
     assert codes == [["E104"], ["E502"], ["E306"], ["E503"], ["E310"]]
-    assert time.perf_counter() - start < 10  # for all five, also under load
+    assert sum(os.times()[2:4]) - start < 10  # seconds of CPU for all five
 
 
 def test_finding_near_names_among_many_is_fast() -> None:

@@ -105,16 +105,22 @@ def _marked_up(text: str) -> str:
     )
 
 
+def _in_words(count: int) -> str:
+    return ("no", "one", "two", "three", "four")[count] if count < 5 else str(count)
+
+
 def reads(cls: type[Op]) -> str:
     """What an op reads: `Reads two tensors or more`."""
     fewest, most = cls.inputs
     if most == 0:
         return "Reads nothing"
-    count = "one" if fewest == 1 else str(fewest)
-    some = count if fewest == most else f"{count} or more" if most is None else f"{count} to {most}"
+    count = _in_words(fewest)
+    if fewest != most:
+        span = "or" if most is None or most == fewest + 1 else "to"
+        count = f"{count} {span} {'more' if most is None else _in_words(most)}"
     parameters = " or free parameters" if cls.takes_parameters else ""
     names = f": {', '.join(cls.input_names)}" if cls.input_names else ""
-    return f"Reads {some} tensor{'s' * (most != 1)}{parameters}{names}"
+    return f"Reads {count} tensor{'s' * (most != 1)}{parameters}{names}"
 
 
 def _default(field: Field) -> str:

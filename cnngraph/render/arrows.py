@@ -114,14 +114,13 @@ class _Arrows:
 
     def _shared(self, lines: list[_Line], ref: Ref, head: str) -> Iterator[_Line]:
         """The arrows that this tensor can share: those of copies drawn as one node, or into a closed scope."""
-        drawn = self._drawn(ref)
+        drawn = self.tree.drawn_ref(ref)
         closed = head.startswith(Shape.SCOPE)
         return (
-            line for line in lines if self._drawn(next(iter(line.refs))) == drawn and (closed or ref not in line.refs)
+            line
+            for line in lines
+            if self.tree.drawn_ref(next(iter(line.refs))) == drawn and (closed or ref not in line.refs)
         )
-
-    def _drawn(self, ref: Ref) -> Ref:
-        return ref if ref.node < 0 else Ref(self.tree.drawn(ref.node), ref.output)
 
     def all(self) -> tuple[Arrow, ...]:
         """All arrows, with their tensors and shapes."""
@@ -142,7 +141,7 @@ class _Arrows:
         label = shapes_label(str(self.graph.type_of(ref)) for ref in labelled)
         if line.count > 1:
             label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
-        drawn = self._drawn(refs[0])
+        drawn = self.tree.drawn_ref(refs[0])
         return replace(
             line.arrow,
             tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs),

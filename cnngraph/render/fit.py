@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from operator import attrgetter
 
@@ -18,20 +18,23 @@ from cnngraph.render.layout.boxes import SMALL
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
+from cnngraph.render.layout.ushape import skips_of
 from cnngraph.render.picture import Box, Frame, Picture, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
 from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
-MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
+MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried,
+DENSER = 1.15  # … or with so many times that of a drawing of the same network whose text was much too small
 TRIALS = 16  # drawings with one more block open, for each level of nesting
-FEW = 0.6  # the part of a network that a drawing with shapes has to show
-WORTH = 1.5  # … and how much more one without them does
+FEW = 0.7  # the part of a network that a drawing with shapes has to show
+WORTH = 1.1  # … and how much more one without them does
 LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
 NEARLY = 0.88  # if the text was not smaller than this part of the least size
+SIZES = (1.0, 0.85, 0.7, 0.5)  # of the volumes of a U, which cannot be broken into columns
 BRIEF = (3, 1)  # lines in closed blocks: one with more has only the last before the text gets too small
 
 
@@ -128,6 +131,10 @@ class _Fitting:
     settings: Settings
     page: Page
     lines: int | None = None
+    most_ink: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most_ink = MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
     @property
     def coverage(self) -> Coverage:
@@ -188,23 +195,42 @@ class _Fitting:
         return None if tried is None or self._is_full(tried.picture) else (tried, self._fit(tried.picture))
 
     def _fit(self, picture: Picture) -> Fitted:
+        """The drawing of a picture; of a U in volumes, with the largest volumes at which the text is large enough."""
+        fits = (self._fit_at(picture, size) for size in self._sizes(picture))
+        best = next(fits)
+        for fit in fits:
+            if _is_large_enough(best, self.page):
+                break
+            best = max(best, fit, key=attrgetter("scale"))
+        if best.least_text < NEARLY * self.page.least:
+            self.most_ink = min(self.most_ink, DENSER * self._ink(picture))
+        return best
+
+    def _sizes(self, picture: Picture) -> tuple[float, ...]:
+        return SIZES if self.settings.style == "volumes" and skips_of(picture) else SIZES[:1]
+
+    def _fit_at(self, picture: Picture, size: float) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least
-        drawing = lay_out(self._in_style(picture), self.settings).drawing(
+        drawing = lay_out(self._in_style(picture, size), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
-    def _in_style(self, picture: Picture) -> Picture:
+    def _in_style(self, picture: Picture, size: float) -> Picture:
         if self.lines is not None:
             members = tuple(_brief(member, self.lines) for member in picture.members)
             picture = replace(picture, members=members)
-        return _in_style(picture, self.settings)
+        return _in_style(picture, self.settings, size)
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
-        area = sum(width * height for width, height in map(boxes.size, self._in_style(picture).boxes()))
-        return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
+        return self._ink(picture) > self.most_ink
+
+    def _ink(self, picture: Picture) -> float:
+        """The area that the boxes of a picture cover."""
+        drawn = self._in_style(picture, self._sizes(picture)[-1])
+        return sum(width * height for width, height in map(boxes.size, drawn.boxes()))
 
 
 def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:
@@ -214,9 +240,9 @@ def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:
     return any(len(group.indices()) <= least for group in around)
 
 
-def _in_style(picture: Picture, settings: Settings) -> Picture:
+def _in_style(picture: Picture, settings: Settings, size: float = 1.0) -> Picture:
     """A picture in the style of the drawing."""
-    return with_volumes(picture, shapes=settings.shapes) if settings.style == "volumes" else picture
+    return with_volumes(picture, shapes=settings.shapes, scale=size) if settings.style == "volumes" else picture
 
 
 def _brief(member: Box | Frame, most: int) -> Box | Frame:

@@ -66,6 +66,10 @@ class Tree:
         """The node that is drawn for this one."""
         return self.stand_in.get(node, node)
 
+    def drawn_ref(self, ref: Ref) -> Ref:
+        """The tensor that is drawn for this one."""
+        return ref if ref.node < 0 else Ref(self.drawn(ref.node), ref.output)
+
     @property
     def height(self) -> int:
         """The deepest level of a group, 0 for a network of operations only."""
@@ -78,10 +82,10 @@ def build_tree(graph: Graph, part: str | None = None) -> Tree:
     reads = _ladders(graph, joins)
     root = _group(graph.root if part is None else _scope(graph, part), 0, DottedRepeats(graph))
     root = root if part else _with_strays(root, len(graph.nodes))
-    return Tree(graph, root, reads, _readers(graph, reads), joins, {}, {}, part is not None)
+    return Tree(graph, root, reads, readers_of(graph, reads), joins, {}, {}, part is not None)
 
 
-def _readers(graph: Graph, reads: Sequence[Sequence[Ref]]) -> tuple[tuple[int, ...], ...]:
+def readers_of(graph: Graph, reads: Sequence[Sequence[Ref]]) -> tuple[tuple[int, ...], ...]:
     """The nodes that read each node."""
     readers: list[list[int]] = [[] for _ in graph.nodes]
     for index, refs in enumerate(reads):
@@ -100,7 +104,7 @@ def with_arcs(tree: Tree) -> Tree:
     sizes = {graph.nodes[index].reads[0]: len(graph.nodes[index].reads) for index in sorted(tree.joins)}
     arcs = {index for index in tree.joins if sizes[graph.nodes[index].reads[0]] <= MOST_ARCS}
     reads = tuple(graph.nodes[index].reads if index in arcs else refs for index, refs in enumerate(tree.reads))
-    return replace(tree, reads=reads, readers=_readers(graph, reads))
+    return replace(tree, reads=reads, readers=readers_of(graph, reads))
 
 
 def _scope(graph: Graph, path: str) -> Scope:

@@ -28,15 +28,18 @@ KEEPERS = FOLLOWERS | {"pool"}
 MAX_REPEATED = 4  # iterations that are drawn as so many slices
 
 
-def with_volumes(picture: Picture, *, shapes: bool = True) -> Picture:
-    """The picture with a volume for each box that computes a tensor, with labels of its size if `shapes`."""
+def with_volumes(picture: Picture, *, shapes: bool = True, scale: float = 1.0) -> Picture:
+    """The picture with a volume for each box that computes a tensor, with labels of its size if `shapes`.
+
+    `scale` makes the volumes smaller, but not their labels.
+    """
     flat = replace(picture, members=tuple(_without_crossed(picture.members, picture.arrows)))
-    return glued(_Volumes(flat, shapes).picture())
+    return glued(_Volumes(flat, shapes, scale).picture())
 
 
 class _Volumes:
-    def __init__(self, picture: Picture, shapes: bool) -> None:
-        self.source, self.shapes = picture, shapes
+    def __init__(self, picture: Picture, shapes: bool, scale: float) -> None:
+        self.source, self.shapes, self.scale = picture, shapes, scale
         self.types = {box.key: box.types[0] for box in picture.boxes() if box.types}
         self.tails: dict[str, list[str]] = {}
         for arrow in picture.arrows:
@@ -60,7 +63,7 @@ class _Volumes:
     def _volume(self, box: Box, type_: TensorType) -> Volume:
         height, depth = self._extent(type_)
         size, before = _size(type_), {_size(self.types[tail]) for tail in self.tails.get(box.key, ())}
-        slices, title = list(_slices(box, type_)), box.title
+        slices, title = list(_slices(box, type_, self.scale)), box.title
         is_counted = title.parallel or title.times > MAX_REPEATED or box.shape is Shape.SCOPE
         times = 1 if is_counted else title.times
         keeps, is_follower = self._keeps_channels(box), all(row.kind in FOLLOWERS for row in box.rows)
@@ -88,15 +91,16 @@ class _Volumes:
 
     def _extent(self, type_: TensorType) -> tuple[float, float]:
         """The height and depth of a tensor."""
-        sides = [max(LEAST, TALLEST * sqrt(min(1.0, side / self.largest))) for side in _sides(type_)]
+        tallest = TALLEST * self.scale
+        sides = [max(LEAST, tallest * sqrt(min(1.0, side / self.largest))) for side in _sides(type_)]
         if not sides:
-            return max(LEAST, TALLEST * sqrt(min(1.0, type_.count / TALL_VECTOR))), FLATTEST
+            return max(LEAST, tallest * sqrt(min(1.0, type_.count / TALL_VECTOR))), FLATTEST
         return sides[0], min(sides[0], sides[1] * OBLIQUE) if len(sides) > 1 else FLATTEST
 
 
-def _slices(box: Box, type_: TensorType) -> Iterator[Slice]:
+def _slices(box: Box, type_: TensorType, scale: float) -> Iterator[Slice]:
     """The slices of the operations from left to right; those of followers are thin."""
-    full = min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
+    full = scale * min(THICKEST, THICK * sqrt(_channels(type_))) if _sides(type_) else BAR
     rows = box.rows[:1] if box.shape is Shape.SCOPE else box.rows  # those of a closed block are lines of text
     for row in rows:
         is_thin = row.kind in FOLLOWERS

@@ -120,9 +120,9 @@ def test_what_needs_longer_takes_more_of_the_time() -> None:
 def test_measuring_takes_a_few_seconds_and_changes_no_random_numbers() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    start = time.perf_counter()
+    start = time.process_time()
     cnngraph.measure_times("googlenet_mnist", classes=3)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert torch.equal(torch.get_rng_state(), before)
 
 

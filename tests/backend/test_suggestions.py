@@ -162,9 +162,9 @@ def test_the_search_is_bounded(graph: Graph, save: Save, monkeypatch: pytest.Mon
     assert suggest_renames(read_weights(save(renamed(graph, lambda key: f"trunk.{key}"))), graph) is None
     monkeypatch.undo()
     many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}
-    start = time.perf_counter()
+    start = time.process_time()
     assert suggest_renames(read_weights(save(many)), graph) is None
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     for key in ("a*b.weight", f"{'x' * 2000}.weight", f"{'x.' * 100}weight"):
         weights = {**renamed(graph, lambda key: f"trunk.{key}"), key: torch.zeros(1)}
         assert suggest_renames(read_weights(save(weights)), graph) is None

@@ -133,10 +133,10 @@ def test_a_hostile_number_of_prefixes_is_bounded(state: State) -> None:
         {f"table{number}": {key: content[key] for key in list(content)[:300]} for number in range(60)} | content,
         "theirs.pth",
     )
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(cnngraph.SpecError):
         cnngraph.load_weights(cnngraph.build("small.yaml"), "theirs.pth")
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 30
 
 
 # -- variants of a network that the file fits

@@ -211,9 +211,9 @@ def test_large_networks_are_matched_in_bounded_time(specs: Path) -> None:
     graphs = cnngraph.load("a.yaml"), cnngraph.load("b.yaml")
     from cnngraph.migration import plan
 
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(plan(*graphs).tensors) == 2000
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_other_weights_in_the_file_are_named(cli: Cli, specs: Path) -> None:

@@ -255,3 +255,27 @@ def test_a_block_with_too_many_boxes_stays_closed() -> None:
     groups = page_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n").network["groups"]
     assert groups[1]["path"] == "body"
     assert groups[1]["drawing"] is None
+
+
+def test_a_network_in_the_shape_of_a_u_has_drawings_without_its_skips() -> None:
+    graph = bundled("unet")
+    facts = Page(page(graph)).network
+    paths = facts["nodes"]["path"]
+    ends = [(paths[tail], [paths[reader] for reader in readers]) for tail, _, readers, _ in facts["skips"]]
+    assert ends == [(f"down.{place}.convs.0.1", [f"up.{3 - place}.concat"]) for place in range(4)]
+    chains = {group["path"]: group for group in facts["groups"] if "chain" in group}
+    assert {"", "down", "up", "down.1", "up.0"} <= set(chains)
+    assert "down.4" not in chains
+    for group in chains.values():
+        drawing, chain = group["drawing"], group["chain"]
+        assert set(drawing["boxes"]) == set(chain["boxes"])
+        assert len(chain["arrows"]) <= len(drawing["arrows"])
+    arrows = [len(chains["up"][kind]["arrows"]) for kind in ("drawing", "chain")]
+    assert arrows[0] - arrows[1] == 4
+
+
+@pytest.mark.parametrize("name", ["hrnet", "densenet121", "resnet50_fpn", "swin_t", "botnet50"])
+def test_other_networks_have_no_second_drawings(name: str) -> None:
+    facts = Page(page(bundled(name))).network
+    assert facts["skips"] == []
+    assert not any("chain" in group for group in facts["groups"])

@@ -10,6 +10,7 @@ from cnngraph.render.layout.boxes import unused_label_room
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox
 from cnngraph.render.marks import marks
 from cnngraph.render.parts import Curve, Polygon
+from cnngraph.render.picture import Shape
 from tests.render.geometry import faults
 from tests.render.networks import graph_of
 
@@ -85,6 +86,16 @@ def test_skips_are_level_and_each_row_has_one_size_of_map(kind: str) -> None:
     for one, two in pairs:
         assert one.at.middle[1] == pytest.approx(two.at.middle[1])
         assert two.box.types[0].sizes[1] == one.box.types[0].sizes[1]
+
+
+def test_a_u_on_a_slide_has_smaller_volumes_instead_of_closed_blocks() -> None:
+    fit = fitted(graph_of(BOWL.replace("KIND", "level")), Settings(style="volumes", page="slide"))
+    assert fit.least_text >= PAGES["slide"].least
+    assert not any(box.box.shape is Shape.SCOPE for box in fit.drawing.boxes)
+    assert len([arrow for arrow in skips(fit.drawing) if arrow.curve[-1][0] - arrow.curve[0][0] > 50]) >= 3
+    drawings = (fit.drawing, bowl("level"))
+    tallest, whole = (max(box.box.volume.height for box in one.boxes if box.box.volume) for one in drawings)
+    assert tallest < whole
 
 
 def test_the_main_path_goes_down_and_up_between_the_rows() -> None:

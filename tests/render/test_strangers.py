@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import process_time
 from xml.etree import ElementTree
 
 import pytest
@@ -98,9 +98,9 @@ def test_a_large_network_is_drawn_closed_unless_a_depth_is_given(tmp_path: Path)
             "max", "identity"
         )
     )
-    start = monotonic()
+    start = process_time()
     render(graph, tmp_path / "net.svg")
-    assert monotonic() - start < 20
+    assert process_time() - start < 20
     wide = graph_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n")
     render(wide, tmp_path / "wide.svg")
     with pytest.raises(SpecError, match="smaller `--depth`"):

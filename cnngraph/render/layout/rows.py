@@ -19,7 +19,7 @@ from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox, Poin
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 
 BORDER = 6.0
-BETWEEN = 18.0  # between two rows
+BETWEEN = 14.0  # between two rows
 LEAST_SKIP = 22.0  # the least length of a skip
 TURN = 9.0  # beside a circle
 

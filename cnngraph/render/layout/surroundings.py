@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.label import ENLARGED
@@ -46,6 +47,10 @@ TRAITS = {
 CHANGES = {Change.SMALLER: "smaller map", Change.LARGER: "larger map"}
 FLOWS = {Flow.PROJECTION: "shortcut with a projection", Flow.SIZE: "gives only its size"}
 LOOKS = {Look.TRAINING: "only in training mode", Look.UNUSED: "never runs"}
+SIGN_NAMES = {mark: name for name, mark in SIGNS.items()}
+TEXTS = {TIMES: "n equal iterations, drawn once", UPSCALED: "n times as high and wide"}
+ALL: tuple[Mapping[Any, str], ...] = (KINDS, TRAITS, CHANGES, {name: name for name in SIGNS}, FLOWS, LOOKS, TEXTS)
+ENTRIES = {str(sample): text for texts in ALL for sample, text in texts.items()}  # of a legend, in order
 
 
 def surrounded(drawing: Drawing, title: str | None, legend: bool) -> Drawing:
@@ -81,23 +86,26 @@ def _with_legend(drawing: Drawing) -> Drawing:
 
 def entries(drawing: Drawing) -> Iterator[tuple[str, str]]:
     """The samples and texts of a legend, for what occurs."""
-    boxes = [placed.box for placed in drawing.boxes]
-    drawn = {kind for box in boxes for kind in _kinds(box)}
-    yield from ((kind, text) for kind, text in KINDS.items() if kind in drawn)
-    traits = {mark for box in boxes for mark in _traits(box)}
-    yield from ((mark.value, text) for mark, text in TRAITS.items() if mark in traits)
-    changes = {box.change for box in boxes if not box.volume}
-    yield from ((change.value, text) for change, text in CHANGES.items() if change in changes)
-    signs = {sign(box) for box in boxes if Trait.GATE not in box.traits.marks}
-    yield from ((text, text) for text, mark in SIGNS.items() if mark in signs)
-    flows = {placed.arrow.flow for placed in drawing.arrows if placed.arrow.look is Look.PLAIN}
-    yield from ((flow.value, text) for flow, text in FLOWS.items() if flow in flows)
-    looks = {box.look for box in boxes}
-    yield from ((look.value, text) for look, text in LOOKS.items() if look in looks)
-    if any(_has_count(box) for box in boxes) or any(frame.frame.title.times > 1 for frame in drawing.frames):
-        yield TIMES, "n equal iterations, drawn once"
-    if any(FACTOR.search(text) for box in boxes for text in _texts(box)):
-        yield UPSCALED, "n times as high and wide"
+    found = set(_occurring(drawing))
+    return ((sample, text) for sample, text in ENTRIES.items() if sample in found)
+
+
+def _occurring(drawing: Drawing) -> Iterator[str]:
+    """The samples of what occurs in a drawing."""
+    for box in (placed.box for placed in drawing.boxes):
+        yield from _kinds(box)
+        yield from _traits(box)
+        yield box.look
+        if not box.volume:
+            yield box.change
+        if Trait.GATE not in box.traits.marks:
+            yield SIGN_NAMES.get(sign(box), "")
+        if _has_count(box):
+            yield TIMES
+        if any(map(FACTOR.search, _texts(box))):
+            yield UPSCALED
+    yield from (placed.arrow.flow for placed in drawing.arrows if placed.arrow.look is Look.PLAIN)
+    yield from (TIMES for placed in drawing.frames if placed.frame.title.times > 1)
 
 
 def _kinds(box: Box) -> Iterator[str]:

@@ -29,34 +29,39 @@ BORDER = 6.0
 
 @frozen
 class Skips:
-    """The skips of a picture, from the outermost, and the arrows without them."""
+    """The skips of a picture, from the outermost, the arrow that all of them pass by, and the arrows without skips."""
 
     skips: tuple[Arrow, ...]
+    main: Arrow
     others: tuple[Arrow, ...]
 
 
 def skips_of(picture: Picture) -> Skips | None:
     """The skips of a network in the shape of a U, or None."""
     place = {box.key: position for position, box in enumerate(picture.boxes())}
+    leaving: dict[int, list[Arrow]] = {}
+    for arrow in picture.arrows:
+        leaving.setdefault(place[arrow.tail], []).append(arrow)
     best: tuple[Arrow, ...] = ()
+    over: list[Arrow] = []
     for turn in range(1, len(place)):
-        over = [arrow for arrow in picture.arrows if place[arrow.tail] < turn <= place[arrow.head]]
-        nested = _nested(over, place)
-        if len(nested) > len(best):
+        over = [arrow for arrow in (*over, *leaving.get(turn - 1, ())) if turn <= place[arrow.head]]
+        if len(over) > len(best) and len(nested := _nested(over, place)) > len(best):
             best = nested
-    if len(best) < LEAST:
+    if len(best) <= LEAST:
         return None
-    chosen = set(map(id, best))
-    return Skips(best, tuple(arrow for arrow in picture.arrows if id(arrow) not in chosen))
+    *skips, main = best
+    chosen = set(map(id, skips))
+    return Skips(tuple(skips), main, tuple(arrow for arrow in picture.arrows if id(arrow) not in chosen))
 
 
 def _nested(over: Sequence[Arrow], place: dict[str, int]) -> tuple[Arrow, ...]:
-    """The arrows around a point but the innermost one, if each is inside the one before."""
+    """The arrows around a point from the outermost, if each is inside the one before; of two innermost, in part."""
     ordered = sorted(over, key=lambda arrow: (place[arrow.tail], -place[arrow.head]))
     ends = [(place[arrow.tail], place[arrow.head]) for arrow in ordered]
     is_nested = all(one[0] < two[0] and one[1] > two[1] for one, two in pairwise(ends[:-1]))
     last_ok = len(ends) < 2 or (ends[-2][0] <= ends[-1][0] and ends[-2][1] >= ends[-1][1])
-    return tuple(ordered[:-1]) if is_nested and last_ok else ()
+    return tuple(ordered) if is_nested and last_ok else ()
 
 
 @frozen

@@ -20,10 +20,11 @@ from cnngraph.render.compose import opens
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.fonts import FAMILY
 from cnngraph.render.layout.drawing import Key
-from cnngraph.render.layout.surroundings import KINDS, SWATCH, TIMES, UPSCALED
+from cnngraph.render.layout.surroundings import ENTRIES, SWATCH, TIMES, UPSCALED
 from cnngraph.render.legend import sample
 from cnngraph.render.page.facts import Files, as_json, diagnostic_facts, network_facts
 from cnngraph.render.page.fragments import Drawn, fragments
+from cnngraph.render.page.skips import skips_in
 from cnngraph.render.page.variables import VARIABLES, declarations
 from cnngraph.render.settings import DEFAULT, Settings
 from cnngraph.render.svg import markup
@@ -31,7 +32,19 @@ from cnngraph.render.tree import build_tree
 from cnngraph.text import one_line
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("network", "stretch", "columns", "canvas", "overlays", "panel", "source", "search", "keyboard", "main")
+SCRIPTS = (
+    "network",
+    "stretch",
+    "columns",
+    "ushape",
+    "canvas",
+    "overlays",
+    "panel",
+    "source",
+    "search",
+    "keyboard",
+    "main",
+)
 
 
 @frozen
@@ -53,8 +66,9 @@ def page(graph: Graph | None, settings: Settings = DEFAULT, report: Report | Non
     if graph is not None:
         tree = build_tree(graph, settings.node)
         tree = tree if settings.fold is False else fold_tree(tree)
-        drawn = fragments(tree, settings)
-        facts["network"] = network_facts(tree, drawn, files, settings.times)
+        skips = skips_in(tree)
+        drawn = fragments(tree, settings, skips)
+        facts["network"] = network_facts(tree, drawn, files, skips, settings.times)
     facts["open"] = _opened(drawn, settings)
     facts["down"] = settings.flow == "down"
     if report is not None:
@@ -95,25 +109,30 @@ def _html(
     yield f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     yield body.replace("{{title}}", escape(title))
     for number, item in enumerate(drawn):
-        if item.fragment is not None:
-            yield f'<template id="drawing{number}"><svg>'
-            for part, markup in item.fragment.svg():
-                yield f'<g class="{part.kind}" data-key="{part.key}">{markup}</g>'
-            yield "</svg></template>\n"
+        for name, fragment in (("drawing", item.fragment), ("chain", item.chain)):
+            if fragment is not None:
+                yield f'<template id="{name}{number}"><svg>'
+                for part, markup in fragment.svg():
+                    yield f'<g class="{part.kind}" data-key="{part.key}">{markup}</g>'
+                yield "</svg></template>\n"
     yield f'<template id="marks">{"".join(_marks(drawn))}</template>\n'
     yield f'<script type="application/json" id="facts">{as_json(facts)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _marks(drawn: Sequence[Drawn]) -> Iterator[str]:
-    """The entries of the legend that are no colours, for what occurs in some block."""
-    found = dict.fromkeys(entry for item in drawn if item.fragment for entry in item.fragment.legend)
-    for name, text in found:
-        if name == UPSCALED:
-            yield f"<span><strong>{name}</strong> {text}</span>"
-        elif name not in KINDS and name != TIMES:
+    """The entries of the legend for what occurs in some block, of which the page shows those of what is visible."""
+    fragments = [item.fragment for item in drawn if item.fragment]
+    found = {sample for fragment in fragments for samples in fragment.legend.values() for sample in samples}
+    found |= {placed.arrow.flow for fragment in fragments for placed in fragment.arrows}
+    for name, text in ENTRIES.items():
+        if name not in found or name == TIMES:
+            continue
+        shown = f"<strong>{name}</strong> "
+        if name != UPSCALED:
             parts = sample(Key(name, text, 1, 1 + SWATCH / 2), VARIABLES)
-            yield f'<span><svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>{text}</span>'
+            shown = f'<svg viewBox="0 0 {SWATCH + 2} {SWATCH + 2}">{"".join(map(markup, parts))}</svg>'
+        yield f'<span data-name="{name}">{shown}{text}</span>'
 
 
 def _style(settings: Settings) -> str:
@@ -129,8 +148,7 @@ def _style(settings: Settings) -> str:
 
 def _script() -> str:
     parts = ((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    kinds = as_json(KINDS)
-    return f'"use strict";\n(() => {{\nconst KINDS = {kinds};\n' + "\n".join(parts) + "})();\n"
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
 def _hash(text: str) -> str:

@@ -15,8 +15,10 @@ from cnngraph.graph.node_times import NodeTimes
 from cnngraph.graph.nodes import Node, NodeError
 from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.op import Op
+from cnngraph.render.layout.drawing import Rectangle
 from cnngraph.render.names import range_of
 from cnngraph.render.page.fragments import Drawn, Fragment
+from cnngraph.render.page.skips import Skip
 from cnngraph.render.picture import Arrow, Flow, Look
 from cnngraph.render.titles import paths_of
 from cnngraph.render.tree import SERIES, Group, Tree
@@ -66,10 +68,12 @@ class Files:
         ]
 
 
-def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeTimes | None = None) -> dict[str, Any]:
-    """All facts about a network that is drawn, and its measured times, if there are any."""
+def network_facts(
+    tree: Tree, drawn: Sequence[Drawn], files: Files, skips: Sequence[Skip] = (), times: NodeTimes | None = None
+) -> dict[str, Any]:
+    """All facts about a network that is drawn, with its skips and measured times, if there are any."""
     graph = tree.graph
-    ops, shapes = _Distinct(), _Distinct()
+    ops, shapes, legends = _Distinct(), _Distinct(), _Distinct()
     nodes = _nodes(graph, ops, shapes, files)
     timing: dict[str, Any] = {}
     if times is not None:
@@ -84,8 +88,10 @@ def network_facts(tree: Tree, drawn: Sequence[Drawn], files: Files, times: NodeT
         "nodes": nodes,
         "ops": ops.all(),
         "shapes": shapes.all(),
-        "groups": [_group(tree, item, files) for item in drawn],
+        "groups": [_group(tree, item, files, legends) for item in drawn],
+        "legends": legends.all(),
         "errors": [_error(graph, error, files) for error in graph.errors],
+        "skips": [[*skip.ref, list(skip.readers), _style(skip.arrow)] for skip in skips],
         "standIn": {str(node): tree.drawn(node) for node in tree.stand_in},
         **timing,
     }
@@ -146,7 +152,7 @@ def _note(node: Node) -> str:
     return ", ".join([f"shares {node.shares}", *notes] if node.shares else notes)
 
 
-def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
+def _group(tree: Tree, drawn: Drawn, files: Files, legends: _Distinct) -> dict[str, Any]:
     group, inner = drawn.group, drawn.inner
     return {
         "path": _path(group),
@@ -156,7 +162,8 @@ def _group(tree: Tree, drawn: Drawn, files: Files) -> dict[str, Any]:
         "at": files.place(group.scope.span),
         "paths": _copies(tree, inner),
         "nodes": inner.indices(),
-        "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment),
+        "drawing": drawn.fragment and _drawing(tree.graph, drawn.fragment, legends),
+        **({"chain": _places(drawn.chain)} if drawn.chain else {}),
     }
 
 
@@ -188,18 +195,27 @@ def _copies(tree: Tree, group: Group) -> list[str]:
     return [one_line(path) for path in dict.fromkeys(paths)]
 
 
-def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
+def _drawing(graph: Graph, fragment: Fragment, legends: _Distinct) -> dict[str, Any]:
     return {
-        "size": [_round(fragment.width), _round(fragment.height)],
+        **_places(fragment),
         "boxes": {
             key: {
-                "at": [_round(part) for part in (at.x, at.y, at.width, at.height)],
+                "at": _rectangle(at),
+                **({"legend": legends.number(fragment.legend[key])} if fragment.legend[key] else {}),
                 **({"nodes": fragment.nodes[key]} if key in fragment.nodes and key not in fragment.groups else {}),
                 **({"group": fragment.groups[key]} if key in fragment.groups else {}),
                 **({"error": graph.errors.index(fragment.errors[key])} if key in fragment.errors else {}),
             }
             for key, at in fragment.boxes.items()
         },
+    }
+
+
+def _places(fragment: Fragment) -> dict[str, Any]:
+    """Where everything in a drawing is."""
+    return {
+        "size": [_round(fragment.width), _round(fragment.height)],
+        "boxes": {key: _rectangle(at) for key, at in fragment.boxes.items()},
         "arrows": [
             [
                 placed.arrow.tail,
@@ -212,7 +228,12 @@ def _drawing(graph: Graph, fragment: Fragment) -> dict[str, Any]:
         ],
         "entries": {source: _round(place) for source, place in fragment.entries.items()},
         "exits": {source: _round(place) for source, place in fragment.exits.items()},
+        **({"title": [_round(part) for part in fragment.title]} if any(fragment.title) else {}),
     }
+
+
+def _rectangle(at: Rectangle) -> list[float | int]:
+    return [_round(part) for part in (at.x, at.y, at.width, at.height)]
 
 
 def _style(arrow: Arrow) -> str:

@@ -13,7 +13,7 @@ const MANY = 80; // and at most as many
 function render() {
   if (!NET) return;
   const focused = document.activeElement?.dataset?.id;
-  view = draw(0, state.open);
+  view = drawAll(state.open);
   world.replaceChildren(view.element);
   for (const box of view.boxes) prepareBox(box);
   for (const frame of view.frames) prepareFrame(frame);
@@ -40,9 +40,9 @@ function prepareBox(box) {
   element.classList.add("closed");
   element.setAttribute("aria-expanded", "false");
   if (!opens(box)) return;
-  const { at } = GROUPS[box.home].drawing.boxes[box.key];
+  const { origin } = box;
   element.append(
-    s("g", { class: "plus", transform: `translate(${at[0] + at[2] - 1} ${at[1] + 1})` }, s("circle", { r: 4.5 }), s("path", { d: "M-2.3,0H2.3M0,-2.3V2.3" }))
+    s("g", { class: "plus", transform: `translate(${origin[0] + origin[2] - 1} ${origin[1] + 1})` }, s("circle", { r: 4.5 }), s("path", { d: "M-2.3,0H2.3M0,-2.3V2.3" }))
   );
 }
 
@@ -154,7 +154,7 @@ function firstOpen() {
   for (let depth = 2; depth <= Math.max(...levels) + 1; depth++) {
     const open = new Set([...levels.keys()].filter((number) => levels[number] < depth && GROUPS[number].drawing));
     if (boxesOf(open) > MANY) break;
-    const isReadable = wholeScale(draw(0, open).size) >= LEAST;
+    const isReadable = wholeScale(drawAll(open).size) >= LEAST;
     if (!isReadable && boxesOf(chosen) >= FEW) break;
     chosen = open;
     if (!isReadable) break;
@@ -240,11 +240,10 @@ function markSelected() {
 
 // Marks the arrows at a box.
 function light(element, css) {
-  const key = element.dataset.key;
-  for (const arrow of element.parentNode.querySelectorAll(":scope > .arrow")) {
-    const isNear = !element.classList.contains("frame") && (arrow.dataset.tail === key || arrow.dataset.head === key);
-    arrow.classList.toggle(css, isNear);
-  }
+  const isFrame = element.classList.contains("frame");
+  const mark = (arrows, key) => arrows.forEach((arrow) => arrow.classList.toggle(css, !isFrame && (arrow.dataset.tail === key || arrow.dataset.head === key)));
+  mark(element.parentNode.querySelectorAll(":scope > .arrow:not(.skip)"), element.dataset.key);
+  mark(canvas.querySelectorAll(".arrow.skip"), element.dataset.id);
 }
 
 // Shows an operation: opens what is around it, and selects its box.

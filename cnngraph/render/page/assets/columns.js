@@ -82,14 +82,14 @@ function broken(extents, routes, cuts, after, pad) {
     columns.push({ shift, left: x, bottom: bottom + shift[1] + BELOW });
     x += right - left + (place ? 0 : left) + GUTTER;
   }
-  return { columnOf, columns, above, starts: cuts.map(after), size: [x - GUTTER + pad, Math.max(...columns.map((column) => column.bottom))] };
+  const size = [x - GUTTER + pad, Math.max(...columns.map((column) => column.bottom))];
+  const point = ([left, top], at) => [left + columns[at].shift[0], top + columns[at].shift[1]];
+  const between = (route) => betweenColumns(route, columns, columnOf, above);
+  return { size, part: columnOf, last: cuts.length, point, between, bottom: size[1], starts: cuts.map(after) };
 }
 
-// How far something at this height is moved.
-const shiftAt = (columns, y) => (columns ? columns.columns[columns.columnOf(y)].shift : [0, 0]);
-
 // An arrow from one column to the next: down, through the gutter, up, and down into its head.
-function betweenColumns({ points }, { columns, columnOf, above }) {
+function betweenColumns({ points }, columns, columnOf, above) {
   const [start, end] = [points[0], points[points.length - 1]];
   const [one, two] = [start, end].map((point) => columns[columnOf(point[1])]);
   const gutter = two.left - GUTTER / 2;

@@ -71,9 +71,10 @@ function onArrow(key) {
   if (frame !== null) return focusBox(box);
   const [back, forward, left, right] = DOWN ? ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"] : ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
   if (key === left || key === right) return focusBox(beside(box, key === right ? 1 : -1));
-  const forwards = key === forward;
-  if (!forwards && key !== back) return undefined;
-  const order = neighbours(box, forwards).sort((a, b) => (forwards ? 1 : -1) * (a.at[ALONG] - b.at[ALONG]));
+  if (key !== forward && key !== back) return undefined;
+  const forwards = (key === forward) !== box.goesBack;
+  const sign = key === forward ? 1 : -1;
+  const order = neighbours(box, forwards).sort((a, b) => (a.goesBack !== box.goesBack) - (b.goesBack !== box.goesBack) || sign * (a.at[ALONG] - b.at[ALONG]));
   return focusBox(order[0]);
 }
 

@@ -6,6 +6,7 @@ const GROUPS = NET ? NET.groups : [];
 const COPIES = new Map(); // all operations that a drawn one represents, by the drawn one
 const READERS = NODES.path.map(() => []); // [reader, the index among its outputs]
 const HOME = []; // the group in whose drawing each drawn operation has a box, and the key of the box
+const PLACE_OF = []; // the group in whose drawing each group is closed in a box, and the key of the box
 
 for (let node = 0; node < NODES.path.length; node++) {
   const drawn = drawnOf(node);
@@ -19,6 +20,7 @@ for (let node = 0; node < NODES.path.length; node++) {
 GROUPS.forEach((group, number) => {
   if (!group.drawing) return;
   for (const [key, box] of Object.entries(group.drawing.boxes)) {
+    if (box.group !== undefined) PLACE_OF[box.group] = [number, key];
     const nodes = box.group === undefined || !GROUPS[box.group].drawing ? nodesOf(box) : [];
     for (const node of nodes) HOME[node] = [number, key];
   }

@@ -37,18 +37,11 @@ function showLegend(metric, most, isEverything) {
     legend.replaceChildren(h("strong", {}, name), h("div", {}, bar, h("div", { class: "ticks" }, ticks)), ...lines);
     return;
   }
-  const kind = ([op, kind]) => (op === "conv_transpose" ? "transposed" : kind);
-  const used = new Set(NODES.path.map((_, node) => kind(opOf(node))));
-  const entries = Object.entries(KINDS).filter(([kind]) => (used.has(kind) && kind !== "merge") || kind === "scope");
-  legend.replaceChildren(
-    ...entries.map(([kind, name]) => {
-      const sample = h("i");
-      sample.style.background = `var(--${kind})`;
-      sample.style.borderColor = `var(--${kind}-edge)`;
-      return h("span", {}, sample, name);
-    }),
-    byId("marks").content.cloneNode(true)
-  );
+  legend.replaceChildren(byId("marks").content.cloneNode(true));
+  if (!view.boxes.length) return; // not drawn yet: the room for all entries
+  const visible = new Set(view.boxes.flatMap((box) => NET.legends[box.legend] || []));
+  for (const { classList } of canvas.querySelectorAll("path.arrow")) classList.forEach((name) => visible.add(name));
+  for (const entry of [...legend.children]) if (!visible.has(entry.dataset.name)) entry.remove();
 }
 
 function setMetric(metric) {

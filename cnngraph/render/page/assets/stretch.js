@@ -32,14 +32,20 @@ function stretched(size, wanted) {
   };
 }
 
-// The drawing of a group: its element, size, where tensors cross its border, and the places of everything in it.
-function draw(number, open) {
-  const { drawing } = GROUPS[number];
+// The drawing of everything, in the shape of a U if the network has it.
+function drawAll(open) {
+  return bent(open) || draw(0, open);
+}
+
+// The drawing of a group: its element, size, where tensors cross its border, and the places of everything in it. `bend`
+// is the U of which it is a part; after its turn, the flow goes back.
+function draw(number, open, bend = null, goesBack = false) {
+  const drawing = drawingOf(number, bend);
   const inner = new Map(); // the drawings of open groups, by box
   const needs = [[], []];
   for (const [key, box] of Object.entries(drawing.boxes)) {
     if (box.group === undefined || !open.has(box.group) || !GROUPS[box.group].drawing) continue;
-    const built = draw(box.group, open);
+    const built = draw(box.group, open, bend, goesBack || Boolean(bend && !number && bend.isAfter(box)));
     built.spine = spineOf(drawing, key, built);
     inner.set(key, built);
     built.gaps = ["entries", "exits"].map((side, end) => (isApart(drawing, key, built, side, 1 - end) ? GAP : 0));
@@ -50,9 +56,18 @@ function draw(number, open) {
     needs[ACROSS].push({ from: start, to: middle, room: built.spine });
     needs[ACROSS].push({ from: middle, to: start + length, room: built.size[ACROSS] - built.spine });
   }
+  if (bend) needs[ALONG].push(...(bend.spaces.get(number) || []));
   const maps = [0, 1].map((axis) => stretched(drawing.size[axis], needs[axis]));
   const size = [0, 1].map((axis) => maps[axis](drawing.size[axis]));
-  return assemble(number, inner, maps, size);
+  return assemble({ number, drawing, inner, maps, size, bend, goesBack });
+}
+
+// The drawing of a group in a U is that without the skips.
+function drawingOf(number, bend) {
+  const { drawing, chain } = GROUPS[number];
+  if (!bend || !chain) return drawing;
+  const boxes = Object.entries(drawing.boxes).map(([key, box]) => [key, { ...box, at: chain.boxes[key] }]);
+  return { ...chain, boxes: Object.fromEntries(boxes), template: `chain${number}` };
 }
 
 // Where the main arrow into a box enters its frame, across the flow.
@@ -84,32 +99,20 @@ function isApart(drawing, key, built, side, end) {
   });
 }
 
-function assemble(number, inner, maps, strip) {
-  const { drawing } = GROUPS[number];
+function assemble(part) {
+  const { number, drawing, inner, maps } = part;
   const element = s("g", { class: "level" });
   const boxes = [];
   const frames = [];
-  const places = new Map(); // of each box: its rectangle, moved
-  for (const [key, box] of Object.entries(drawing.boxes)) {
-    const built = inner.get(key);
-    const half = built ? built.size : [box.at[2], box.at[3]];
-    const place = [0, 1].map((axis) => maps[axis](box.at[axis] + box.at[axis + 2] / 2) - half[axis] / 2);
-    if (built) {
-      place[ACROSS] = maps[ACROSS](box.at[ACROSS] + box.at[ACROSS + 2] / 2) - built.spine;
-      const start = maps[ALONG](box.at[ALONG]);
-      const free = maps[ALONG](box.at[ALONG] + box.at[ALONG + 2]) - start - built.size[ALONG];
-      place[ALONG] = start + (free + built.gaps[0] - built.gaps[1]) / 2;
-    }
-    places.set(key, [...place, ...half]);
-  }
-  const parts = document.importNode(byId(`drawing${number}`).content.firstElementChild, true);
+  const places = placesOf(drawing, inner, maps);
+  const parts = document.importNode(byId(drawing.template || `drawing${number}`).content.firstElementChild, true);
   const marks = [...parts.children];
   const over = marks.filter((mark) => !mark.classList.contains("frame"));
   const routes = drawing.arrows.map((arrow) => routeOf(arrow, drawing, places, inner, maps));
   const notes = new Map(over.filter((mark) => !places.has(mark.dataset.key)).map((mark) => [mark, noteAt(mark, maps)]));
   const texts = [...notes.values()].filter((note) => note.shift).map((note) => note.extent);
-  const columns = columnsOf(number, strip, places, texts, routes);
-  const size = columns ? columns.size : strip;
+  const moving = movingOf(part, places, texts, routes);
+  const { size } = moving;
   for (const mark of marks) {
     if (!mark.classList.contains("frame")) continue;
     const [rect] = mark.getElementsByTagName("rect");
@@ -119,15 +122,11 @@ function assemble(number, inner, maps, strip) {
     element.append(mark);
     frames.push({ group: number, at: [0, 0, ...size], element: mark });
   }
-  for (const route of routes) element.append(...arrowOf(route, columns));
+  for (const route of routes) element.append(...arrowOf(route, moving));
   for (const mark of over) {
     const key = mark.dataset.key;
     const built = inner.get(key);
-    const place = places.get(key);
-    if (place) {
-      const shift = shiftAt(columns, place[1] + place[3] / 2);
-      places.set(key, [place[0] + shift[0], place[1] + shift[1], place[2], place[3]]);
-    }
+    if (places.has(key)) places.set(key, movedPlace(moving, places.get(key)));
     if (built) {
       const [x, y] = places.get(key);
       built.element.setAttribute("transform", `translate(${x} ${y})`);
@@ -140,26 +139,68 @@ function assemble(number, inner, maps, strip) {
       }
       continue;
     }
-    if (place) move(mark, drawing.boxes[key].at, places.get(key));
-    else if (notes.get(mark).shift) moveNote(mark, notes.get(mark), columns);
-    if (places.has(key)) boxes.push(boxOf(number, key, mark, places.get(key)));
+    if (places.has(key)) move(mark, drawing.boxes[key].at, places.get(key));
+    else if (notes.get(mark).shift) moveNote(mark, notes.get(mark), moving);
+    if (places.has(key)) {
+      const box = boxOf(part, key, mark, places.get(key));
+      if (box.goesBack) turnShape(mark, box.origin);
+      boxes.push(box);
+    }
     element.append(mark);
   }
   const inside = [...inner.values()].map((built) => built.starts);
-  const kept = GROUPS[number].parent ? {} : { [number]: columns ? columns.starts : [] };
-  return { element, size, boxes, frames, starts: Object.assign(kept, ...inside), ...crossings(drawing, maps, columns) };
+  return { element, size, boxes, frames, starts: Object.assign({}, moving.starts, ...inside), ...crossings(part, moving) };
 }
 
-function boxOf(number, key, element, at) {
-  const box = GROUPS[number].drawing.boxes[key];
-  return { home: number, key, group: box.group, error: box.error, nodes: nodesOf(box), element, at };
+// The rectangles of all boxes of a drawing and of the frames that are open in place of them.
+function placesOf(drawing, inner, maps) {
+  const places = new Map();
+  for (const [key, box] of Object.entries(drawing.boxes)) {
+    const built = inner.get(key);
+    const size = built ? built.size : [box.at[2], box.at[3]];
+    const place = [0, 1].map((axis) => maps[axis](box.at[axis] + box.at[axis + 2] / 2) - size[axis] / 2);
+    if (built) {
+      place[ACROSS] = maps[ACROSS](box.at[ACROSS] + box.at[ACROSS + 2] / 2) - built.spine;
+      const start = maps[ALONG](box.at[ALONG]);
+      const free = maps[ALONG](box.at[ALONG] + box.at[ALONG + 2]) - start - built.size[ALONG];
+      place[ALONG] = start + (free + built.gaps[0] - built.gaps[1]) / 2;
+    }
+    places.set(key, [...place, ...size]);
+  }
+  return places;
 }
 
-function crossings(drawing, maps, columns) {
-  const shift = columns ? columns.columns[columns.columns.length - 1].shift[0] : 0; // tensors leave the last column
-  const moved = (side, more) => Object.fromEntries(Object.entries(drawing[side]).map(([key, at]) => [key, maps[ACROSS](at) + more]));
-  return { entries: moved("entries", 0), exits: moved("exits", shift) };
+// How everything in a drawing is moved at last: into columns, to a U, or not at all. `part` is the column or side of a
+// U in which something is, by its place along the flow, and `point` the new place of a point in one.
+function movingOf(part, places, texts, routes) {
+  const { number, size, bend, goesBack } = part;
+  if (bend && !number) return bending(part, places, texts, routes);
+  if (goesBack) return mirroring(part);
+  const columns = bend ? null : columnsOf(number, size, places, texts, routes);
+  const starts = bend || GROUPS[number].parent ? {} : { [number]: columns ? columns.starts : [] };
+  return { size, part: () => 0, last: 0, point: (point) => point, ...columns, starts };
 }
+
+function movedPlace({ part, point }, [x, y, w, h]) {
+  const at = part([x, y][ALONG] + [w, h][ALONG] / 2);
+  const [one, two] = [point([x, y], at), point([x + w, y + h], at)];
+  return [Math.min(one[0], two[0]), Math.min(one[1], two[1]), w, h];
+}
+
+function boxOf({ number, drawing, goesBack, bend }, key, element, at) {
+  const box = drawing.boxes[key];
+  const { group, error, legend } = box;
+  return { home: number, key, group, error, legend, nodes: nodesOf(box), element, at, origin: box.at, goesBack: goesBack || Boolean(bend && !number && bend.isAfter(box)) };
+}
+
+// Where tensors enter and leave a drawing, across the flow.
+function crossings({ drawing, maps, size }, { point, last }) {
+  const moved = (side, along, at) => Object.fromEntries(Object.entries(drawing[side]).map(([key, place]) => [key, point(flowPoint(maps[ACROSS](place), along), at)[ACROSS]]));
+  return { entries: moved("entries", 0, 0), exits: moved("exits", size[ALONG], last) };
+}
+
+// A point by its places across and along the flow.
+const flowPoint = (across, along) => (DOWN ? [across, along] : [along, across]);
 
 function closeButton(size) {
   return s(
@@ -168,6 +209,17 @@ function closeButton(size) {
     s("circle", { r: 5 }),
     s("path", { d: "M-2.5,0H2.5" })
   );
+}
+
+// The slanted sides of a box are those of the flow.
+function turnShape(mark, at) {
+  const shape = mark.firstElementChild;
+  if (shape.tagName !== "polygon") return;
+  const sum = 2 * at[ALONG] + at[ALONG + 2];
+  for (const point of shape.points) {
+    if (ALONG) point.y = sum - point.y;
+    else point.x = sum - point.x;
+  }
 }
 
 function move(mark, before, after) {
@@ -183,12 +235,12 @@ function noteAt(mark, maps) {
   const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 0.36 * font]; // the middle of the text
   const [x, y] = at.map((value, axis) => maps[axis](value));
   const half = (0.5 * font * text.textContent.length) / 2;
-  return { extent: [x - half, y - font / 2, x + half, y + font / 2], shift: [x - at[0], y - at[1]], y };
+  return { extent: [x - half, y - font / 2, x + half, y + font / 2], shift: [x - at[0], y - at[1]], middle: [x, y] };
 }
 
-function moveNote(mark, { shift, y }, columns) {
-  const more = shiftAt(columns, y);
-  mark.setAttribute("transform", `translate(${shift[0] + more[0]} ${shift[1] + more[1]})`);
+function moveNote(mark, { shift, middle }, { part, point }) {
+  const moved = point(middle, part(middle[ALONG]));
+  mark.setAttribute("transform", `translate(${[0, 1].map((axis) => shift[axis] + moved[axis] - middle[axis]).join(" ")})`);
 }
 
 // The points of an arrow whose ends follow the boxes and frames that have moved.
@@ -203,29 +255,35 @@ function routeOf([tail, head, source, style, flat], drawing, places, inner, maps
   return { tail, head, style, goesOn, leaves, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
 }
 
-function arrowOf(route, columns) {
+function arrowOf(route, moving) {
   const { tail, head, style, goesOn, leaves, points, stub } = route;
   const css = `arrow ${style}`.trim();
-  const end = points[points.length - 1];
-  const isBroken = columns && columns.columnOf(points[0][1]) !== columns.columnOf(end[1]);
-  const shift = isBroken ? [0, 0] : shiftAt(columns, end[1]);
-  const transform = shift.some(Boolean) ? { transform: `translate(${shift[0]} ${shift[1]})` } : {};
-  const attributes = { "data-tail": tail, "data-head": head, ...transform };
-  if (isBroken) {
-    const corners = betweenColumns(route, columns);
-    const tip = corners[corners.length - 1];
-    if (goesOn) return [s("path", { class: css, d: bentLine(corners), ...attributes })];
-    const back = [tip[0], tip[1] - ARROW];
-    return [s("path", { class: css, d: bentLine([...corners.slice(0, -1), back]), ...attributes }), tipOf(tip, back, [0, 1], css, attributes)];
-  }
-  const line = stub.length ? curve(stub) : "";
-  const rest = columns && leaves ? `V${columns.size[1] - shift[1]}` : ""; // from the end of its column to the border
-  if (goesOn) return [s("path", { class: css, d: line + curve(points) + rest, ...attributes })];
-  const from = [...points].reverse().find((point) => distance(point, end) > 0.01) || points[0];
-  const length = distance(from, end) || 1;
-  const along = [(end[0] - from[0]) / length, (end[1] - from[1]) / length];
-  const back = [end[0] - ARROW * along[0], end[1] - ARROW * along[1]];
-  return [s("path", { class: css, d: line + curve([...points.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
+  const attributes = { "data-tail": tail, "data-head": head };
+  const [from, at] = [points[0], points[points.length - 1]].map((point) => moving.part(point[ALONG]));
+  if (from !== at) return bentArrow(moving.between(route), css, attributes, goesOn);
+  const [moved, start] = [points, stub].map((line) => line.map((point) => moving.point(point, at)));
+  const end = moved[moved.length - 1];
+  const line = start.length ? curve(start) : "";
+  const rest = moving.bottom && leaves ? `V${moving.bottom}` : ""; // from the end of its column to the border
+  if (goesOn) return [s("path", { class: css, d: line + curve(moved) + rest, ...attributes })];
+  const before = [...moved].reverse().find((point) => distance(point, end) > 0.01) || moved[0];
+  const [back, along] = behind(end, before);
+  return [s("path", { class: css, d: line + curve([...moved.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
+}
+
+// An arrow with rounded corners.
+function bentArrow(corners, css, attributes, goesOn = false) {
+  if (goesOn) return [s("path", { class: css, d: bentLine(corners), ...attributes })];
+  const [before, end] = corners.slice(-2);
+  const [back, along] = behind(end, before);
+  return [s("path", { class: css, d: bentLine([...corners.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
+}
+
+// Where the head of an arrow begins, and its direction.
+function behind(end, before) {
+  const length = distance(before, end) || 1;
+  const along = [(end[0] - before[0]) / length, (end[1] - before[1]) / length];
+  return [[end[0] - ARROW * along[0], end[1] - ARROW * along[1]], along];
 }
 
 // The head of an arrow.
