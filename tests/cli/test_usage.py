@@ -115,6 +115,7 @@ def test_version(cli: Cli) -> None:
             "error: invalid value for --output: `-` (standard output) is not supported; name a file, whose ending "
             "determines the format: .svg, .png, ",
         ),
+        (["render", "x.yaml", "-o", ".svg"], "error: invalid value for --output: .svg is only an ending; write a name"),
         (["render", "x.yaml", "-o", "x.svg", "--page", "a5"], "error: invalid value for '--page': 'a5' is not one of"),
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
         (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is not a regular file\n"),

@@ -193,6 +193,7 @@ function follow() {
 
 function start() {
   showTheme();
+  byId("name").title = byId("name").textContent;
   byId("summary").textContent = byId("summary").title = NET ? NET.summary : "";
   if (METRICS.time) byId("metric").append(h("option", { value: "time" }, "time"));
   if (FACTS.report) showReport(FACTS.report);
@@ -221,6 +222,7 @@ byId("theme").addEventListener("click", toggleTheme);
 byId("about").addEventListener("click", () => byId("keys").showModal());
 byId("fold").addEventListener("click", () => showSide(side.classList.contains("folded")));
 query.addEventListener("input", search);
+new ResizeObserver(keepSelected).observe(canvas);
 addEventListener("resize", () => !hasMoved && NET && arrange(true));
 addEventListener("beforeprint", () => {
   canvas.setAttribute("viewBox", `0 0 ${view.size[0]} ${view.size[1]}`);
