@@ -115,9 +115,7 @@ class Drawing:
     columns: int = 1
     torn: int = 0
     is_down: bool = True
-<<<<<<< HEAD
     is_u: bool = False
-=======
 
 
 def turned(drawing: Drawing) -> Drawing:
@@ -132,4 +130,3 @@ def turned(drawing: Drawing) -> Drawing:
         arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
         notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
     )
->>>>>>> main
