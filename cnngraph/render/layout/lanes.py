@@ -1,9 +1,9 @@
 """Lanes: the maps of a multi-resolution network run side by side, those of one size above each other.
 
-HRNet (Wang et al. 2020, figure 2) and feature pyramids (Lin et al. 2017) are drawn in this way. A network has lanes if
-a box or frame reads or computes maps of three or more sizes, or if a level is a pyramid of so many. What reads or
-computes several of them reaches over their lanes; everything else is in the lane of its result, in the first rank that
-is free there.
+HRNet (Wang et al. 2020, figure 2), feature pyramids (Lin et al. 2017) and path aggregation (Liu et al. 2018) are drawn
+in this way. A network has lanes if a box or frame reads or computes maps of three or more sizes, if a level is a
+pyramid, or if its outputs have so many. What reads or computes several of them reaches over their lanes; everything
+else is in the lane of its result, in the first rank that is free there.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Lanes:
     """The lanes of a picture: its sizes of maps from the largest, the members over several lanes, and their levels.
 
     `lane` is the place of other members among the sizes, by the key of the level and the position there. `levels` are
-    the keys of frames.
-    `has_heads` is whether they are of a pyramid with heads, which is not drawn in the shape of a U.
+    the keys of frames. `has_heads` is whether they are of a pyramid with heads, which is not drawn in the shape of a U.
+    Without the lanes of which `is_spare` is true, the picture is a chain.
     """
 
     sizes: tuple[Size, ...]
@@ -39,6 +39,7 @@ class Lanes:
     lane: Mapping[str, Mapping[int, int]]
     levels: frozenset[str]
     has_heads: bool
+    is_spare: bool
 
     def entering(self, edge: Edge, member: Member) -> Edge:
         """An edge that enters the level of a member, with the side from which it comes."""
@@ -49,8 +50,11 @@ class Lanes:
         return replace(edge, side=(place > lane) - (place < lane))
 
 
-def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member]) -> Lanes | None:
-    """The lanes of the levels of a picture, or None. `frames` are the frames that have levels, as members of others."""
+def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member], root: str | None) -> Lanes | None:
+    """The lanes of the levels of a picture, or None. `frames` are the frames that have levels, as members of others.
+
+    The members of the level `root` that nothing reads are the outputs.
+    """
     reads: dict[Member, set[Size]] = {}
     computes: dict[Member, set[Size]] = {}
     for key, edges in levels.items():
@@ -61,7 +65,11 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
     inner = [(member, sizes) for ends in (reads, computes) for member, sizes in ends.items() if member[1] != OUTSIDE]
     pyramids = {key: pyramid for key, edges in levels.items() if (pyramid := pyramid_of(edges))}
     found = set().union(*(pyramid.sizes for pyramid in pyramids.values()))
-    if max((len(sizes) for _, sizes in inner), default=0) >= LEAST:
+    is_parallel = any(len(sizes) >= LEAST for _, sizes in inner)
+    ends = set().union(*(sizes for member, sizes in reads.items() if member[0] == root and member not in computes))
+    has_ends = len(ends) >= LEAST
+    found |= ends if has_ends else set()
+    if is_parallel or has_ends:
         found.update(*(sizes for _, sizes in inner if len(sizes) > 1))
     if not found:
         return None
@@ -74,8 +82,10 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
         if len(sizes) == 1 and (size := min(sizes)) in place:
             lane.setdefault(key, {})[index] = place[size]
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
+    laned |= pyramids.keys() | ({root} if root is not None and has_ends else set())
     has_heads = any(pyramid.has_heads for pyramid in pyramids.values())
-    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned | pyramids.keys()), has_heads)
+    is_spare = not is_parallel and not pyramids
+    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned), has_heads, is_spare)
 
 
 @frozen

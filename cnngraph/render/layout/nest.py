@@ -11,7 +11,7 @@ from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
-from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
 from cnngraph.render.layout.heads import heads_beside
 from cnngraph.render.layout.lanes import Lanes, Places, lanes_of, tensors_at
 from cnngraph.render.layout.level import arrange
@@ -62,7 +62,8 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
 class Layout:
     """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
 
-    With `heads_beside`, heads in one lane are side by side, otherwise one after the other.
+    With `heads_beside`, heads in one lane are side by side, otherwise one after the other. With `output_lanes`, outputs
+    of several sizes have lanes, even if nothing else reads, computes or merges so many.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class Layout:
         *,
         may_turn: bool = False,
         heads_beside: bool = True,
+        output_lanes: bool = True,
     ) -> None:
-        self.picture, self.is_down, self.may_turn, self.heads_beside = picture, is_down, may_turn, heads_beside
+        self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
+        self.heads_beside, self.output_lanes = heads_beside, output_lanes
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
@@ -154,7 +157,8 @@ class Layout:
     def lanes(self) -> Lanes | None:
         """The lanes of a multi-resolution network."""
         frames = {key: (self.around[key][-1], self.index[key]) for key in self.levels if key != ROOT}
-        return lanes_of({key: level.edges for key, level in self.levels.items()}, frames)
+        edges = {key: level.edges for key, level in self.levels.items()}
+        return lanes_of(edges, frames, ROOT if self.output_lanes else None)
 
     def _lay_lanes(self, lanes: Lanes, waiting: Sequence[str]) -> None:
         """Lay out the levels with lanes that are wide apart, and then as near to each other as is possible."""
@@ -244,19 +248,23 @@ class Layout:
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
-            return bent
+            return replace(bent, is_u=True)
         drawing = self._straight(page, most)
-        if page is None or not any(self.aside.values()) or _room(drawing, page) >= 1:
+        if page is None or self.lanes is None or _room(drawing, page) >= 1:
             return drawing
-        narrow = Layout(self.picture, self.is_down, self.measures.labels, heads_beside=False)._straight(page, most)
-        return max(drawing, narrow, key=lambda drawing: _room(drawing, page))
+        found, labels = [drawing], self.measures.labels
+        if any(self.aside.values()):
+            found.append(Layout(self.picture, self.is_down, labels, heads_beside=False)._straight(page, most))
+        if self.lanes.is_spare:  # a chain can be broken anywhere
+            found.append(Layout(self.picture, self.is_down, labels, output_lanes=False).drawing(page, most))
+        return max(found, key=lambda drawing: _room(drawing, page))
 
     def _straight(self, page: tuple[float, float] | None, most: float) -> Drawing:
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
-        return strip if self.is_down else _turned(strip)
+        return strip if self.is_down else turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -275,7 +283,7 @@ class Layout:
         """The volumes in rows, with the skips across."""
         chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
         drawing = in_rows(*chain._strip, skips) if skips else None
-        return _turned(drawing) if drawing else None
+        return turned(drawing) if drawing else None
 
     def _largest(
         self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
@@ -286,7 +294,7 @@ class Layout:
             chain = Layout(replace(self.picture, arrows=found.others), is_down, labels)
             space = Space(*(page if is_down else page[::-1]), most) if page else None
             if drawing := bent(*chain._strip, found.skips, space):
-                drawings.append(drawing if is_down else _turned(drawing))
+                drawings.append(drawing if is_down else turned(drawing))
         return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
 
     @cached_property
@@ -380,20 +388,6 @@ class _Placing:
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:
     """How large a drawing can be on a page."""
     return min(page[0] / drawing.width, page[1] / drawing.height)
-
-
-def _turned(drawing: Drawing) -> Drawing:
-    """The drawing with x and y exchanged."""
-    return replace(
-        drawing,
-        is_down=False,
-        width=drawing.height,
-        height=drawing.width,
-        boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),
-        frames=tuple(replace(frame, at=frame.at.turned) for frame in drawing.frames),
-        arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
-        notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
-    )
 
 
 def _bridge(end: Point, start: Point) -> list[Point]:
