@@ -63,20 +63,21 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
     pictures = _Pictures(graph, settings)
     fit, shown = _Fitting(pictures, settings, page).best()
-    if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
+    if not settings.shapes or (is_large_enough(fit, page) and shown >= FEW):
         return fit
     bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
     other, more = _Fitting(pictures, bare, page).best()
-    if _is_large_enough(fit, page):
+    if is_large_enough(fit, page):
         return other if more > WORTH * shown else fit
     for most in BRIEF:
-        if not _is_large_enough(other, page):
+        if not is_large_enough(other, page):
             brief = _Fitting(pictures, bare, page, most).best()[0]
             other = max(other, brief, key=attrgetter("scale"))
     return max(fit, other, key=attrgetter("scale"))
 
 
-def _is_large_enough(fit: Fitted, page: Page) -> bool:
+def is_large_enough(fit: Fitted, page: Page) -> bool:
+    """Whether the text of a drawing is as large as the page requires."""
     return fit.least_text >= page.least - ROUNDING
 
 
@@ -150,7 +151,7 @@ class _Fitting:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
-            if not _is_large_enough(fit, self.page):
+            if not is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
                 return fit, 1.0
@@ -206,7 +207,7 @@ class _Fitting:
         fits = (self._fit_at(picture, size) for size in self._sizes(picture))
         best = next(fits)
         for fit in fits:
-            if _is_large_enough(best, self.page):
+            if is_large_enough(best, self.page):
                 break
             best = max(best, fit, key=attrgetter("scale"))
         if best.least_text < NEARLY * self.page.least:
