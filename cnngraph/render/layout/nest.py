@@ -229,10 +229,16 @@ class Layout:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
             return bent
+        if page is None:
+            return self.strip()
         strip, breaks = self._strip
-        if page is not None:
-            across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        across, along = page if self.is_down else page[::-1]
+        strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        return strip if self.is_down else _turned(strip)
+
+    def strip(self) -> Drawing:
+        """The layout as one long strip, also if the network has the shape of a U."""
+        strip, _ = self._strip
         return strip if self.is_down else _turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
