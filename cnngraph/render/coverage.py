@@ -19,6 +19,7 @@ from operator import itemgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
+from cnngraph.render.companions import Companions
 from cnngraph.render.compose import Composed, original, sharing
 from cnngraph.render.contents import PARALLEL, branches_lines, contents_lines
 from cnngraph.render.picture import Shape
@@ -31,7 +32,7 @@ SIZES = 20.0  # the value of showing how maps of several sizes run side by side
 BRANCHES = 20.0  # … or the branches of a block whose closed box does not say what is in it
 SHORTCUT = 2  # tensors that the end of a residual unit reads, which closed boxes do not mention
 LATER = 0.5  # the value of what can be opened next, relative to what is shown at once
-TOLD = 0.5  # the value of an operation in a block whose closed box says what is in it
+TOLD = 0.7  # the value of an operation in a block whose closed box says what is in it
 RESHAPED = 0.25  # … of one that only moves values, which papers leave out
 
 
@@ -42,6 +43,7 @@ class Coverage:
         self.graph, self.tree = graph, tree
         self.inside, self.reads, self._kinds = cache(self._inside), cache(self._reads), cache(self._kinds_of)
         self.shared = sharing(graph)
+        self.companions = Companions(tree, lambda: self.words)
         self.known: dict[object, bool] = {}  # whether kinds of blocks are told
 
     @cached_property
