@@ -58,21 +58,22 @@ def render(
     `direction` is that of the flow, by default `right` on a slide and `down` otherwise. `depth` is the number of levels
     of nesting to show: 1 draws each top-level node as one box. `open` are patterns of the paths of blocks to draw open;
     all others are closed, or as `depth` says. `node` is the path of a block to draw alone. `fold` draws equal
-    iterations of a repeat as one, labelled `×6`; by default it does unless each iteration fits the page. `shapes`,
-    `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature maps are drawn in perspective,
-    from left to right, with a legend unless it is False. `scale` enlarges the drawing; `font` is the font family of an
-    SVG. `times` are those that `measure_times` measured, which HTML shows. DOT and Mermaid take only `depth`, `open`,
-    `node`, `fold` and `direction`, Model Explorer only `node`. All other arguments are those of `load`.
+    iterations of a repeat, and equal branches, as one, labelled `×6`; by default it does, in formats with a page unless
+    each of them fits it. `shapes`, `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature
+    maps are drawn in perspective, from left to right, with a legend unless it is False. `scale` enlarges the drawing;
+    `font` is the font family of an SVG, HTML or DOT file. `times` are those that `measure_times` measured, which HTML
+    shows. DOT and Mermaid have no `legend` and no `scale`, Model Explorer takes only `node`. All other arguments are
+    those of `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
     (E501); ValueError for an unknown file ending or value, a depth below 1, a scale outside 0.01 to 100, a path at
-    which there is no block, or a style, direction, font or times that the format cannot have; TypeError for a value of
-    another type; WriteError, an OSError, if the file cannot be written; PackageError if matplotlib is not installed,
-    which PNG and PDF need.
+    which there is no block, or an option that has no effect in the format; TypeError for a value of another type;
+    WriteError, an OSError, if the file cannot be written; PackageError if matplotlib is not installed, which PNG and
+    PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
-    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, render)
     settings = Settings(
         depth=depth,
         open=(open,) if isinstance(open, str) else tuple(open),
@@ -119,7 +120,7 @@ def measure_times(
     from cnngraph.backend.node_times import measure_node_times
     from cnngraph.train.loop.device import choose_device
 
-    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, measure_times)
     return measure_node_times(graph, choose_device(device))
 
 

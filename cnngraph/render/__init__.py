@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cnngraph.atomic_files import write
@@ -14,6 +15,7 @@ from cnngraph.render.dot import dot
 from cnngraph.render.fit import fitted
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.model_explorer import model_explorer
+from cnngraph.render.picture import without_shapes
 from cnngraph.render.settings import DEFAULT, PAGES, Settings
 from cnngraph.render.svg import svg
 from cnngraph.render.tikz import tikz
@@ -35,6 +37,25 @@ FORMATS = {
     ".model-explorer.json": "model-explorer",
 }
 
+NAMES = {
+    "png": "PNG",
+    "pdf": "PDF",
+    "tikz": "TikZ",
+    "html": "HTML",
+    "dot": "DOT",
+    "mermaid": "Mermaid",
+    "model-explorer": "the JSON of Model Explorer",
+}
+WITHOUT_EFFECT = {  # the settings that a format cannot have
+    "png": ("font",),
+    "pdf": ("font",),
+    "tikz": ("font",),
+    "html": ("scale",),
+    "dot": ("legend", "scale"),
+    "mermaid": ("legend", "scale", "font"),
+    "model-explorer": ("depth", "open", "fold", "direction", "shapes", "legend", "title", "scale", "theme", "font"),
+}
+
 
 def format_of(path: Path) -> str | None:
     """The format of a file by its ending; None if it is unknown."""
@@ -45,8 +66,8 @@ def format_of(path: Path) -> str | None:
 def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     """Draw a graph into a file, in the format of its ending (see FORMATS).
 
-    Raises ValueError for an unknown ending, a path at which there is no block, or a style, direction, font or times
-    that the format cannot have, SpecError (E501) if there are more boxes than can be laid out, and WriteError if the
+    Raises ValueError for an unknown ending, a path at which there is no block, or a setting that the format cannot
+    have, SpecError (E501) if there are more boxes than can be laid out, and WriteError if the
     file cannot be written. The file is written atomically.
     """
     format = format_of(path)
@@ -59,9 +80,10 @@ def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
 def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     """The drawing itself, in a format that FORMATS names; see `render`."""
     _refuse(format, settings)
-    if format in ("dot", "mermaid"):  # whoever shows the text lays it out
-        picture = compose(graph, settings)
-        return (dot if format == "dot" else mermaid)(picture, settings.flow).encode()
+    if format in ("dot", "mermaid"):  # whoever shows the text lays it out, so there is no page on which all may fit
+        picture = compose(graph, replace(settings, fold=settings.fold is not False))
+        picture = picture if settings.shapes else without_shapes(picture)
+        return (dot if format == "dot" else mermaid)(picture, settings).encode()
     if format == "model-explorer":
         return model_explorer(graph, settings.node).encode()
     if format == "html":
@@ -91,10 +113,12 @@ def _refuse(format: str, settings: Settings) -> None:
         )
     if settings.style == "volumes" and settings.direction == "down":
         raise ValueError("volumes are drawn from left to right; omit the direction")
-    if settings.font is not None and format == "tikz":
-        raise ValueError("a .tex file is set in the font of its document; omit the font")
     if settings.times is not None and format != "html":
         raise ValueError("measured times are shown in HTML only; choose .html, or omit the times")
+    for name in WITHOUT_EFFECT.get(format, ()):
+        value, default = getattr(settings, name), getattr(DEFAULT, name)
+        if value != default and (value is not False or default is True):
+            raise ValueError(f"`{name}` has no effect in {NAMES[format]}; omit it")
 
 
 def _check_times(graph: Graph, times: NodeTimes | None) -> None:

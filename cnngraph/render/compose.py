@@ -264,7 +264,7 @@ class _Drawing:
     def _is_closed(self, group: Group) -> bool:
         detail, scope = self.detail, group.scope
         if is_one_stack(group, self.tree):
-            return False
+            return detail.own_errors and any(_is_inside(error, group) for error in self.graph.errors)
         if scope.kind in (BRANCH, SERIES):
             return detail.own_errors
         if group.level < detail.depth:
@@ -358,7 +358,11 @@ def _closed_key(group: Group) -> str:
 def _around(error: NodeError, group: Group) -> Group | None:
     """The inner group of a group that contains a node with an error."""
     groups = (member for member in group.members if isinstance(member, Group))
-    return next((inner for inner in groups if error.path.startswith(f"{inner.scope.path}.")), None)
+    return next((inner for inner in groups if _is_inside(error, inner)), None)
+
+
+def _is_inside(error: NodeError, group: Group) -> bool:
+    return error.path.startswith(f"{group.scope.path}.")
 
 
 def sharing(graph: Graph) -> dict[str, str]:

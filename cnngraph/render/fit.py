@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from operator import attrgetter
 
@@ -25,10 +25,11 @@ from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
 
 ROUNDING = 1e-6
-MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried
+MOST_INK = 0.45  # the part of a page that boxes can cover; drawings with more are not tried,
+DENSER = 1.15  # … or with so many times that of a drawing of the same network whose text was much too small
 TRIALS = 16  # drawings with one more block open, for each level of nesting
-FEW = 0.6  # the part of a network that a drawing with shapes has to show
-WORTH = 1.5  # … and how much more one without them does
+FEW = 0.7  # the part of a network that a drawing with shapes has to show
+WORTH = 1.1  # … and how much more one without them does
 LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
@@ -141,6 +142,10 @@ class _Fitting:
     settings: Settings
     page: Page
     lines: int | None = None
+    most_ink: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most_ink = MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
 
     @property
     def coverage(self) -> Coverage:
@@ -208,6 +213,8 @@ class _Fitting:
             if _is_large_enough(best, self.page):
                 break
             best = max(best, self._fit_at(picture, form), key=attrgetter("scale"))
+        if best.least_text < NEARLY * self.page.least:
+            self.most_ink = min(self.most_ink, DENSER * self._ink(picture))
         return best
 
     def _fit_at(self, picture: Picture, form: _Form) -> Fitted:
@@ -226,10 +233,13 @@ class _Fitting:
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
+        return self._ink(picture) > self.most_ink
+
+    def _ink(self, picture: Picture) -> float:
+        """The area that the boxes of a picture cover."""
         is_u = self.settings.style == "volumes" and skips_of(picture)
         drawn = self._in_style(picture, FORMS[-1] if is_u else FORMS[0])
-        area = sum(width * height for width, height in map(boxes.size, drawn.boxes()))
-        return area > MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
+        return sum(width * height for width, height in map(boxes.size, drawn.boxes()))
 
 
 def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:

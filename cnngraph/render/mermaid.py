@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 
-from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, THEMES, edge
+from cnngraph.render.colours import FILLS, THEMES, Theme
 from cnngraph.render.picture import Arrow, Box, Change, Flow, Frame, Look, Picture, Shape, Title, Trait, Traits, sign
-from cnngraph.render.settings import Direction
+from cnngraph.render.settings import DEFAULT, Settings
+from cnngraph.text import one_line
 
 MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
 SHAPES = {Change.NONE: ("(", ")"), Change.SMALLER: ("[\\", "/]"), Change.LARGER: ("[/", "\\]")}
-FLOWS = {Flow.PROJECTION: "stroke-dasharray:1 3", Flow.SIZE: f"stroke:{PALE}"}
-LIGHT = THEMES["light"]
+LOOKS = {"dark": "dark", "print": "neutral"}  # Mermaid's own themes, for lines and the text on them
 # Mermaid 11 reads texts as Markdown: a list (`+`, `1. x`) is not drawn, and the ends of `_x_` are lost.
 SPECIAL = re.compile(r"[^\w .,:·×−–…/+()=→↑-]|^[+-]|^\d(?=\d*[.)](?:\s|$))|(?<![^\W_])_|_(?![^\W_])")
 
 
-def mermaid(picture: Picture, direction: Direction = "down") -> str:
-    """The Mermaid text of a picture."""
-    flow = "TB" if direction == "down" else "LR"
+def mermaid(picture: Picture, settings: Settings = DEFAULT) -> str:
+    """The Mermaid text of a picture, with the title and the colours of the settings."""
+    flow, theme = "TB" if settings.flow == "down" else "LR", THEMES[settings.theme]
     lines = [
+        *_front(settings),
         f"flowchart {flow}",
-        *(f"  {line}" for line in _members(picture.members, flow, 0)),
+        *(f"  {line}" for line in _members(picture.members, flow, theme, 0)),
         *(f"  {_arrow(arrow)}" for arrow in picture.arrows),
-        *(f"  {line}" for line in _classes(picture)),
-        *(f"  {line}" for line in _styles(picture.arrows)),
+        *(f"  {line}" for line in _classes(picture, theme)),
+        *(f"  {line}" for line in _styles(picture.arrows, theme)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _members(members: tuple[Box | Frame, ...], flow: str, level: int) -> Iterator[str]:
+def _front(settings: Settings) -> Iterator[str]:
+    """The title and Mermaid's theme, in YAML before the flowchart."""
+    title, look = settings.title, LOOKS.get(settings.theme)
+    if title or look:
+        yield "---"
+        yield from [f"title: {json.dumps(one_line(title), ensure_ascii=False)}"] if title else []
+        yield from ["config:", f"  theme: {look}"] if look else []
+        yield "---"
+
+
+def _members(members: tuple[Box | Frame, ...], flow: str, theme: Theme, level: int) -> Iterator[str]:
     for member in members:
         if isinstance(member, Box):
             yield _box(member)
             continue
+        fill = theme.frame_fills[(level + 1) % 2]
         yield f'subgraph {member.key}["{_title(member.title)}"]'
         yield f"  direction {flow}"
-        yield from (f"  {line}" for line in _members(member.members, flow, level + 1))
+        yield from (f"  {line}" for line in _members(member.members, flow, theme, level + 1))
         yield "end"
-        yield f"style {member.key} fill:{FRAME_FILLS[(level + 1) % 2]},stroke:{FRAME_LINE},color:{INK}"
+        yield f"style {member.key} fill:{fill},stroke:{theme.frame_line},color:{theme.ink}"
 
 
 def _box(box: Box) -> str:
@@ -67,27 +80,27 @@ def _class(box: Box) -> str:
     return kind if box.look is Look.PLAIN else box.look
 
 
-def _classes(picture: Picture) -> Iterator[str]:
+def _classes(picture: Picture, theme: Theme) -> Iterator[str]:
     """The styles of the classes in use."""
     for name in sorted({_class(box) for box in picture.boxes()}):
         match name:
             case "terminal":
-                yield f"classDef {name} fill:{TERMINAL},stroke:{TERMINAL},color:white"
+                yield f"classDef {name} fill:{theme.terminal},stroke:{theme.terminal},color:{theme.terminal_ink}"
             case Look.TRAINING:
-                yield f"classDef {name} fill:white,stroke:{LINE},color:{INK},stroke-dasharray:4"
+                yield f"classDef {name} fill:{theme.box},stroke:{theme.line},color:{theme.ink},stroke-dasharray:4"
             case Look.UNUSED:
-                yield f"classDef {name} fill:white,stroke:{PALE},color:{PALE},stroke-dasharray:4"
+                yield f"classDef {name} fill:{theme.box},stroke:{theme.pale},color:{theme.pale},stroke-dasharray:4"
             case "gate":
-                yield f"classDef {name} fill:{TERMINAL},stroke:{LINE},color:white"
+                yield f"classDef {name} fill:{theme.terminal},stroke:{theme.line},color:{theme.terminal_ink}"
             case _:
                 kind, level = name.rstrip("123"), int("0" + name.lstrip(ascii_lowercase))
-                yield f"classDef {name} fill:{LIGHT.tint(kind, level)},stroke:{edge(kind)},color:{INK}"
+                yield f"classDef {name} fill:{theme.tint(kind, level)},stroke:{theme.edge(kind)},color:{theme.ink}"
 
 
-def _styles(arrows: Sequence[Arrow]) -> Iterator[str]:
+def _styles(arrows: Sequence[Arrow], theme: Theme) -> Iterator[str]:
     """The styles of the arrows that are not ordinary data, by their numbers."""
     plain = [(number, arrow.flow) for number, arrow in enumerate(arrows) if arrow.look is Look.PLAIN]
-    for flow, style in FLOWS.items():
+    for flow, style in ((Flow.PROJECTION, "stroke-dasharray:1 3"), (Flow.SIZE, f"stroke:{theme.pale}")):
         if numbers := [str(number) for number, other in plain if other is flow]:
             yield f"linkStyle {','.join(numbers)} {style}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 
 from cnngraph.frozen import frozen
@@ -268,6 +269,11 @@ class Picture:
             yield member
             if isinstance(member, Frame):
                 waiting += reversed(member.members)
+
+
+def without_shapes(picture: Picture) -> Picture:
+    """The picture without the shapes of tensors on its arrows."""
+    return replace(picture, arrows=tuple(replace(arrow, label="") for arrow in picture.arrows))
 
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×"}

@@ -13,7 +13,7 @@ from math import prod, sqrt
 from cnngraph.render.glued import glued
 from cnngraph.render.layout.row_parts import levels_of, without_plain
 from cnngraph.render.layout.ushape import skips_of
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Slice, Volume, sign
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Slice, Volume, sign, without_shapes
 from cnngraph.render.shared_boxes import FOLLOWERS
 from cnngraph.render.traits import NOTHING
 from cnngraph.tensor_type import CHANNELS, TensorType
@@ -60,8 +60,7 @@ class _Volumes:
 
     def picture(self) -> Picture:
         """The picture with volumes; shapes are labels of these, not of arrows."""
-        arrows = tuple(replace(arrow, label="") for arrow in self.source.arrows)
-        return replace(self.source, members=tuple(map(self._member, self.source.members)), arrows=arrows)
+        return without_shapes(replace(self.source, members=tuple(map(self._member, self.source.members))))
 
     def _member(self, member: Box | Frame) -> Box | Frame:
         if isinstance(member, Frame):
@@ -134,8 +133,8 @@ def _size(type_: TensorType) -> str:
 
 
 def _channels(type_: TensorType) -> int:
-    """The channels; of a tensor without named channels, the last axis."""
-    return type_.channels if CHANNELS in type_.axes else type_.sizes[-1]
+    """The channels; of a tensor without named channels, the last axis; of one number per image, 1."""
+    return type_.channels if CHANNELS in type_.axes else next(reversed(type_.sizes), 1)
 
 
 def _without_crossed(members: Sequence[Box | Frame], arrows: Sequence[Arrow]) -> Iterator[Box | Frame]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 10  # with a colour of their own; more are grouped by network
 WIDTH, LETTER = 11, 0.066  # inches of the picture, and of a letter of the legend
 LONGEST = 64  # letters of a name
-MAX_NETWORKS, BEST = 10, 3  # networks that are drawn, and the runs of each
+MAX_NETWORKS, BEST = 10, 3  # networks that are drawn, and the runs of each, if nothing else is chosen
 
 
 class Line(NamedTuple):
@@ -29,31 +29,50 @@ class Line(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The runs to draw, and a note of those that are not."""
+    """The runs to draw, out of how many, and how the others were left out."""
 
     lines: list[Line]
-    note: str
+    total: int
+    grouped: bool = False
+    note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """`30 of 120 runs`."""
+        runs = f"{self.total:,} run{'' if self.total == 1 else 's'}"
+        return runs if len(self.lines) == self.total else f"{len(self.lines):,} of {runs}"
 
 
-def comparison_figure(rows: Sequence[RunRow]) -> Figure:
+def selected(rows: Sequence[RunRow], best: int | None = None) -> Selection:
+    """The runs to draw. Up to ten are drawn one by one, more are grouped: the best of each network.
+
+    `best` is how many of each network, at least 1, or 0 for all. Without it, the best three of the best ten networks.
+    """
+    shown = [row for row in rows if row.epochs]
+    if len(shown) > MAX_RUNS or best is not None:
+        return _grouped(shown, best)
+    lines = [Line(row, number, f"{shortened(row.path.name, LONGEST)}, {row.split}") for number, row in enumerate(shown)]
+    return Selection(lines, len(shown))
+
+
+def comparison_figure(selection: Selection) -> Figure:
     """Loss on the left, accuracy on the right.
 
-    Up to ten runs have a colour each, with their training curves pale and dotted. More are grouped: a colour for each
-    network, and the best runs of each.
+    Runs that are drawn one by one have a colour each, with their training curves pale and dotted. If they are grouped,
+    each network has a colour, and its best run is drawn thicker.
     """
     from matplotlib.figure import Figure
 
-    shown = [row for row in rows if row.epochs]
-    grouped = len(shown) > MAX_RUNS
-    selection = _grouped(shown) if grouped else _single(shown)
     labels = [line.label for line in selection.lines if line.label]
     columns = max(1, min(3, WIDTH // (0.6 + LETTER * max(map(len, labels), default=1))))
     figure = Figure(figsize=(WIDTH, 4.2 + 0.22 * math.ceil(len(labels) / columns)), dpi=150, layout="constrained")
+    colours = LIGHT.line_colours(1 + max(line.colour for line in selection.lines))
+    splits = " or ".join(sorted({line.row.split for line in selection.lines}))
+    dotted = "" if selection.grouped else " (dotted: training)"
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for line in selection.lines:
-            _draw(axes, line, name, grouped)
-        dotted = "" if grouped else " (dotted: training)"
-        style_axes(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'}{dotted}")
+            _draw(axes, line, name, colours[line.colour], selection.grouped)
+        style_axes(axes, f"{splits} {'accuracy, %' if name == 'accuracy' else 'loss'}{dotted}")
         limit_to_later_epochs(axes, [line.get_ydata() for line in axes.lines])
     handles = axes.get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, labelcolor=INK)
@@ -62,34 +81,50 @@ def comparison_figure(rows: Sequence[RunRow]) -> Figure:
     return figure
 
 
-def _single(rows: Sequence[RunRow]) -> Selection:
-    lines = [Line(row, number, f"{shortened(row.path.name, LONGEST)}, {row.split}") for number, row in enumerate(rows)]
-    return Selection(lines, "")
-
-
-def _grouped(rows: Sequence[RunRow]) -> Selection:
+def _grouped(rows: Sequence[RunRow], best: int | None) -> Selection:
     """The best runs of the best networks, by their highest accuracy in any epoch."""
-    networks: dict[str, list[RunRow]] = {}
+    networks: dict[tuple[str, str], list[RunRow]] = {}
     for row in sorted(rows, key=_highest, reverse=True):
-        networks.setdefault(row.network, []).append(row)
+        networks.setdefault((row.network, row.variant), []).append(row)
+    names = _names([runs[0] for runs in networks.values()])
+    most = BEST if best is None else best or len(rows)
     lines = []
-    for colour, (network, runs) in enumerate(islice(networks.items(), MAX_NETWORKS)):
-        best = runs[0]
+    for colour, runs in enumerate(islice(networks.values(), MAX_NETWORKS if best is None else None)):
+        first = runs[0]
         many = f"best of {len(runs)} runs" if len(runs) > 1 else "1 run"
-        name, highest = shortened(best.path.name, LONGEST), 100 * _highest(best)
-        label = f"{shortened(network, LONGEST)}: {many}, {name}, {highest:.2f} % {best.split}"
-        lines += [Line(row, colour, "" if number else label) for number, row in enumerate(runs[:BEST])]
-    drawn = f"{len(lines)} of {len(rows)} runs are drawn: the best {BEST} of each network"
-    left_out = len(networks) - MAX_NETWORKS
-    more = f"; {left_out} other network{'s are' if left_out > 1 else ' is'} left out" if left_out > 0 else ""
-    return Selection(lines, f"{drawn}{more}")
+        name, highest = shortened(first.path.name, LONGEST), 100 * _highest(first)
+        label = f"{shortened(names[colour], LONGEST)}: {many}, {name}, {highest:.2f} % {first.split}"
+        lines += [Line(row, colour, "" if number else label) for number, row in enumerate(runs[:most])]
+    selection = Selection(lines, len(rows), grouped=True)
+    kept = f": the best {most} of each network" if len(lines) < len(rows) else ""
+    left_out = len(networks) - (lines[-1].colour + 1)
+    more = f"; {left_out} other network{'s are' if left_out > 1 else ' is'} left out" if left_out else ""
+    return selection._replace(note=f"{selection.summary} are drawn{kept}{more}")
+
+
+def _names(rows: Sequence[RunRow]) -> list[str]:
+    """The names of different networks: if several have the same, with the params whose values differ."""
+    same: dict[str, list[RunRow]] = {}
+    for row in rows:
+        same.setdefault(row.network, []).append(row)
+    differing = {
+        network: [key for key in _keys(others) if len({repr(row.params.get(key)) for row in others}) > 1]
+        for network, others in same.items()
+    }
+    params = ([f"{key} {row.params[key]}" for key in differing[row.network] if key in row.params] for row in rows)
+    return [", ".join([row.network, *texts]) for row, texts in zip(rows, params, strict=True)]
+
+
+def _keys(rows: Sequence[RunRow]) -> Iterable[str]:
+    """The names of all params, in order."""
+    return dict.fromkeys(key for row in rows for key in row.params)
 
 
 def _highest(row: RunRow) -> float:
     return max(row.curve("accuracy"))
 
 
-def _draw(axes: Any, line: Line, name: str, grouped: bool) -> None:
+def _draw(axes: Any, line: Line, name: str, colour: str, grouped: bool) -> None:
     """Draw a run; if runs are grouped, without its training curve, and thin if it is not the best of its network."""
     factor = 100 if name == "accuracy" else 1
     train: dict[str, Any] = {"linestyle": ":", "alpha": 0.6}
@@ -100,4 +135,4 @@ def _draw(axes: Any, line: Line, name: str, grouped: bool) -> None:
         points = [(epoch["epoch"], factor * epoch[f"{split}_{name}"]) for epoch in line.row.epochs]
         label = plot_text(line.label) if split != "train" and line.label else None
         marker = "o" if len(points) < 2 else None
-        axes.plot(*zip(*points, strict=True), color=LIGHT.lines[line.colour], marker=marker, label=label, **style)
+        axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=label, **style)

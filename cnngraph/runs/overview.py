@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
 from cnngraph.frozen import frozen
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
 from cnngraph.stored_documents import read_document
@@ -28,7 +31,8 @@ class RunRow:
 
     `epochs` are the rows of its metrics, and `split` is the one evaluated after each epoch: validation or test. `best`
     and `test` are loss and accuracy by name. `measured` is true if the recipe as written has `normalize: data`, so the
-    mean and std in `recipe` were measured, not chosen.
+    mean and std in `recipe` were measured, not chosen. Networks with the same name and another `variant` differ, for
+    example in `params`.
     """
 
     path: Path
@@ -47,6 +51,8 @@ class RunRow:
     recipe: Mapping[str, Any]
     measured: bool
     problems: tuple[Diagnostic, ...] = ()  # in files that cannot be used
+    params: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
 
     @property
     def state(self) -> str:
@@ -135,7 +141,16 @@ def read_run(path: Path) -> RunRow:
         recipe=recipe,
         measured=_is_measured(compilation),
         problems=tuple(problems),
+        params=compilation.graph.params if compilation.graph else {},
+        variant=_variant(compilation.graph) if compilation.graph else "",
     )
+
+
+def _variant(graph: Graph) -> str:
+    """A digest of all that distinguishes networks with the same name."""
+    nodes = ((node.path, node.operation, node.reads, node.parameters) for node in graph.nodes)
+    facts = [sorted(graph.params.items()), sorted(graph.outputs.items()), graph.init, *nodes]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _is_measured(compilation: Compilation) -> bool:

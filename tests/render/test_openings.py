@@ -33,6 +33,34 @@ nodes:
   head: head
 """
 UNITS = "".join(f"  unit{i}: {{op: unit, out: {16 + i // 4}}}\n" for i in range(40))
+MIXING = """
+cnngraph: 1
+name: net
+input: [16, 8, 8]
+blocks:
+  chain: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 3}, relu, {op: conv, out: $out, kernel: 1}, sigmoid]}
+  mix:
+    nodes:
+      columns: {op: flatten, start_dim: 2}
+      tokens: {op: permute, dims: [0, 2, 1]}
+      parts: {op: chunk, chunks: 4}
+      rest: {op: attention, from: ["parts[:3]"]}
+      sum: {op: add, from: [rest, "parts[3]"]}
+  mixer: {nodes: {norm: batch_norm, mix: mix}}
+nodes:
+  chain: {op: chain, out: 16}
+  stage: {nodes: {mixer: mixer}}
+"""
+TREE = """
+cnngraph: 1
+name: net
+input: [16, 8, 8]
+blocks:
+  unit: {nodes: [{op: conv, out: 16, kernel: 3, padding: half}, relu]}
+  chain: {nodes: {a: unit, b: unit, c: unit, d: {op: conv, out: 16, kernel: 1}, e: sigmoid, f: tanh}}
+  tree: {nodes: {a: unit, b: unit, c: unit, root: {from: [c, b, a], nodes: [concat, {op: conv, out: 16, kernel: 1}]}}}
+nodes: {chain: chain, tree: tree}
+"""
 WIDE = UNITS.replace("unit33: {op: unit", "unit33: {op: unit, kernel: 7")
 
 
@@ -58,6 +86,38 @@ def test_the_most_usual_kind_of_a_block_is_open_not_the_first_use() -> None:
     assert {"add", "sigmoid", "tanh", "conv 3×3", "conv 1×1"} <= rows(fit)
 
 
+def test_branches_that_no_closed_box_tells_of_are_opened_first() -> None:
+    graph = graph_of(MIXING)
+    closed = next(iter(candidates(graph, Settings(depth=1))))
+    paths = [opening.group.scope.path for opening in openings(Coverage(graph, build_tree(graph)), closed)]
+    assert paths[0] == "stage.mixer.mix"  # inside of a closed block; the chain is what its closed box says
+    assert "chain" in paths[1:]
+
+
+def test_a_line_of_layers_does_not_tell_what_the_last_one_aggregates() -> None:
+    graph = graph_of(TREE)
+    closed = next(iter(candidates(graph, Settings(depth=1))))
+    texts = [row.text for box in closed.picture.boxes() for row in box.rows]
+    assert "(3×3 16) ×3 – 1×1 16" in texts  # of both
+    assert openings(Coverage(graph, build_tree(graph)), closed)[0].group.scope.path == "tree"
+
+
+def test_the_largest_aggregation_of_a_tree_is_shown() -> None:
+    fit = fitted(load("dla34"), Settings())
+    concats = {placed.box.key for placed in fit.drawing.boxes if [row.text for row in placed.box.rows] == ["concat"]}
+    reads = [sum(placed.arrow.head == key for placed in fit.drawing.arrows) for key in concats]
+    assert max(reads) == 4
+    assert fit.least_text >= 6.5
+
+
+def test_what_a_closed_box_says_counts_less() -> None:
+    graph = graph_of(MIXING)
+    coverage = Coverage(graph, build_tree(graph))
+    word = {node.op: word for node, word in zip(graph.nodes, coverage.words, strict=True)}
+    assert coverage.gain({word["sigmoid"]}) < coverage.gain({word["add"]})
+    assert coverage.gain({word["chunk"]}) < coverage.gain({word["add"]})
+
+
 def test_a_use_with_an_operation_of_its_own_is_open_too() -> None:
     fit = fitted(graph_of(BLOCKS % WIDE), Settings(fold=False))
     assert fit.least_text >= PAGES["a4"].least
@@ -79,7 +139,7 @@ def test_equal_uses_are_not_opened_twice() -> None:
         ("drn_c_26", {"conv 3×3"}),
         ("regnet_y_400mf", {"sigmoid"}),
         ("googlenet", {"concat"}),
-        ("coatnet_0", {"depthwise conv 3×3"}),
+        ("coatnet_0", {"depthwise conv 3×3", "attention"}),
     ],
 )
 @pytest.mark.parametrize("page", ["a4"])

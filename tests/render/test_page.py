@@ -20,6 +20,7 @@ from cnngraph.render.page import page
 from tests.library import network
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
 from tests.render.pages import Page, page_of
+from tests.render.test_errors import valid_part
 from tests.render.test_strangers import HEAD, NASTY, renamed
 
 NETWORKS = [
@@ -279,3 +280,19 @@ def test_other_networks_have_no_second_drawings(name: str) -> None:
     facts = Page(page(bundled(name))).network
     assert facts["skips"] == []
     assert not any("chain" in group for group in facts["groups"])
+
+
+def test_a_block_of_one_operation_and_an_error_is_closed_in_the_drawing_around_it() -> None:
+    text = """
+cnngraph: 1
+input: [3, 8, 8]
+nodes:
+  first: {op: conv, out: 4, kernel: 3}
+  block:
+    nodes: {one: {op: conv, out: 4, kernel: 3}, wrong: {op: max_pool, kernel: 99}}
+  last: {op: conv, from: first, out: 4, kernel: 1}
+"""
+    root, block = Page(page(valid_part(text))).network["groups"]
+    assert root["drawing"]["boxes"].keys() > {"input0"}
+    assert [box.get("group") for box in root["drawing"]["boxes"].values()].count(1) == 1
+    assert any("error" in box for box in block["drawing"]["boxes"].values())

@@ -14,7 +14,7 @@ DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "residual": (RESIDUAL, {}),
     "residual_2": (RESIDUAL, {"depth": 2}),
     "residual_1": (RESIDUAL, {"depth": 1}),
-    "dense": (DENSE, {}),
+    "dense": (DENSE, {"fold": False}),
     "dense_folded": (DENSE, {"fold": True}),
     "parts": (PARTS, {"fold": False}),
     "parts_folded": (PARTS, {"depth": 9, "direction": "right"}),

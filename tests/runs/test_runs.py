@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cnngraph.runs.comparison import comparison_figure
+from cnngraph.runs.comparison import comparison_figure, selected
 from cnngraph.runs.overview import RunRow, read_run
 from tests.cli.conftest import Cli
 from tests.test_floors import RUN, loaded
@@ -74,7 +75,7 @@ def test_the_columns_of_the_table(cli: Cli, three: Path) -> None:
 def test_all_curves_in_one_picture(cli: Cli, three: Path) -> None:
     for ending in ("svg", "png"):
         ran = cli("runs", "-o", f"all.{ending}")
-        assert (ran.code, ran.out.splitlines()[-1]) == (0, f"curves: all.{ending}")
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, f"curves: all.{ending}, 3 runs")
     text = (three / "all.svg").read_text()
     for number in (2, 3, 10):
         assert f"<!-- net-{number}, validation -->" in text
@@ -104,7 +105,7 @@ def test_only_choices_of_recipes_are_listed(cli: Cli, three: Path) -> None:
 
 
 def test_a_run_of_one_epoch_has_one_tick(three: Path) -> None:
-    for axes in comparison_figure([read_run(three / "runs/net-3")]).axes:
+    for axes in comparison_figure(selected([read_run(three / "runs/net-3")])).axes:
         low, high = axes.get_xlim()
         assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
@@ -135,25 +136,26 @@ def test_no_runs(cli: Cli) -> None:
     assert cli("runs", "runs", "-o", "picture.gif").code == 2
 
 
-def row(network: str, number: int, accuracy: float) -> RunRow:
+def row(network: str, number: int, accuracy: float, split: str = "test", **params: Any) -> RunRow:
     """A run of two epochs."""
     epochs = tuple(
         {
             "epoch": epoch,
             "train_loss": 1.0,
             "train_accuracy": 0.5,
-            "test_loss": 1.0,
-            "test_accuracy": accuracy / (3 - epoch),
+            f"{split}_loss": 1.0,
+            f"{split}_accuracy": accuracy / (3 - epoch),
         }
         for epoch in (1, 2)
     )
     path = Path(f"runs/{network}-{number}")
-    return RunRow(path, network, "digits", 10, 2, epochs, "test", None, {}, {}, 1.0, True, "", {}, measured=False)
+    run = RunRow(path, network, "digits", 10, 2, epochs, split, None, {}, {}, 1.0, True, "", {}, measured=False)
+    return replace(run, params=params, variant=repr(params))
 
 
 def test_many_runs_are_grouped_by_network() -> None:
     rows = [row(f"net{kind}", number, (kind + number / 20) / 12) for number in range(10) for kind in range(12)]
-    figure = comparison_figure(rows)
+    figure = comparison_figure(selected(rows))
     assert figure.get_suptitle() == (
         "30 of 120 runs are drawn: the best 3 of each network; 2 other networks are left out"
     )
@@ -174,8 +176,60 @@ def test_many_runs_are_grouped_by_network() -> None:
     assert accuracy.get_window_extent().height > high / 3  # the legend does not fill the picture
 
 
+def test_variants_of_a_network_are_groups_of_their_own() -> None:
+    joins = ("add", "gate")
+    rows = [
+        row("net", number, 0.5 + 0.1 * (join == "add"), width=8, join=join) for number in range(6) for join in joins
+    ]
+    figure = comparison_figure(selected(rows))
+    labels = [text.get_text().partition(":")[0] for text in figure.legends[0].get_texts()]
+    assert labels == ["net, join add", "net, join gate"]
+    colours = [line.get_color() for line in figure.axes[1].lines]
+    assert colours == [colours[0]] * 3 + [colours[3]] * 3
+    assert colours[0] != colours[3]
+
+
+def test_the_same_spec_with_other_params_is_another_variant(finished: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for run in (one, two):
+        shutil.copytree(finished, run)
+    assert read_run(one).variant == read_run(two).variant
+    spec = (two / "spec.yaml").read_text()
+    (two / "spec.yaml").write_text(spec.replace("classes: 10", "classes: 10, unused: 1"))
+    assert read_run(one).variant != read_run(two).variant
+    assert read_run(two).params["unused"] == 1
+
+
+@pytest.mark.parametrize(("best", "drawn", "colours"), [(1, 12, 12), (4, 48, 12), (0, 60, 12), (None, 30, 10)])
+def test_how_many_runs_are_drawn_can_be_chosen(best: int | None, drawn: int, colours: int) -> None:
+    rows = [row(f"net{kind}", number, (kind + number / 20) / 12) for number in range(5) for kind in range(12)]
+    selection = selected(rows, best)
+    figure = comparison_figure(selection)
+    assert len(figure.axes[1].lines) == drawn
+    assert len({line.get_color() for line in figure.axes[1].lines}) == colours
+    assert selection.summary == (f"{drawn} of 60 runs" if drawn < 60 else "60 runs")
+    assert figure.get_suptitle().startswith(f"{selection.summary} are drawn")
+
+
+def test_the_axes_name_the_split() -> None:
+    def titles(*splits: str) -> list[str]:
+        rows = [row("net", number, 0.5, split) for number, split in enumerate(splits)]
+        return [axes.get_title(loc="left") for axes in comparison_figure(selected(rows)).axes]
+
+    assert titles("validation") == ["validation loss (dotted: training)", "validation accuracy, % (dotted: training)"]
+    assert titles("test", "validation")[0] == "test or validation loss (dotted: training)"
+
+
+@pytest.mark.usefixtures("three")
+def test_the_best_run_of_each_network(cli: Cli) -> None:
+    assert cli("runs", "-o", "best.svg", "--best", "1").out.splitlines()[-1] == "curves: best.svg, 1 of 3 runs"
+    assert cli("runs", "-o", "best.svg", "--best", "all").out.splitlines()[-1] == "curves: best.svg, 3 runs"
+    assert "--best chooses the runs that -o draws; add -o FILE" in cli("runs", "--best", "1").err
+    assert cli("runs", "-o", "best.svg", "--best", "0").code == 2
+
+
 def test_ten_runs_are_drawn_one_by_one() -> None:
-    figure = comparison_figure([row("net", number, 0.5) for number in range(10)])
+    figure = comparison_figure(selected([row("net", number, 0.5) for number in range(10)]))
     assert len(figure.legends[0].get_texts()) == 10
     assert figure.get_suptitle() == ""
 
@@ -183,7 +237,7 @@ def test_ten_runs_are_drawn_one_by_one() -> None:
 @pytest.mark.parametrize("count", [1, 6, 10, 11])
 def test_long_names_are_not_cut_off_by_the_picture(count: int) -> None:
     rows = [row("residual_network_" * 3 + str(number), number, 0.5) for number in range(count)]
-    figure = comparison_figure(rows)
+    figure = comparison_figure(selected(rows))
     figure.draw_without_rendering()
     (legend,) = figure.legends
     box = legend.get_window_extent()

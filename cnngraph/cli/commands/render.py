@@ -78,7 +78,7 @@ UP_TO_ERROR = {False: "the network up to the error", True: "the network up to th
 @click.option("--title", metavar="TEXT", help="A title above the drawing.")
 @click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
 @click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
-@click.option("--font", metavar="NAME", help="Font family of an SVG; it should be as wide as Helvetica.")
+@click.option("--font", metavar="NAME", help="Font family of .svg, .html and .dot; it should be as wide as Helvetica.")
 @click.option(
     "--time",
     "timed",

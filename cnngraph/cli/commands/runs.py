@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, say, terminal_width
-from cnngraph.cli.options import Format, format_option
+from cnngraph.cli.options import Format, format_option, number
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import percent
 from cnngraph.packages import require_extra
@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from cnngraph.runs.overview import RunRow
 
 RUNS = Path("runs")
+ALL = 0  # the number of runs of each network to draw, if all are drawn
+
+
+def _most(value: object) -> int:
+    """The type of --best."""
+    return ALL if value in (ALL, "all") else int(number(1)(value))
 
 
 @command(
     ("cnngraph runs", "all in the folder runs"),
     ("cnngraph runs --sort test", "best test accuracy first"),
     ("cnngraph runs runs/net-1 runs/net-4 -o both.svg", "compare two runs, and draw their curves in one picture"),
+    ("cnngraph runs -o all.svg --best 1", "draw the curves of the best run of each network"),
     ("cnngraph runs --format json", "as JSON"),
 )
 @argument(
@@ -45,8 +52,15 @@ RUNS = Path("runs")
     help="Sort key: accuracies best first, others ascending.",
 )
 @click.option("-o", "--output", type=Path, metavar="FILE", help="Draw all curves into one picture: .png, .svg or .pdf.")
+@click.option(
+    "--best",
+    type=_most,
+    metavar="K|all",
+    help="Draw the K best runs of each network and its params, or all. Default: all of up to 10 runs, otherwise the 3 "
+    "best runs of each of the 10 best networks.",
+)
 @format_option
-def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Format) -> None:
+def runs(folders: tuple[Path, ...], sort: str, output: Path | None, best: int | None, format: Format) -> None:
     """List runs and compare them.
 
     Prints network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of the kept
@@ -55,6 +69,8 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
     """
     from cnngraph.runs.overview import SORTS, differences, find_runs, read_run
 
+    if best is not None and not output:
+        raise click.UsageError("--best chooses the runs that -o draws; add -o FILE")
     if output:
         check_output(output, PICTURES)
         require_extra("train")  # matplotlib, at the end
@@ -75,21 +91,24 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
     if problems:
         print_diagnostics(problems, to_stderr=True)
     if output:
-        _draw(rows, output)
+        drawn = _draw(rows, output, best)
         if format == "text":
-            say(f"curves: {output}")
+            say(f"curves: {output}, {drawn}")
     if problems:
         raise Exit(1)
 
 
-def _draw(rows: list[RunRow], output: Path) -> None:
+def _draw(rows: list[RunRow], output: Path, best: int | None) -> str:
+    """Draw the curves. Returns how many runs are drawn."""
     if not any(row.epochs for row in rows):
         complain("no run has finished an epoch: there is nothing to draw")
         raise Exit(1)
-    from cnngraph.runs.comparison import comparison_figure
+    from cnngraph.runs.comparison import comparison_figure, selected
     from cnngraph.train.record.run_file_formats import write_figure
 
-    write_figure(output, comparison_figure(rows))
+    selection = selected(rows, best)
+    write_figure(output, comparison_figure(selection))
+    return selection.summary
 
 
 def _print(rows: list[RunRow], different: list[dict[str, Any]]) -> None:

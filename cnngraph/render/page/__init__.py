@@ -35,6 +35,7 @@ ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
     "network",
     "stretch",
+    "arrows",
     "columns",
     "ushape",
     "canvas",

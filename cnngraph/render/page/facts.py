@@ -109,7 +109,7 @@ def diagnostic_facts(diagnostics: Iterable[Diagnostic], files: Files) -> list[di
 
 
 def _summary(graph: Graph) -> str:
-    sizes = [" ".join(map(show_sizes, shapes.values())) for shapes in (graph.input_shapes, graph.output_shapes)]
+    sizes = [", ".join(map(show_sizes, shapes.values())) for shapes in (graph.input_shapes, graph.output_shapes)]
     cost = f"{show_count(graph.num_params)} parameters · {show_count(graph.macs)} MACs"
     return f"{' → '.join(filter(None, sizes))} · {cost} · {len(graph.nodes):,} operations"
 

@@ -193,6 +193,7 @@ function follow() {
 
 function start() {
   showTheme();
+  byId("name").title = byId("name").textContent;
   byId("summary").textContent = byId("summary").title = NET ? NET.summary : "";
   if (METRICS.time) byId("metric").append(h("option", { value: "time" }, "time"));
   if (FACTS.report) showReport(FACTS.report);

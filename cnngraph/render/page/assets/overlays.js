@@ -1,3 +1,5 @@
+const TURNS = { light: 0.85, dark: 0.63 }; // where black text has as much contrast as white, in each theme
+
 // Colours the boxes by a metric, and shows the legend.
 function colour() {
   const { metric } = state;
@@ -8,11 +10,14 @@ function colour() {
   const most = Math.max(metric === "time" ? 1e-9 : 1, ...finite);
   boxes.forEach((box, index) => {
     const part = metric ? (values[index] === Infinity ? 1 : Math.sqrt(values[index] / most)) : 0;
-    box.element.classList.toggle("hot", part > 0.5);
+    box.element.classList.toggle("coloured", Boolean(metric));
+    box.element.classList.toggle("hot", part > TURNS.light);
+    box.element.classList.toggle("warm", part > TURNS.dark);
     const ground = box.element.querySelector("rect, circle, polygon");
     ground.style.fill = metric ? shade(part) : "";
   });
-  showLegend(metric, most, finite.length < values.length);
+  const areSeveral = boxes.some((box) => withCopies(box.nodes).length > box.nodes.length);
+  showLegend(metric, most, finite.length < values.length, areSeveral);
 }
 
 // Where and how the times were measured.
@@ -24,14 +29,14 @@ function timingNote() {
 
 const shade = (part) => `color-mix(in oklab, var(--cold), var(--hot) ${(100 * part).toFixed(1)}%)`;
 
-function showLegend(metric, most, isEverything) {
+function showLegend(metric, most, isEverything, areSeveral) {
   const legend = byId("legend");
   if (metric) {
     const bar = h("div", { class: "scale" });
     bar.style.background = `linear-gradient(90deg in oklab, var(--cold), var(--hot))`;
     const { show, name } = METRICS[metric];
     const ticks = [0, most / 4, most].map((value) => h("span", {}, show(metric === "time" ? value : Math.round(value))));
-    const notes = metric === "field" ? [isEverything && "attention sees all of the input"] : ["of ×n boxes, all n together"];
+    const notes = metric === "field" ? [isEverything && "attention sees all of the input"] : [areSeveral && "of ×n boxes, all n together"];
     if (metric === "time") notes.push(timingNote());
     const lines = notes.filter(Boolean).map((note) => h("small", {}, note));
     legend.replaceChildren(h("strong", {}, name), h("div", {}, bar, h("div", { class: "ticks" }, ticks)), ...lines);

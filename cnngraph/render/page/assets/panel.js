@@ -19,7 +19,7 @@ function overview() {
   return [
     h("h2", {}, NET.name),
     NET.about && h("p", {}, NET.about),
-    h("dl", {}, numbers(all)),
+    h("dl", {}, ends("input", NET.inputs.map(([name, shape]) => [name, NET.shapes[shape]])), ends("output", NET.outputs.map(([name, node, output]) => [name, sourceOf(node, output).shape])), numbers(all), h("dt", {}, "operations"), h("dd", {}, all.length.toLocaleString("en"))),
     ...errorsIn(""),
     most.length ? h("h3", {}, `Most ${METRICS[metric].name}`) : null,
     h("ol", { class: "most" }, most.map((node) => h("li", {}, nodeLink(node), h("span", {}, METRICS[metric].show(NODES[metric][node]))))),
@@ -27,9 +27,19 @@ function overview() {
   ].filter(Boolean);
 }
 
-function numbers(nodes, each) {
-  const drawn = each || nodes;
-  const extra = (metric) => (each && each.length !== nodes.length ? ` (${METRICS[metric].show(total(drawn, metric))} each)` : "");
+// The inputs or outputs of the network; a single one needs no name.
+function ends(kind, tensors) {
+  if (!tensors.length) return [];
+  const rows = tensors.map(([name, shape]) => h("div", {}, tensors.length > 1 ? [h("code", {}, name), " "] : [], shape));
+  return [h("dt", {}, tensors.length > 1 ? `${kind}s` : kind), h("dd", {}, rows)];
+}
+
+// The sums over operations; `each` are those of every one of several equal blocks.
+function numbers(nodes, each = []) {
+  const extra = (metric) => {
+    const sums = new Set(each.map((part) => total(part, metric)));
+    return each.length > 1 && sums.size === 1 ? ` (${METRICS[metric].show(...sums)} each)` : "";
+  };
   return SUMMED.flatMap((metric) => {
     const value = total(nodes, metric);
     const isExact = (metric === "params" || metric === "macs") && value >= 1000;
@@ -62,7 +72,7 @@ function groupDetails(number) {
     h(
       "dl",
       {},
-      numbers(all, group.nodes),
+      numbers(all, partsOf(all, group.paths)),
       last === undefined ? [] : [h("dt", {}, "receptive field"), h("dd", {}, fieldText(NODES.field[last]))],
       h("dt", {}, "operations"),
       h("dd", {}, ops.join(", ")),
@@ -96,6 +106,14 @@ function errorDetails(number) {
       h("dd", {}, sourceLink(at))
     ),
   ];
+}
+
+// The operations in each of several equal blocks.
+function partsOf(nodes, paths) {
+  const parts = new Map(paths.map((path) => [path, []]));
+  const depth = paths.length ? paths[0].split(".").length : 0;
+  for (const node of nodes) parts.get(NODES.path[node].split(".").slice(0, depth).join("."))?.push(node);
+  return [...parts.values()];
 }
 
 const list = (paths) => (paths.length > 4 ? `${paths[0]}, …, ${paths[paths.length - 1]}` : paths.join(", "));

@@ -1,7 +1,6 @@
 // Puts the drawings of open groups into each other. The drawing of a group makes room for a frame in place of a closed
 // box: along each axis, what is beyond the box moves, and nothing comes nearer to anything else.
 const DOWN = FACTS.down;
-const ARROW = 5;
 const GAP = 22; // between a frame and what is around it, in which arrows find their places
 const [ALONG, ACROSS] = DOWN ? [1, 0] : [0, 1];
 
@@ -108,8 +107,9 @@ function assemble(part) {
   const parts = document.importNode(byId(drawing.template || `drawing${number}`).content.firstElementChild, true);
   const marks = [...parts.children];
   const over = marks.filter((mark) => !mark.classList.contains("frame"));
-  const routes = drawing.arrows.map((arrow) => routeOf(arrow, drawing, places, inner, maps));
-  const notes = new Map(over.filter((mark) => !places.has(mark.dataset.key)).map((mark) => [mark, noteAt(mark, maps)]));
+  const shapes = over.filter((mark) => !places.has(mark.dataset.key)).map(textIn);
+  const routes = routesOf({ drawing, places, inner, maps }, shapes);
+  const notes = new Map(shapes.map((shape) => [shape.mark, noteAt(shape, maps)]));
   const texts = [...notes.values()].filter((note) => note.shift).map((note) => note.extent);
   const moving = movingOf(part, places, texts, routes);
   const { size } = moving;
@@ -226,142 +226,25 @@ function move(mark, before, after) {
   mark.setAttribute("transform", `translate(${after[0] - before[0]} ${after[1] - before[1]})`);
 }
 
-// Where the text of a mark beside the boxes goes, and about how much room it takes.
-function noteAt(mark, maps) {
+// The text of a mark beside the boxes: its middle, and about half of its width and height.
+function textIn(mark) {
   const text = mark.querySelector("text");
-  if (!text) return { extent: [0, 0, 0, 0], shift: null };
-  const [run] = text.getElementsByTagName("tspan");
+  const [run] = text ? text.getElementsByTagName("tspan") : [];
   const font = run ? Number(run.getAttribute("font-size")) : 0;
-  const at = [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 0.36 * font]; // the middle of the text
-  const [x, y] = at.map((value, axis) => maps[axis](value));
-  const half = (0.5 * font * text.textContent.length) / 2;
-  return { extent: [x - half, y - font / 2, x + half, y + font / 2], shift: [x - at[0], y - at[1]], middle: [x, y] };
+  const at = text ? [Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 0.36 * font] : null;
+  return { mark, at, half: text ? [0.29 * font * text.textContent.length, font / 2] : [0, 0] };
+}
+
+// Where a text goes, and the room it takes. Shapes stay on their arrows.
+function noteAt({ at, half, route }, maps) {
+  if (!at) return { extent: [0, 0, 0, 0], shift: null };
+  const middle = at.map((value, axis) => maps[axis](value));
+  if (route) middle[ACROSS] = route.points[0][ACROSS];
+  const [x, y] = middle;
+  return { extent: [x - half[0], y - half[1], x + half[0], y + half[1]], shift: [x - at[0], y - at[1]], middle };
 }
 
 function moveNote(mark, { shift, middle }, { part, point }) {
   const moved = point(middle, part(middle[ALONG]));
   mark.setAttribute("transform", `translate(${[0, 1].map((axis) => shift[axis] + moved[axis] - middle[axis]).join(" ")})`);
-}
-
-// The points of an arrow whose ends follow the boxes and frames that have moved.
-function routeOf([tail, head, source, style, flat], drawing, places, inner, maps) {
-  const before = withoutIdle(flat);
-  const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
-  const here = { drawing, places, inner, maps };
-  const started = attached(mapped, before[0], tail, "exits", source, here);
-  const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
-  const goesOn = inner.has(head) || !drawing.boxes[head];
-  const leaves = !drawing.boxes[head];
-  return { tail, head, style, goesOn, leaves, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
-}
-
-function arrowOf(route, moving) {
-  const { tail, head, style, goesOn, leaves, points, stub } = route;
-  const css = `arrow ${style}`.trim();
-  const attributes = { "data-tail": tail, "data-head": head };
-  const [from, at] = [points[0], points[points.length - 1]].map((point) => moving.part(point[ALONG]));
-  if (from !== at) return bentArrow(moving.between(route), css, attributes, goesOn);
-  const [moved, start] = [points, stub].map((line) => line.map((point) => moving.point(point, at)));
-  const end = moved[moved.length - 1];
-  const line = start.length ? curve(start) : "";
-  const rest = moving.bottom && leaves ? `V${moving.bottom}` : ""; // from the end of its column to the border
-  if (goesOn) return [s("path", { class: css, d: line + curve(moved) + rest, ...attributes })];
-  const before = [...moved].reverse().find((point) => distance(point, end) > 0.01) || moved[0];
-  const [back, along] = behind(end, before);
-  return [s("path", { class: css, d: line + curve([...moved.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
-}
-
-// An arrow with rounded corners.
-function bentArrow(corners, css, attributes, goesOn = false) {
-  if (goesOn) return [s("path", { class: css, d: bentLine(corners), ...attributes })];
-  const [before, end] = corners.slice(-2);
-  const [back, along] = behind(end, before);
-  return [s("path", { class: css, d: bentLine([...corners.slice(0, -1), back]), ...attributes }), tipOf(end, back, along, css, attributes)];
-}
-
-// Where the head of an arrow begins, and its direction.
-function behind(end, before) {
-  const length = distance(before, end) || 1;
-  const along = [(end[0] - before[0]) / length, (end[1] - before[1]) / length];
-  return [[end[0] - ARROW * along[0], end[1] - ARROW * along[1]], along];
-}
-
-// The head of an arrow.
-function tipOf(end, back, along, css, attributes) {
-  const sides = [1, -1].map((side) => [back[0] + side * ARROW * 0.36 * along[1], back[1] - side * ARROW * 0.36 * along[0]]);
-  return s("polygon", { class: css, points: [end, ...sides].map(pair).join(" "), ...attributes });
-}
-
-// The points of a curve, without segments of no length.
-function withoutIdle(flat) {
-  const points = [];
-  for (let place = 0; place < flat.length; place += 2) points.push([flat[place], flat[place + 1]]);
-  const kept = [points[0]];
-  for (let place = 1; place < points.length; place += 3) {
-    const segment = points.slice(place, place + 3);
-    if (segment.some((point) => distance(point, kept[kept.length - 1]) > 0.1)) kept.push(...segment);
-  }
-  return kept.length > 1 ? kept : points;
-}
-
-// The points of an arrow that starts (or, reversed, ends) at a box, with this end where the box or frame is now.
-function attached(points, original, key, side, source, { drawing, places, inner, maps }) {
-  const box = drawing.boxes[key];
-  if (!box) return { points, stub: [] }; // at the border of the frame
-  const place = places.get(key);
-  const built = inner.get(key);
-  const isStart = side === "exits";
-  const wasAt = isStart ? box.at[ALONG] + box.at[ALONG + 2] : box.at[ALONG];
-  const target = [0, 1].map((axis) => original[axis] + place[axis] - box.at[axis]);
-  const beyond = (original[ALONG] - wasAt) * (isStart ? 1 : -1);
-  if (beyond < -1) return { points: fromSide(points, target, original, box, place, built), stub: [] };
-  const crossing = built && built[side][source];
-  if (built) target[ACROSS] = crossing === undefined ? points[0][ACROSS] : place[ACROSS] + crossing;
-  target[ALONG] = isStart ? place[ALONG] + place[ALONG + 2] : place[ALONG];
-  const [first, ...rest] = points;
-  if (beyond > 1) {
-    const edge = [...first];
-    edge[ALONG] = maps[ALONG](wasAt);
-    const isAway = Math.abs(edge[ALONG] - target[ALONG]) > 2;
-    return { points, stub: isAway ? [target, ...bend(target, edge)] : [] };
-  }
-  if (Math.abs(first[ALONG] - target[ALONG]) > 4) return { points: [target, ...bend(target, first), ...rest], stub: [] };
-  return { points: joined(target, first, rest), stub: [] };
-}
-
-// An arrow with another start; a short straight line at the start is merged with what follows.
-function joined(target, first, rest) {
-  if (Math.abs(first[ACROSS] - target[ACROSS]) < 0.3) return [target, ...rest];
-  const [next, , end, , before, after] = rest;
-  const isStraight = (one, two) => one && two && Math.abs(one[ACROSS] - two[ACROSS]) < 0.5;
-  if (isStraight(end, first) && isStraight(before, after)) return [target, ...bend(target, after), ...rest.slice(6)];
-  const moved = [...next];
-  moved[ACROSS] = target[ACROSS];
-  return [target, moved, ...rest.slice(1)];
-}
-
-function fromSide(points, target, original, box, place, built) {
-  if (built) {
-    const isBeyond = original[ACROSS] > box.at[ACROSS] + box.at[ACROSS + 2] / 2;
-    target[ACROSS] = place[ACROSS] + (isBeyond ? place[ACROSS + 2] : 0);
-    target[ALONG] = points[0][ALONG];
-  }
-  const shift = [0, 1].map((axis) => target[axis] - points[0][axis]);
-  const [, next, ...rest] = points;
-  return [target, [next[0] + shift[0], next[1] + shift[1]], ...rest];
-}
-
-// A curve from one point to another, along the flow at both.
-function bend(start, end) {
-  const half = (start[ALONG] + end[ALONG]) / 2;
-  return [start, end].map((point) => (DOWN ? [point[0], half] : [half, point[1]])).concat([end]);
-}
-
-const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
-const pair = (point) => `${point[0].toFixed(1)},${point[1].toFixed(1)}`;
-
-function curve(points) {
-  let path = `M${pair(points[0])}`;
-  for (let place = 1; place < points.length; place += 3) path += `C${points.slice(place, place + 3).map(pair).join(" ")}`;
-  return path;
 }
