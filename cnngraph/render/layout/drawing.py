@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnngraph.frozen import frozen
 from cnngraph.render.picture import Arrow, Box, Frame
 
@@ -114,3 +116,17 @@ class Drawing:
     torn: int = 0
     is_down: bool = True
     has_rows: bool = False
+
+
+def turned(drawing: Drawing) -> Drawing:
+    """The drawing with x and y exchanged."""
+    return replace(
+        drawing,
+        is_down=False,
+        width=drawing.height,
+        height=drawing.width,
+        boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),
+        frames=tuple(replace(frame, at=frame.at.turned) for frame in drawing.frames),
+        arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
+        notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
+    )

@@ -11,7 +11,7 @@ from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
-from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
@@ -57,12 +57,21 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
 
 
 class Layout:
-    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip."""
+    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
+
+    With `has_pyramid`, outputs of several sizes have lanes, even if nothing else reads or computes so many.
+    """
 
     def __init__(
-        self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]], *, may_turn: bool = False
+        self,
+        picture: Picture,
+        is_down: bool,
+        labels: Mapping[str, Mapping[str, str]],
+        *,
+        may_turn: bool = False,
+        has_pyramid: bool = True,
     ) -> None:
-        self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
+        self.picture, self.is_down, self.may_turn, self.has_pyramid = picture, is_down, may_turn, has_pyramid
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
@@ -145,7 +154,8 @@ class Layout:
         if any(box.volume for box in self.picture.boxes()):
             return None
         frames = {key: (self.around[key][-1], self.index[key]) for key in self.levels if key != ROOT}
-        return lanes_of({key: level.edges for key, level in self.levels.items()}, frames)
+        edges = {key: level.edges for key, level in self.levels.items()}
+        return lanes_of(edges, frames, ROOT if self.has_pyramid else None)
 
     def _extents(self, lanes: Lanes) -> list[tuple[float, float]]:
         """What the members of each lane need, left and right."""
@@ -234,7 +244,11 @@ class Layout:
         if page is not None:
             across, along = page if self.is_down else page[::-1]
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
-        return strip if self.is_down else _turned(strip)
+        drawing = strip if self.is_down else turned(strip)
+        if page is None or not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
+            return drawing
+        chain = Layout(self.picture, self.is_down, self.measures.labels, has_pyramid=False)  # it can be broken anywhere
+        return max(drawing, chain.drawing(page, most), key=lambda drawing: _room(drawing, page))
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -256,7 +270,7 @@ class Layout:
         starts = starts_of(self.picture, skips)
         chain = Layout(without_skips(self.picture, skips, starts), self.is_down, self.measures.labels)
         drawing = in_rows(*chain._strip, skips, starts)
-        return _turned(drawing) if drawing else None
+        return turned(drawing) if drawing else None
 
     def _largest(
         self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
@@ -267,7 +281,7 @@ class Layout:
             chain = Layout(replace(self.picture, arrows=found.others), is_down, labels)
             space = Space(*(page if is_down else page[::-1]), most) if page else None
             if drawing := bent(*chain._strip, found.skips, space):
-                drawings.append(drawing if is_down else _turned(drawing))
+                drawings.append(drawing if is_down else turned(drawing))
         return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
 
     @cached_property
@@ -361,20 +375,6 @@ class _Placing:
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:
     """How large a drawing can be on a page."""
     return min(page[0] / drawing.width, page[1] / drawing.height)
-
-
-def _turned(drawing: Drawing) -> Drawing:
-    """The drawing with x and y exchanged."""
-    return replace(
-        drawing,
-        is_down=False,
-        width=drawing.height,
-        height=drawing.width,
-        boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),
-        frames=tuple(replace(frame, at=frame.at.turned) for frame in drawing.frames),
-        arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
-        notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
-    )
 
 
 def _bridge(end: Point, start: Point) -> list[Point]:
