@@ -100,7 +100,7 @@ class Drawing:
     """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
 
     `torn` is how many frames are cut that would fit one column, and how many columns have less than two boxes.
-    `has_rows` is whether it is a U of volumes.
+    `is_u` is whether it has the shape of a U.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Drawing:
     columns: int = 1
     torn: int = 0
     is_down: bool = True
-    has_rows: bool = False
+    is_u: bool = False
 
 
 def turned(drawing: Drawing) -> Drawing:

@@ -239,7 +239,7 @@ class Layout:
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
-            return bent
+            return replace(bent, is_u=True)
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]

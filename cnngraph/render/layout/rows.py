@@ -176,7 +176,6 @@ class _Rows:
         boxes = {placed.box.key: replace(placed, at=self.placed[placed.box.key]) for placed in self.strip.boxes}
         return replace(
             self.strip,
-            has_rows=True,
             width=max([*(span.right for span in spans), *(at.right for at in self.placed.values())]) + BORDER,
             height=max(span.bottom for span in spans) + BORDER,
             boxes=tuple(boxes.values()),
