@@ -240,15 +240,21 @@ class Layout:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
+        if page is None:
+            return self.strip()
         strip, breaks = self._strip
-        if page is not None:
-            across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        across, along = page if self.is_down else page[::-1]
+        strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         drawing = strip if self.is_down else turned(strip)
-        if page is None or not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
+        if not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
             return drawing
         chain = Layout(self.picture, self.is_down, self.measures.labels, has_pyramid=False)  # it can be broken anywhere
         return max(drawing, chain.drawing(page, most), key=lambda drawing: _room(drawing, page))
+
+    def strip(self) -> Drawing:
+        """The layout as one long strip, also if the network has the shape of a U."""
+        strip, _ = self._strip
+        return strip if self.is_down else turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
