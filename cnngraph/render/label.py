@@ -41,6 +41,7 @@ SILENT = frozenset(  # details that are shown only in the tooltip
     }
 )
 ENLARGED = "↑"  # before how many times a map becomes as high and wide; × is how often something is repeated
+FACTORS = ("scale_factor", "upscale_factor", "downscale_factor")  # parameters by which a map is resized
 MAP_AXES = frozenset({"height", "width"})
 
 
@@ -110,6 +111,24 @@ def brief_label(operation: Op, inputs: tuple[TensorType, ...]) -> tuple[str, str
         name, out = "dw", out if values["out"] != inputs[0].channels else ""
         parts.pop("groups")
     return ", ".join(filter(None, (" ".join(filter(None, (name, kernel, out))), *parts.values()))), stride
+
+
+def window_label(operation: Op, inputs: tuple[TensorType, ...]) -> tuple[str, str]:
+    """What an op does along the axes of a map: kernel and stride, or the factor of a resize; dilation and groups."""
+    declared, values = fields_of(type(operation)), _values(operation, inputs)
+    if "kernel" not in declared:
+        factors = (_parameter_label(operation, declared[name], values) for name in FACTORS if name in declared)
+        return next(filter(None, factors), ""), ""
+    pool = operation.name.removesuffix("_pool").replace("_", " ") if operation.kind == "pool" else ""
+    is_depthwise = _is_depthwise(values, inputs)
+    name = "dw" if is_depthwise else pool
+    kernel = _sizes(values["kernel"], square=True)
+    stride, dilation, groups = (
+        _parameter_label(operation, declared[name], values) if name in declared else ""
+        for name in ("stride", "dilation", "groups")
+    )
+    window = ", ".join(filter(None, (" ".join(filter(None, (name, kernel))), stride)))
+    return window, ", ".join(filter(None, (dilation, "" if is_depthwise else groups)))
 
 
 def _values(operation: Op, inputs: tuple[TensorType, ...]) -> dict[str, object]:
