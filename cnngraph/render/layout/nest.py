@@ -20,7 +20,8 @@ from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.packing import LaidLevel, packed
 from cnngraph.render.layout.pyramid import Size
 from cnngraph.render.layout.routes import Arrangement
-from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.row_parts import levels_of, starts_of, without_skips
+from cnngraph.render.layout.rows import in_rows
 from cnngraph.render.layout.series import BESIDE
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
@@ -249,21 +250,27 @@ class Layout:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
-        drawing = self._straight(page, most)
-        if page is None or self.lanes is None or _room(drawing, page) >= 1:
+        if page is None:
+            return self.strip()
+        drawing = self._in_columns(page, most)
+        if self.lanes is None or _room(drawing, page) >= 1:
             return drawing
         found, labels = [drawing], self.measures.labels
         if any(self.aside.values()):
-            found.append(Layout(self.picture, self.is_down, labels, heads_beside=False)._straight(page, most))
+            found.append(Layout(self.picture, self.is_down, labels, heads_beside=False)._in_columns(page, most))
         if self.lanes.is_spare:  # a chain can be broken anywhere
             found.append(Layout(self.picture, self.is_down, labels, output_lanes=False).drawing(page, most))
         return max(found, key=lambda drawing: _room(drawing, page))
 
-    def _straight(self, page: tuple[float, float] | None, most: float) -> Drawing:
+    def _in_columns(self, page: tuple[float, float], most: float) -> Drawing:
         strip, breaks = self._strip
-        if page is not None:
-            across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        across, along = page if self.is_down else page[::-1]
+        strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        return strip if self.is_down else turned(strip)
+
+    def strip(self) -> Drawing:
+        """The layout as one long strip, also if the network has the shape of a U."""
+        strip, _ = self._strip
         return strip if self.is_down else turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
@@ -281,8 +288,11 @@ class Layout:
 
     def _in_rows(self, skips: Sequence[Arrow]) -> Drawing | None:
         """The volumes in rows, with the skips across."""
-        chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
-        drawing = in_rows(*chain._strip, skips) if skips else None
+        if not skips:
+            return None
+        starts = starts_of(self.picture, skips)
+        chain = Layout(without_skips(self.picture, skips, starts), self.is_down, self.measures.labels)
+        drawing = in_rows(*chain._strip, skips, starts)
         return turned(drawing) if drawing else None
 
     def _largest(
