@@ -188,6 +188,9 @@ class _Laning:
         for node, row in self.row.items():
             strip.put(node, self.nodes[node], self.x[node], tops[row])
         for index, edge in self.edges.items():
+            if edge.tail != OUTSIDE:  # straight on, as far as there are longer nodes beside it
+                row = self.row[edge.tail]
+                strip.pass_by(index, (self._exit(edge), tops[row] + heights[row]))
             for row, x in enumerate(self.points[index], self._first(edge)):
                 strip.pass_by(index, (x, tops[row]), (x, tops[row] + heights[row]))
                 strip.widen(x - LANE / 2, x + LANE / 2)
