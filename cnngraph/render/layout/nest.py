@@ -17,7 +17,8 @@ from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
-from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.row_parts import levels_of, starts_of, without_skips
+from cnngraph.render.layout.rows import in_rows
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
@@ -273,8 +274,11 @@ class Layout:
 
     def _in_rows(self, skips: Sequence[Arrow]) -> Drawing | None:
         """The volumes in rows, with the skips across."""
-        chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
-        drawing = in_rows(*chain._strip, skips) if skips else None
+        if not skips:
+            return None
+        starts = starts_of(self.picture, skips)
+        chain = Layout(without_skips(self.picture, skips, starts), self.is_down, self.measures.labels)
+        drawing = in_rows(*chain._strip, skips, starts)
         return turned(drawing) if drawing else None
 
     def _largest(
