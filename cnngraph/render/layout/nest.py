@@ -12,7 +12,7 @@ from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
-from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
+from cnngraph.render.layout.lanes import Lanes, Places, Size, by_lane, lanes_of, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
@@ -170,7 +170,7 @@ class Layout:
         for key, index in lanes.spanning:
             labels = self.measures.labels.get(self.levels[key].members[index].key, {})
             edges = [edge for edge in self.levels[key].edges if edge.size in lane_of and edge.tensor in labels]
-            for place, tensors in _by_lane(edges, "tail", index, lane_of).items():
+            for place, tensors in by_lane(edges, "tail", index, lane_of).items():
                 lane, ports = int(place), self.measures.exits({tensor: labels[tensor] for tensor in tensors})
                 half = max(x + self.measures.width(labels[tensor]) / 2 for tensor, x in ports.items())
                 found[lane] = max(found[lane][0], half), max(found[lane][1], half)
@@ -187,7 +187,7 @@ class Layout:
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                reads, computes = (_by_lane(level.edges, end, index, at) for end in ("head", "tail"))
+                reads, computes = (by_lane(level.edges, end, index, at) for end in ("head", "tail"))
                 self.spans[member.key] = self.measures.spanning(member, reads, computes)
             nodes.append(self.spans.get(member.key) or self._node(member))
             lane = lanes.lane.get((key, index))
@@ -391,14 +391,3 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
         start
     ]
-
-
-def _by_lane(edges: Sequence[Edge], end: str, member: int, at: Mapping[Size, float]) -> dict[float, list[str]]:
-    """The tensors that a box over several lanes reads or computes, by the places of their lanes."""
-    lanes: dict[float, list[str]] = {}
-    for edge in edges:
-        if getattr(edge, end) == member:
-            tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-            if edge.tensor not in tensors:
-                tensors.append(edge.tensor)
-    return lanes
