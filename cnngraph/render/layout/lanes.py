@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.render.layout.measures import PORTS
 from cnngraph.render.layout.pyramid import Size, pyramid_of
 from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
@@ -86,6 +85,17 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member],
     has_heads = any(pyramid.has_heads for pyramid in pyramids.values())
     is_spare = not is_parallel and not pyramids
     return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned), has_heads, is_spare)
+
+
+def by_lane(edges: Sequence[Edge], end: str, member: int, at: Mapping[Size, float]) -> dict[float, list[str]]:
+    """The tensors that a box over several lanes reads or computes, by the places of their lanes."""
+    lanes: dict[float, list[str]] = {}
+    for edge in edges:
+        if getattr(edge, end) == member:
+            tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+            if edge.tensor not in tensors:
+                tensors.append(edge.tensor)
+    return lanes
 
 
 @frozen
@@ -197,6 +207,9 @@ class _Laning:
             lower = leads[row] - self.nodes[node].lead  # all arrows into a rank end at one y, so that they pass no node
             strip.put(node, self.nodes[node], self.x[node], tops[row] + lower)
         for index, edge in self.edges.items():
+            if edge.tail != OUTSIDE:  # straight on, as far as there are longer nodes beside it
+                row = self.row[edge.tail]
+                strip.pass_by(index, (self._exit(edge), tops[row] + heights[row]))
             for row, x in enumerate(self.points[index], self._first(edge)):
                 strip.pass_by(index, (x, tops[row]), (x, tops[row] + heights[row]))
                 strip.widen(x - LANE / 2, x + LANE / 2)
@@ -244,19 +257,3 @@ def _chains_first(order: Sequence[int], into: Mapping[int, Sequence[Edge]]) -> I
             yield node
             while (node := following.get(node, OUTSIDE)) != OUTSIDE:
                 yield node
-
-
-def tensors_at(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
-    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
-    found: dict[str, float] = {}
-    for end in ("head", "tail"):
-        lanes: dict[float, list[str]] = {}
-        for edge in edges:
-            if getattr(edge, end) == member:
-                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-                if edge.tensor not in tensors:
-                    tensors.append(edge.tensor)
-        for x, tensors in lanes.items():
-            start = x - (len(tensors) - 1) / 2 * PORTS
-            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
-    return found

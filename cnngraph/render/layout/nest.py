@@ -13,7 +13,7 @@ from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
 from cnngraph.render.layout.heads import heads_beside
-from cnngraph.render.layout.lanes import Lanes, Places, lanes_of, tensors_at
+from cnngraph.render.layout.lanes import Lanes, Places, by_lane, lanes_of
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
@@ -188,7 +188,8 @@ class Layout:
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                self.spans[member.key] = self.measures.spanning(member, tensors_at(level.edges, index, at))
+                reads, computes = (by_lane(level.edges, end, index, at) for end in ("head", "tail"))
+                self.spans[member.key] = self.measures.spanning(member, reads, computes)
             nodes.append(self.spans.get(member.key) or self._node(member))
             is_over = is_spanning or member.key in lanes.levels
             place = None if is_over else lane.get(index)
@@ -199,8 +200,17 @@ class Layout:
         self.laid[key] = self._lay_level(key, nodes, Places(tuple(xs), at))
         at_nodes = self.laid[key].arrangement.at
         spanning = [index for index, member in enumerate(level.members) if member.key in self.spans]
-        labels = {index: self.measures.widths(level.members[index].key) for index in spanning}
+        labels = {index: dict(self._labels(level, index, lanes)) for index in spanning}
         return LaidLevel(nodes, level.edges, at_nodes, lane, aside, lanes.sizes, labels)
+
+    def _labels(self, level: _Level, index: int, lanes: Lanes) -> Iterator[tuple[int, float]]:
+        """The lanes of the shapes below a box over several lanes, and half of what they need there."""
+        lane_of = {size: float(lane) for lane, size in enumerate(lanes.sizes)}
+        labels = self.measures.labels.get(level.members[index].key, {})
+        edges = [edge for edge in level.edges if edge.size in lane_of and edge.tensor in labels]
+        for place, tensors in by_lane(edges, "tail", index, lane_of).items():
+            ports = self.measures.exits({tensor: labels[tensor] for tensor in tensors})
+            yield int(place), max(x + self.measures.width(labels[tensor]) / 2 for tensor, x in ports.items())
 
     def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
         level = self.levels[key]

@@ -21,7 +21,8 @@ Extent = tuple[float, float]  # left and right of a lane
 class LaidLevel:
     """A level in lanes that are wide apart: its nodes with their places, and the lanes of those that are in one.
 
-    `aside` is how far nodes are from their lanes, `labels` the widths of the shapes below those over several lanes.
+    `aside` is how far nodes are from their lanes, `labels` half of what
+    the shapes below those over several lanes need in each.
     """
 
     nodes: Sequence[Node]
@@ -30,7 +31,7 @@ class LaidLevel:
     lane: Mapping[int, int]
     aside: Mapping[int, float]
     sizes: Sequence[Size]
-    labels: Mapping[int, Mapping[str, float]]
+    labels: Mapping[int, Mapping[int, float]]
 
     def ranks(self) -> Iterator[dict[int, Extent]]:
         """What each rank needs to both sides of the lanes in which there is something."""
@@ -44,9 +45,6 @@ class LaidLevel:
             lane = places.get(edge.size) if edge.size else None
             if lane is None:
                 continue
-            half = self.labels.get(edge.tail, {}).get(edge.tensor, 0.0) / 2
-            if half:
-                _widen(found[rank[edge.tail]], lane, half, half)
             start = 0 if edge.tail == OUTSIDE else rank[edge.tail] + 1
             for passed in lines[start : len(tops) if edge.head == OUTSIDE else rank[edge.head]]:
                 passed.setdefault(lane, set()).add(edge.tensor)
@@ -54,6 +52,9 @@ class LaidLevel:
             x, count = self.aside.get(node, 0.0), len(lines[rank[node]].pop(lane, ()))
             beside = LANE * (count - 1) + APART if count else 0.0
             _widen(found[rank[node]], lane, self.nodes[node].left - x + beside, self.nodes[node].right + x + beside)
+        for node, halves in self.labels.items():
+            for lane, half in halves.items():
+                _widen(found[rank[node]], lane, half, half)
         for extents, passed in zip(found, lines, strict=True):
             for lane, tensors in passed.items():
                 _widen(extents, lane, LANE / 2 * len(tensors), LANE / 2 * len(tensors))
