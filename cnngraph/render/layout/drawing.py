@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnngraph.frozen import frozen
 from cnngraph.render.picture import Arrow, Box, Frame
 
@@ -112,3 +114,17 @@ class Drawing:
     columns: int = 1
     torn: int = 0
     is_down: bool = True
+
+    @property
+    def turned(self) -> Drawing:
+        """The drawing with x and y exchanged."""
+        return replace(
+            self,
+            is_down=False,
+            width=self.height,
+            height=self.width,
+            boxes=tuple(replace(box, at=box.at.turned) for box in self.boxes),
+            frames=tuple(replace(frame, at=frame.at.turned) for frame in self.frames),
+            arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in self.arrows),
+            notes=tuple(replace(note, x=note.y, y=note.x) for note in self.notes),
+        )

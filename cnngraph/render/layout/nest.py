@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
+from cnngraph.render.input_order import numbers_of
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.head_marks import with_marks
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
@@ -52,21 +55,33 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
     labels, is_down = labels_of(picture.arrows, settings.shapes), settings.flow == "down"
     picture = with_short_lines(picture, labels, is_down=is_down)
-    return Layout(picture, is_down, labels, may_turn=settings.direction is None)
+    marked = {arrow.head for arrow in picture.arrows if arrow.mark}
+    layout = Layout(picture, is_down, labels, marked, may_turn=settings.direction is None)
+    numbered = layout.numbered
+    return Layout(picture, is_down, labels, marked | numbered, may_turn=layout.may_turn) if numbered else layout
 
 
 class Layout:
-    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip."""
+    """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
+
+    The boxes in `marked` have room for the numbers or signs of their inputs.
+    """
 
     def __init__(
-        self, picture: Picture, is_down: bool, labels: Mapping[str, Mapping[str, str]], *, may_turn: bool = False
+        self,
+        picture: Picture,
+        is_down: bool,
+        labels: Mapping[str, Mapping[str, str]],
+        marked: AbstractSet[str] = frozenset(),
+        *,
+        may_turn: bool = False,
     ) -> None:
         self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
-        self.measures = Measures(picture.arrows, is_down, labels)
+        self.measures = Measures(picture.arrows, is_down, labels, marked)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.spans: dict[str, Node] = {}  # the boxes over several lanes
         self.laid: dict[str, _Laid] = {}
@@ -227,13 +242,14 @@ class Layout:
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
-        if bent := self._bent(page, most):
-            return bent
+        return with_marks(self._bent(page, most) or self._unbent(page, most))
+
+    def _unbent(self, page: tuple[float, float] | None, most: float) -> Drawing:
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
-        return strip if self.is_down else _turned(strip)
+        return strip if self.is_down else strip.turned
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -252,7 +268,7 @@ class Layout:
         """The volumes in rows, with the skips across."""
         chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
         drawing = in_rows(*chain._strip, skips) if skips else None
-        return _turned(drawing) if drawing else None
+        return drawing.turned if drawing else None
 
     def _largest(
         self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
@@ -263,8 +279,17 @@ class Layout:
             chain = Layout(replace(self.picture, arrows=found.others), is_down, labels)
             space = Space(*(page if is_down else page[::-1]), most) if page else None
             if drawing := bent(*chain._strip, found.skips, space):
-                drawings.append(drawing if is_down else _turned(drawing))
+                drawings.append(drawing if is_down else drawing.turned)
         return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
+
+    @property
+    def numbered(self) -> set[str]:
+        """The boxes whose inputs are not drawn in order, and so have numbers."""
+        arrows = self.picture.arrows
+        if not any(arrow.places for arrow in arrows):
+            return set()
+        ends = [placed.curve[-1][0] for placed in self._strip[0].arrows]
+        return {arrows[index].head for index in numbers_of(arrows, ends)}
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:
@@ -357,20 +382,6 @@ class _Placing:
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:
     """How large a drawing can be on a page."""
     return min(page[0] / drawing.width, page[1] / drawing.height)
-
-
-def _turned(drawing: Drawing) -> Drawing:
-    """The drawing with x and y exchanged."""
-    return replace(
-        drawing,
-        is_down=False,
-        width=drawing.height,
-        height=drawing.width,
-        boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),
-        frames=tuple(replace(frame, at=frame.at.turned) for frame in drawing.frames),
-        arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
-        notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
-    )
 
 
 def _bridge(end: Point, start: Point) -> list[Point]:
