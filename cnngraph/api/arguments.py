@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeAlias
@@ -21,13 +22,22 @@ Plugins: TypeAlias = "str | Iterable[str]"
 RecipeArgument: TypeAlias = "str | Path | Mapping[str, object]"
 
 
-def overrides(params: Params | None, more: Params | None = None) -> tuple[Override, ...]:
-    """Values that override a spec's params. Raises TypeError for a duplicate, or a value that YAML cannot express."""
+def overrides(
+    params: Params | None, more: Params | None = None, function: Callable[..., object] | None = None
+) -> tuple[Override, ...]:
+    """Values that override a spec's params. `more` are keyword arguments of a function, which may be misspelled.
+
+    Raises TypeError for a duplicate, or a value that YAML cannot express.
+    """
     both = sorted(set(params or ()) & set(more or ()))
     if both:
         raise TypeError(f"`{both[0]}` is passed twice: as a keyword argument and in `params`")
     values = {**(params or {}), **(more or {})}
-    return tuple(Override(name, _value(name, value), in_recipe(name)) for name, value in values.items())
+    own = _keywords(function) if function and more else ()
+    return tuple(
+        Override(name, _value(name, value), in_recipe(name), own if name in (more or ()) else ())
+        for name, value in values.items()
+    )
 
 
 def recipe_changes(changes: Params | None, seed: int | None) -> tuple[Override, ...]:
@@ -74,6 +84,11 @@ def checked_channels(value: str | None) -> str:
 def spelled(name: str) -> str:
     """The name of an option as a Python argument, in backticks."""
     return "`from_`" if name == "from" else f"`{name}`"
+
+
+def _keywords(function: Callable[..., object]) -> tuple[str, ...]:
+    parameters = signature(function).parameters.values()
+    return tuple(item.name for item in parameters if item.kind is Parameter.KEYWORD_ONLY)
 
 
 def _value(name: str, value: object) -> Value:

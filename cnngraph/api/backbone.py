@@ -44,7 +44,7 @@ def backbone(
     `weights` are loaded into the whole network first, as by `load_weights`; the other arguments are those of `load`.
     Raises SpecError for errors of the spec or of the weights, and for a path without a tensor (E652).
     """
-    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, backbone)
     refs = {_field(path): tensor_at(graph, path) for path in features}
     inner = replace(graph, outputs=refs, training_only=frozenset())
     needed = live_nodes(inner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def load(
     Raises SpecError with all errors of the spec, and TypeError for a value that YAML cannot express. Does not need
     PyTorch.
     """
-    return _network(_compile(spec, input, plugins, max_nodes, params, more_params), spec)
+    return _network(_compile(spec, input, plugins, max_nodes, params, more_params, load), spec)
 
 
 @explained()
@@ -93,7 +93,7 @@ def check(
     from cnngraph.checking import CheckOptions, check_paths
 
     options = CheckOptions(
-        params=overrides(params, more_params),
+        params=overrides(params, more_params, check),
         train=recipe_changes(changes, None),
         input=input_value(input),
         plugins=plugin_names(plugins),
@@ -136,7 +136,7 @@ def build(
     """
     from cnngraph.backend import lower
 
-    return lower(graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params))
+    return lower(graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, build))
 
 
 @explained()
@@ -175,10 +175,14 @@ def graph_of(
     max_nodes: int,
     params: Params | None,
     more_params: Params | None = None,
+    function: Callable[..., object] | None = None,
 ) -> Graph:
-    """The graph itself, or that of a spec. Raises SpecError, and TypeError if arguments of a spec come with a graph."""
+    """The graph itself, or that of a spec. `function` is the one that the user called with `more_params`.
+
+    Raises SpecError, and TypeError if arguments of a spec come with a graph.
+    """
     if not isinstance(spec_or_graph, Graph):
-        compilation = _compile(spec_or_graph, input, plugins, max_nodes, params, more_params)
+        compilation = _compile(spec_or_graph, input, plugins, max_nodes, params, more_params, function)
         return _network(compilation, spec_or_graph)
     if params or more_params or plugins or input is not None:
         raise TypeError("`params`, `input` and `plugins` can only be passed with a spec, not with a graph")
@@ -203,6 +207,7 @@ def _compile(
     max_nodes: int,
     params: Params | None,
     more_params: Params | None,
+    function: Callable[..., object] | None,
 ) -> Compilation:
-    changes = overrides(params, more_params)
+    changes = overrides(params, more_params, function)
     return compile_spec(spec, changes, input_value(input), max_nodes=max_nodes, plugins=plugin_names(plugins))

@@ -73,7 +73,7 @@ def render(
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
-    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, render)
     settings = Settings(
         depth=depth,
         open=(open,) if isinstance(open, str) else tuple(open),
@@ -120,7 +120,7 @@ def measure_times(
     from cnngraph.backend.node_times import measure_node_times
     from cnngraph.train.loop.device import choose_device
 
-    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params)
+    graph = graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params, measure_times)
     return measure_node_times(graph, choose_device(device))
 
 

@@ -67,7 +67,7 @@ class CheckResult(Readable):
 
 @frozen
 class Drawing:
-    """A drawing of a network. Notebooks show SVG, PNG, HTML and Mermaid; `str()` is the text of all but PNG and PDF."""
+    """A drawing of a network. Notebooks show SVG, PNG, HTML and Mermaid; `str()` is the text, if there is any."""
 
     format: str
     data: bytes = field(repr=False)
@@ -75,7 +75,7 @@ class Drawing:
 
     def __str__(self) -> str:
         if self.format in ("png", "pdf"):
-            raise TypeError(f"a {self.format} drawing is not text; use the bytes in `data`")
+            return f"{self.format.upper()} drawing, {len(self.data):,} bytes"
         return self.data.decode()
 
     def _repr_svg_(self) -> str | None:

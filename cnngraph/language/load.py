@@ -42,12 +42,13 @@ MAX_IMPORTED = 1_000_000  # characters
 class Override:
     """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument.
 
-    `elsewhere` is the name to suggest if the spec has no param of this name.
+    If the spec has no param of this name, `elsewhere` is the name to suggest, or else a similar one of `others`.
     """
 
     name: str
     value: Value
     elsewhere: str | None = None
+    others: tuple[str, ...] = ()
 
 
 def load_spec(
@@ -306,7 +307,8 @@ class _Loader:
             if override.name in params:
                 params[override.name] = replace(params[override.name], default=override.value)
             else:
-                known = Suggestion(override.elsewhere) if override.elsewhere else did_you_mean(override.name, params)
+                similar = did_you_mean(override.name, [*params, *override.others])
+                known = Suggestion(override.elsewhere) if override.elsewhere else similar
                 message = f"the spec has no param `{override.name}`"
                 self.diagnostics.append(
                     Diagnostic("E303", message, override.value.span, help=known or _listing(params))

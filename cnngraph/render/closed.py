@@ -43,7 +43,7 @@ def closed_title(title: Title, group: Group, tree: Tree) -> Title:
     """
     units = iterations_of(group, tree)
     count = sum(unit.times if isinstance(unit, Group) else 1 for unit in units)
-    if group.scope.kind != "repeat" or count == 1:
+    if group.scope.kind != "repeat" or count < 2:
         return title
     parallel = _are_parallel(units, tree)
     series = [member for member in group.members if isinstance(member, Group) and member.scope.kind == SERIES]

@@ -20,7 +20,7 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
 from cnngraph.render.compose import Composed, original, sharing
-from cnngraph.render.contents import branches_lines, contents_lines
+from cnngraph.render.contents import PARALLEL, branches_lines, contents_lines
 from cnngraph.render.picture import Shape
 from cnngraph.render.titles import block_of
 from cnngraph.render.tree import Group, Tree, groups_of
@@ -29,6 +29,7 @@ PARAMETERS = ("kernel", "dilation")
 MOST = 400  # operations in a block that is tried
 SIZES = 20.0  # the value of showing how maps of several sizes run side by side
 BRANCHES = 20.0  # … or the branches of a block whose closed box does not say what is in it
+SHORTCUT = 2  # tensors that the end of a residual unit reads, which closed boxes do not mention
 LATER = 0.5  # the value of what can be opened next, relative to what is shown at once
 TOLD = 0.5  # the value of an operation in a block whose closed box says what is in it
 RESHAPED = 0.25  # … of one that only moves values, which papers leave out
@@ -39,7 +40,7 @@ class Coverage:
 
     def __init__(self, graph: Graph, tree: Tree) -> None:
         self.graph, self.tree = graph, tree
-        self.inside = cache(self._inside)
+        self.inside, self.reads, self._kinds = cache(self._inside), cache(self._reads), cache(self._kinds_of)
         self.shared = sharing(graph)
         self.known: dict[object, bool] = {}  # whether kinds of blocks are told
 
@@ -81,21 +82,26 @@ class Coverage:
         return frozenset(words.difference(word for node, word in enumerate(self.words) if node not in found))
 
     def _is_told(self, group: Group) -> bool:
-        """Whether the closed box of a block says what is in it."""
+        """Whether the closed box of a block says what is in it: its branches, too, if it has more than a shortcut."""
         if not group.scope.block or group.scope.kind == "repeat":
             return False
-        kind = block_of(group), frozenset(self.words[node] for node in group.indices())
+        reads = self.reads(group)
+        kind = block_of(group), reads, frozenset(self.words[node] for node in group.indices())
         if kind not in self.known:
-            self.known[kind] = bool(contents_lines(group, self.tree) or branches_lines(group, self.tree))
+            text = "  ".join(contents_lines(group, self.tree) or branches_lines(group, self.tree))
+            self.known[kind] = bool(text) and (reads <= SHORTCUT or PARALLEL in text)
         return self.known[kind]
 
-    def _has_branches(self, group: Group) -> bool:
-        """Whether a node of a block reads several of its other members."""
-        own = [node for node in group.members if isinstance(node, int)]
-        pairs = ((member, [member] if isinstance(member, int) else member.indices()) for member in group.members)
-        owner = {node: member for member, nodes in pairs for node in nodes}
-        sources = ({owner.get(ref.node) for ref in self.tree.reads[node]} - {None} for node in own)
-        return any(len(found) > 1 for found in sources)
+    def _reads(self, group: Group) -> int:
+        """The most tensors that one member of a group reads, if several other members compute them; otherwise 0."""
+        nodes = [[member] if isinstance(member, int) else member.indices() for member in group.members]
+        owner = {node: place for place, indices in enumerate(nodes) for node in indices}
+        most = 0
+        for place, indices in enumerate(nodes):
+            refs = {ref for node in indices for ref in self.tree.reads[node] if owner.get(ref.node) != place}
+            if len({owner[ref.node] for ref in refs if ref.node in owner}) > 1:
+                most = max(most, len(refs))
+        return most
 
     def is_side(self, group: Group) -> bool:
         """Whether a group runs only in training mode, or never."""
@@ -117,7 +123,7 @@ class Coverage:
         words = {self.words[node] for node in group.indices()}
         return frozenset(words.union(*(self._kinds(inner) for inner in groups_of(group))))
 
-    def _kinds(self, group: Group) -> set[object]:
+    def _kinds_of(self, group: Group) -> set[object]:
         """The kind of block that a group is a use of: with the ops in it, but not their widths."""
         block = block_of(group)
         if not block:
@@ -125,8 +131,8 @@ class Coverage:
         types = map(self.graph.type_of, group.scope.value)
         several = len({type.sizes[1:] for type in types if type.is_map}) > 1
         words = frozenset(self.words[node] for node in group.indices())
-        has_branches = group.scope.kind != "repeat" and not self._is_told(group) and self._has_branches(group)
-        more = [_Sizes(block)] if several else [_Branches(block)] if has_branches else []
+        has_branches = group.scope.kind != "repeat" and not self._is_told(group) and self.reads(group)
+        more = [_Sizes(block)] if several else [_Branches(block, self.reads(group))] if has_branches else []
         return {(block, group.scope.kind == "repeat", words), *more}
 
 
@@ -139,9 +145,10 @@ class _Sizes:
 
 @frozen
 class _Branches:
-    """That a block has branches, which its closed box does not say."""
+    """That a block has branches, of which one member reads so many: its closed box does not say this."""
 
     block: str
+    reads: int
 
 
 def _word(node: Node) -> Iterator[object]:

@@ -132,6 +132,7 @@ class _Fitting:
     page: Page
     lines: int | None = None
     most_ink: float = field(init=False)
+    fits: dict[Picture, Fitted] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.most_ink = MOST_INK * self.page.width * self.page.height * (SMALL / self.page.least) ** 2
@@ -195,6 +196,12 @@ class _Fitting:
         return None if tried is None or self._is_full(tried.picture) else (tried, self._fit(tried.picture))
 
     def _fit(self, picture: Picture) -> Fitted:
+        """The drawing of a picture; often several ways of opening blocks lead to the same one."""
+        if picture not in self.fits:
+            self.fits[picture] = self._new_fit(picture)
+        return self.fits[picture]
+
+    def _new_fit(self, picture: Picture) -> Fitted:
         """The drawing of a picture; of a U in volumes, with the largest volumes at which the text is large enough."""
         fits = (self._fit_at(picture, size) for size in self._sizes(picture))
         best = next(fits)

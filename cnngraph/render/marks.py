@@ -30,7 +30,7 @@ from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES, UPSCALED
 from cnngraph.render.layout.trunks import without_stops, without_trunk
 from cnngraph.render.legend import sample
 from cnngraph.render.parts import RADIUS, Circle, Curve, Dash, Group, Part, Polygon, Rect, Text
-from cnngraph.render.picture import Box, Change, Flow, Look, Shape, Trait, Volume, sign
+from cnngraph.render.picture import Box, Change, Flow, Look, Row, Shape, Trait, Volume, sign
 
 ARROW = 5.0  # the length of an arrowhead
 LIT, SIDE = 1.1, 0.85  # the colours of the upper and the right side of a volume
@@ -140,7 +140,8 @@ class _Marks:
     def _rows(self, box: Box, at: Rectangle) -> Iterator[Part]:
         theme, unused = self.theme, box.look is Look.UNUSED
         texts, one = lines(box), box.is_one
-        kind, level = box.rows[0].colour, max(box.rows[0].traits.level, box.traits.level)
+        first = next(iter(box.rows), Row("", box.shape))  # a closed block may have only a title
+        kind, level = first.colour, max(first.traits.level, box.traits.level)
         ground = theme.box if unused or not one else theme.tint(kind, level)
         border = theme.pale if unused else theme.edge(kind) if one else theme.line
         exit = self._exit(box, at)

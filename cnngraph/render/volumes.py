@@ -122,8 +122,8 @@ def _size(type_: TensorType) -> str:
 
 
 def _channels(type_: TensorType) -> int:
-    """The channels; of a tensor without named channels, the last axis."""
-    return type_.channels if CHANNELS in type_.axes else type_.sizes[-1]
+    """The channels; of a tensor without named channels, the last axis; of one number per image, 1."""
+    return type_.channels if CHANNELS in type_.axes else next(reversed(type_.sizes), 1)
 
 
 def _without_crossed(members: Sequence[Box | Frame], arrows: Sequence[Arrow]) -> Iterator[Box | Frame]:

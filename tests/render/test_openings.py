@@ -51,6 +51,16 @@ nodes:
   chain: {op: chain, out: 16}
   stage: {nodes: {mixer: mixer}}
 """
+TREE = """
+cnngraph: 1
+name: net
+input: [16, 8, 8]
+blocks:
+  unit: {nodes: [{op: conv, out: 16, kernel: 3, padding: half}, relu]}
+  chain: {nodes: {a: unit, b: unit, c: unit, d: {op: conv, out: 16, kernel: 1}, e: sigmoid, f: tanh}}
+  tree: {nodes: {a: unit, b: unit, c: unit, root: {from: [c, b, a], nodes: [concat, {op: conv, out: 16, kernel: 1}]}}}
+nodes: {chain: chain, tree: tree}
+"""
 WIDE = UNITS.replace("unit33: {op: unit", "unit33: {op: unit, kernel: 7")
 
 
@@ -82,6 +92,22 @@ def test_branches_that_no_closed_box_tells_of_are_opened_first() -> None:
     paths = [opening.group.scope.path for opening in openings(Coverage(graph, build_tree(graph)), closed)]
     assert paths[0] == "stage.mixer.mix"  # inside of a closed block; the chain is what its closed box says
     assert "chain" in paths[1:]
+
+
+def test_a_line_of_layers_does_not_tell_what_the_last_one_aggregates() -> None:
+    graph = graph_of(TREE)
+    closed = next(iter(candidates(graph, Settings(depth=1))))
+    texts = [row.text for box in closed.picture.boxes() for row in box.rows]
+    assert "(3×3 16) ×3 – 1×1 16" in texts  # of both
+    assert openings(Coverage(graph, build_tree(graph)), closed)[0].group.scope.path == "tree"
+
+
+def test_the_largest_aggregation_of_a_tree_is_shown() -> None:
+    fit = fitted(load("dla34"), Settings())
+    concats = {placed.box.key for placed in fit.drawing.boxes if [row.text for row in placed.box.rows] == ["concat"]}
+    reads = [sum(placed.arrow.head == key for placed in fit.drawing.arrows) for key in concats]
+    assert max(reads) == 4
+    assert fit.least_text >= 6.5
 
 
 def test_what_a_closed_box_says_counts_less() -> None:

@@ -29,6 +29,18 @@ nodes:
   sum: {op: concat, from: [low, second.two]}
 outputs: {first: sum, second: low}
 """
+BESIDE = """
+cnngraph: 1
+input: [3, 32, 32]
+nodes:
+  start: {op: conv, out: 4, kernel: 3, padding: half}
+  block:
+    repeat: 5
+    nodes: [{op: conv, out: $i + 5, kernel: 3, padding: half}]
+  side: {op: conv, from: start, out: 8, kernel: 3, padding: half}
+  wide: {op: conv, out: 16, kernel: 3, padding: half}
+  both: {op: concat, from: [block, wide]}
+"""
 CONTRASTS = """(() => {
   const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const luminance = colour => {
@@ -118,3 +130,18 @@ def test_tensors_between_open_blocks_take_no_detour(browser: Browser, tmp_path: 
     assert len(lines) == 2
     for turns in lines:
         assert len({turn for turn in turns if turn}) <= 1, "it goes to one side only"
+
+
+def test_shapes_stay_at_their_boxes_beside_an_open_block(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, graph_of(BESIDE), depth=3)
+    browser.js(f"document.querySelector('{frame('block')}').focus()")
+    far = browser.js(
+        """(() => {
+          const rect = element => element.getBoundingClientRect();
+          const boxes = [...document.querySelectorAll('.box')].map(box => rect(box.firstElementChild));
+          const notes = [...document.querySelectorAll('.note')].filter(note => note.textContent);
+          const isAt = (at, box) => at.left < box.right && at.right > box.left && Math.abs(at.top - box.bottom) < 8;
+          return notes.filter(note => !boxes.some(box => isAt(rect(note), box))).map(note => note.textContent);
+        })()"""
+    )
+    assert far == []

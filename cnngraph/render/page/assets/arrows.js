@@ -10,16 +10,19 @@ function routesOf(here, shapes) {
   const others = new Set(tensors.filter((_, place) => !direct[place])); // all arrows of a tensor start at one place
   const chosen = new Map(); // the first arrow of each tensor
   direct.forEach((ends, place) => ends && !others.has(tensors[place]) && !chosen.has(tensors[place]) && chosen.set(tensors[place], ends));
-  for (const ends of chosen.values()) ends.shape = shapes.find(({ at }) => at && Math.abs(at[ACROSS] - ends.from[ACROSS]) < 1.5 && at[ALONG] > ends.end && at[ALONG] < ends.from[ALONG]);
+  for (const ends of chosen.values()) ends.shape = shapeOf(ends, shapes);
   spread([...chosen.values()].filter((ends) => ends.shape));
   return arrows.map((arrow, place) => {
-    if (others.has(tensors[place])) return routeOf(arrow, here);
+    if (others.has(tensors[place])) return routeOf(arrow, here, shapes);
     const { shape, start } = chosen.get(tensors[place]);
     const route = directRoute(arrow, { ...direct[place], start }, here);
-    if (shape) shape.route = route;
+    if (shape) shape.across = route.points[0][ACROSS];
     return route;
   });
 }
+
+// The shape between the end of a box and the start of an arrow.
+const shapeOf = ({ from, end }, shapes) => shapes.find(({ at }) => at && Math.abs(at[ACROSS] - from[ACROSS]) < 1.5 && at[ALONG] > end && at[ALONG] < from[ALONG]);
 
 // Moves the starts of arrows of one box or frame apart, as far as their shapes need it.
 function spread(all) {
@@ -60,12 +63,14 @@ function directRoute([tail, head, , style], { from, end, leaves, start, stop }, 
   return { tail, head, style, goesOn: inner.has(head), leaves: false, points, stub };
 }
 
-function routeOf([tail, head, source, style, flat], here) {
+function routeOf([tail, head, source, style, flat], here, shapes) {
   const { drawing, inner, maps } = here;
   const before = withoutIdle(flat);
   const mapped = before.map((point) => [maps[0](point[0]), maps[1](point[1])]);
   const started = attached(mapped, before[0], tail, "exits", source, here);
   const ended = attached(started.points.reverse(), before[before.length - 1], head, "entries", source, here);
+  const shape = started.border !== undefined && shapeOf({ from: before[0], end: started.end }, shapes);
+  if (shape) shape.along = started.border + shape.at[ALONG] - started.end;
   const goesOn = inner.has(head) || !drawing.boxes[head];
   const leaves = !drawing.boxes[head];
   return { tail, head, style, goesOn, leaves, points: ended.points.reverse(), stub: started.stub }; // stub: to the shape below a box
@@ -135,6 +140,11 @@ function attached(points, original, key, side, source, { drawing, places, inner,
   if (built) target[ACROSS] = crossing === undefined ? points[0][ACROSS] : place[ACROSS] + crossing;
   target[ALONG] = isStart ? place[ALONG] + place[ALONG + 2] : place[ALONG];
   const [first, ...rest] = points;
+  if (beyond > 1 && !built && first[ALONG] - target[ALONG] > beyond + 2) { // the shape stays at its box
+    const start = [...first];
+    start[ALONG] = target[ALONG] + beyond;
+    return { points: [start, ...bend(start, first), ...rest], stub: [], border: target[ALONG], end: wasAt };
+  }
   if (beyond > 1) {
     const edge = [...first];
     edge[ALONG] = maps[ALONG](wasAt);

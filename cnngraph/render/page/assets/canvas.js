@@ -12,23 +12,37 @@ const MANY = 80; // and at most as many
 
 function render() {
   if (!NET) return;
-  const focused = document.activeElement?.dataset?.id;
+  const focused = canvas.contains(document.activeElement) ? document.activeElement.dataset.id : "";
   view = drawAll(state.open);
+  view.boxOf = new Map(view.boxes.flatMap((box) => box.nodes.map((node) => [node, box]))); // of each drawn operation
   world.replaceChildren(view.element);
   for (const box of view.boxes) prepareBox(box);
   for (const frame of view.frames) prepareFrame(frame);
   colour();
   showMatches();
+  if (state.selected?.id) state.selected.id = shownFor(state.selected.id);
   markSelected();
-  if (focused) elementOf(focused)?.focus({ preventScroll: true });
+  if (focused) elementOf(shownFor(focused))?.focus({ preventScroll: true });
   document.dispatchEvent(new Event("drawn"));
 }
 
 const idOf = (box) => `${box.home}:${box.key}`;
 const boxById = (id) => view.boxes.find((box) => idOf(box) === id);
 const frameOf = (number) => view.frames.find((frame) => frame.group === number);
+const itemOf = (id) => id && [...view.boxes, ...view.frames].find(({ element }) => element.dataset.id === id); // a box or frame
 const elementOf = (id) => canvas.querySelector(`[data-id="${CSS.escape(id)}"]`);
 const opens = (box) => box.group !== undefined && Boolean(GROUPS[box.group].drawing);
+
+// What is visible of the box or frame with this id, whatever was opened or closed: itself, the frame in place of the box,
+// or the closed block that it is in.
+function shownFor(id) {
+  const [home, key] = [id.slice(0, id.indexOf(":")), id.slice(id.indexOf(":") + 1)];
+  const inside = home === "frame" ? Number(key) : Number(home);
+  const closed = groupsAround(inside).find((number) => !state.open.has(number));
+  if (closed !== undefined) return PLACE_OF[closed].join(":");
+  const group = home === "frame" ? undefined : GROUPS[inside].drawing.boxes[key].group;
+  return group !== undefined && frameOf(group) ? `frame:${group}` : id;
+}
 
 function prepareBox(box) {
   const { element } = box;
@@ -118,11 +132,24 @@ function closeAll() {
   arrange(true);
 }
 
-// Chooses the columns for the window, and fits the drawing to it.
+// Chooses the columns for the window, and fits the drawing to it. What has the focus stays in view.
 function arrange(readable) {
   starts = null;
   render();
   fit(readable);
+  const focused = itemOf(document.activeElement?.dataset?.id);
+  if (focused) bringIntoView(focused.at);
+}
+
+// When there is less room, such as for a panel, what is selected stays in view.
+function keepSelected() {
+  const chosen = itemOf(state.selected?.id);
+  if (!chosen) return;
+  const isOut = room().some((size, axis) => {
+    const start = state[axis ? "y" : "x"] + chosen.at[axis] * state.scale;
+    return start > size - MARGIN || start + chosen.at[axis + 2] * state.scale < MARGIN;
+  });
+  if (isOut) bringIntoView(chosen.at);
 }
 
 // Zoom and pan.

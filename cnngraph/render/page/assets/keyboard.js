@@ -1,14 +1,11 @@
 // Keys: along the arrows, open, close, zoom and search.
-function visibleBoxOf(node) {
-  const drawn = drawnOf(node);
-  return view.boxes.find((box) => box.nodes.includes(drawn));
-}
+const visibleBoxOf = (node) => view.boxOf.get(drawnOf(node));
 
 const inputBox = (node) => view.boxes.find((item) => item.key === `input${-1 - node}` && !item.home);
 
 function neighbours(box, isAfter) {
   const found = new Set();
-  for (const node of box.nodes) {
+  for (const node of withCopies(box.nodes)) {
     const others = isAfter ? READERS[node].map(([reader]) => reader) : NODES.reads[node].filter((_, place) => place % 2 === 0);
     for (const other of others) {
       const target = other >= 0 ? visibleBoxOf(other) : inputBox(other);
@@ -63,10 +60,22 @@ function focusedGroup(element) {
   return id.startsWith("frame:") ? Number(id.slice(6)) : null;
 }
 
-function onArrow(key) {
+// The first box in an open block, in order of execution.
+function firstIn(group) {
+  const inside = view.boxes.filter(({ home }) => groupsAround(home).includes(group));
+  return inside.sort((a, b) => (a.nodes[0] ?? Infinity) - (b.nodes[0] ?? Infinity))[0];
+}
+
+// What has the focus in the drawing, or else what is selected.
+function focusedElement() {
   const element = document.activeElement;
+  return element?.dataset?.id ? element : elementOf(state.selected?.id || "");
+}
+
+function onArrow(key) {
+  const element = focusedElement();
   const frame = focusedGroup(element);
-  const box = frame === null ? boxById(element?.dataset?.id || "") : view.boxes.find((item) => item.home === frame);
+  const box = frame === null ? boxById(element?.dataset?.id || "") : firstIn(frame);
   if (!box) return focusBox(view.boxes[0]);
   if (frame !== null) return focusBox(box);
   const [back, forward, left, right] = DOWN ? ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"] : ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
@@ -79,7 +88,7 @@ function onArrow(key) {
 }
 
 function onEnter() {
-  const element = document.activeElement;
+  const element = focusedElement();
   const frame = focusedGroup(element);
   if (frame !== null) return closeGroup(frame);
   const box = boxById(element?.dataset?.id || "");
@@ -90,7 +99,7 @@ function onEnter() {
 }
 
 function onEscape() {
-  const element = document.activeElement;
+  const element = focusedElement();
   const frame = focusedGroup(element);
   if (frame !== null) return closeGroup(frame);
   const box = boxById(element?.dataset?.id || "");
@@ -134,6 +143,7 @@ document.addEventListener("keydown", (event) => {
       query.value = "";
       search();
       query.blur();
+      focusedElement()?.focus({ preventScroll: true });
     } else return;
     event.preventDefault();
     return;

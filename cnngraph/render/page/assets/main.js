@@ -222,6 +222,7 @@ byId("theme").addEventListener("click", toggleTheme);
 byId("about").addEventListener("click", () => byId("keys").showModal());
 byId("fold").addEventListener("click", () => showSide(side.classList.contains("folded")));
 query.addEventListener("input", search);
+new ResizeObserver(keepSelected).observe(canvas);
 addEventListener("resize", () => !hasMoved && NET && arrange(true));
 addEventListener("beforeprint", () => {
   canvas.setAttribute("viewBox", `0 0 ${view.size[0]} ${view.size[1]}`);

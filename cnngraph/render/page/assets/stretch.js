@@ -236,10 +236,11 @@ function textIn(mark) {
 }
 
 // Where a text goes, and the room it takes. Shapes stay on their arrows.
-function noteAt({ at, half, route }, maps) {
+function noteAt({ at, half, across, along }, maps) {
   if (!at) return { extent: [0, 0, 0, 0], shift: null };
   const middle = at.map((value, axis) => maps[axis](value));
-  if (route) middle[ACROSS] = route.points[0][ACROSS];
+  if (across !== undefined) middle[ACROSS] = across;
+  if (along !== undefined) middle[ALONG] = along;
   const [x, y] = middle;
   return { extent: [x - half[0], y - half[1], x + half[0], y + half[1]], shift: [x - at[0], y - at[1]], middle };
 }
