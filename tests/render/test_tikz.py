@@ -105,7 +105,7 @@ def test_a_drawing_larger_than_tex_can_is_smaller() -> None:
 
 
 def test_a_font_is_refused() -> None:
-    with pytest.raises(ValueError, match="font of its document"):
+    with pytest.raises(ValueError, match="`font` has no effect in TikZ; omit it"):
         tikz_of(SKIPS, font="Arial")
 
 

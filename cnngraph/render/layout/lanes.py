@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
+from cnngraph.render.layout.measures import PORTS
 from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
@@ -210,3 +211,19 @@ class _Laning:
         gaps = [GAP + min(MAX_SPREAD, SPREAD * far) for far in across]
         gaps[0], gaps[-1] = (gap if far > NEAR else 0.0 for gap, far in ((gaps[0], across[0]), (gaps[-1], across[-1])))
         return gaps, [len(found) == 1 and 0 < row < len(self.rows) for row, found in enumerate(tensors)]
+
+
+def ports_in_lanes(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
+    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
+    found: dict[str, float] = {}
+    for end in ("head", "tail"):
+        lanes: dict[float, list[str]] = {}
+        for edge in edges:
+            if getattr(edge, end) == member:
+                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+                if edge.tensor not in tensors:
+                    tensors.append(edge.tensor)
+        for x, tensors in lanes.items():
+            start = x - (len(tensors) - 1) / 2 * PORTS
+            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
+    return found

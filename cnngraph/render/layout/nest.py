@@ -15,9 +15,9 @@ from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.head_marks import with_marks
-from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
+from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, ports_in_lanes, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
+from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
@@ -189,7 +189,7 @@ class Layout:
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                self.spans[member.key] = self.measures.spanning(member, _tensors(level.edges, index, at))
+                self.spans[member.key] = self.measures.spanning(member, ports_in_lanes(level.edges, index, at))
             nodes.append(self.spans.get(member.key) or self._node(member))
             lane = lanes.lane.get((key, index))
             is_over = is_spanning or member.key in lanes.levels
@@ -389,19 +389,3 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
         start
     ]
-
-
-def _tensors(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
-    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
-    found: dict[str, float] = {}
-    for end in ("head", "tail"):
-        lanes: dict[float, list[str]] = {}
-        for edge in edges:
-            if getattr(edge, end) == member:
-                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-                if edge.tensor not in tensors:
-                    tensors.append(edge.tensor)
-        for x, tensors in lanes.items():
-            start = x - (len(tensors) - 1) / 2 * PORTS
-            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
-    return found
