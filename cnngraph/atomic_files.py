@@ -20,16 +20,18 @@ class WriteError(OSError):
 def write(path: Path, writer: Callable[[Path], object]) -> None:
     """Let `writer` write a temporary file next to `path`, then rename it to `path`.
 
-    A file that is replaced keeps its mode. Raises WriteError, also if it is read-only, which renaming would ignore.
+    If there is a symbolic link, the file that it refers to is written, and the link stays. A file that is replaced
+    keeps its mode. Raises WriteError, also if it is read-only, which renaming would ignore.
     """
-    temporary = _temporary(path)
+    target = Path(os.path.realpath(path))
+    temporary = _temporary(target)
     try:
-        mode = _mode(path)
+        mode = _mode(target)
         writer(temporary)
         _flush_to_disk(temporary)
         if mode is not None:  # after all writing and reading, which the mode may forbid
             temporary.chmod(mode)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except Exception as error:
         cause = _os_error(error)
         if cause is None:
@@ -75,10 +77,12 @@ def is_read_only(path: Path) -> bool:
 
 
 def _mode(path: Path) -> int | None:
-    """The mode of the file at a path; None if there is none. Raises OSError if it is read-only."""
+    """The mode of the file at a path; None if there is none. Raises OSError if it is read-only, or a loop of links."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if is_read_only(path):
         raise OSError(errno.EACCES, "the file is read-only")
-    return path.stat().st_mode & 0o777 if path.is_file() and not path.is_symlink() else None
+    return path.stat().st_mode & 0o777 if path.is_file() else None
 
 
 def _os_error(error: BaseException | None) -> OSError | None:

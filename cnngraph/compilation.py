@@ -143,9 +143,17 @@ def compile_text(
 
     from cnngraph.fixes import with_fixes  # imported on demand: most specs have no errors
 
-    reached = frozenset(node.path for node in result.graph.nodes) if result.graph else frozenset()
-    found = with_fixes(source, result.diagnostics, reached, seconds, lambda tried: compiled(tried).diagnostics)
+    def tried(texts: Mapping[str, str]) -> tuple[tuple[Diagnostic, ...], frozenset[str]]:
+        found = compiled(texts)
+        return found.diagnostics, _reached(found)
+
+    found = with_fixes(source, result.diagnostics, _reached(result), seconds, tried)
     return replace(result, diagnostics=found)
+
+
+def _reached(compilation: Compilation) -> frozenset[str]:
+    """The paths of the nodes whose shapes are known."""
+    return frozenset(node.path for node in compilation.graph.nodes) if compilation.graph else frozenset()
 
 
 def _compile(

@@ -31,12 +31,16 @@ NOTHINGS = ("none", "nil", "n/a", "undefined")  # other languages' null
 
 
 class FieldError(Exception):
-    """An invalid value of a field: a message in the author's terms, and perhaps help."""
+    """An invalid value of a field: a message in the author's terms, and perhaps help.
 
-    def __init__(self, message: str, help: str | None = None) -> None:
+    `refused` is the kind that does not take the value at all; None if the message is about a part of the value.
+    """
+
+    def __init__(self, message: str, help: str | None = None, refused: Kind | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.refused = refused
 
 
 class Kind(Frozen, ABC):
@@ -123,9 +127,14 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
 
 def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
     """The error for a value that a kind does not take."""
-    if help is None and isinstance(value, str) and value.lower() in NOTHINGS:
+    if help is None and _means_nothing(value):
         help = "write `null`" if isinstance(kind, Optional) else "leave it out to use the default"
-    return FieldError(f"must be {kind.describe()}, got `{show_value(value)}`", help)
+    return FieldError(f"must be {kind.describe()}, got `{show_value(value)}`", help, kind)
+
+
+def _means_nothing(value: object) -> bool:
+    """Whether a value is another word for null: `none`."""
+    return isinstance(value, str) and value.lower() in NOTHINGS
 
 
 def string_help(value: object) -> str | None:
@@ -317,9 +326,9 @@ class Optional(Kind):
             return None
         try:
             return self.kind.convert(value)
-        except FieldError:
-            if isinstance(value, str) and value.lower() in NOTHINGS:
-                raise refuse(self, value) from None
+        except FieldError as error:
+            if error.refused is self.kind or _means_nothing(value):
+                raise refuse(self, value, None if _means_nothing(value) else error.help) from None
             raise
 
     def schema(self) -> Json:

@@ -29,7 +29,7 @@ IMAGES: dict[str, tuple[Any, ...]] = {  # the drawings of the documentation, whi
     "vgg16_volumes": ("vgg16", Settings(style="volumes")),
     "unet_volumes": ("unet", Settings(style="volumes")),
     "unet": ("unet", Settings()),
-    "inception": ("googlenet", Settings(node="inception3a", page="column")),
+    "inception": ("googlenet", Settings(node="inception3a")),
     "resnet34": ("resnet34", Settings()),
     "drn_c_26": ("drn_c_26", Settings()),
     "densenet_block": ("densenet121", Settings(node="features.denseblock1", fold=False, depth=1)),

@@ -75,6 +75,39 @@ def test_no_writer_replaces_a_read_only_file(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("exists", [True, False])
+def test_every_writer_writes_through_links(name: str, exists: bool, folder: Path) -> None:
+    """The file is written beside the target, so that the folder of the link need not be writable."""
+    target, link = folder / "target" / name, folder / "links" / name
+    target.parent.mkdir()
+    link.parent.mkdir()
+    (link.parent / "inner").symlink_to(Path("..", "target", name))
+    link.symlink_to("inner")
+    if exists:
+        target.write_bytes(b"before")
+        target.chmod(0o600)
+    WRITERS[name](link)
+    assert link.is_symlink()
+    assert target.stat().st_size
+    assert target.read_bytes() != b"before"
+    assert target.stat().st_mode & 0o777 == (0o600 if exists else 0o660)
+    assert [path.name for path in target.parent.iterdir()] == [name]
+    assert sorted(path.name for path in link.parent.iterdir()) == sorted([name, "inner"])
+
+
+def test_a_circle_of_links_and_a_link_into_a_missing_folder_stay(tmp_path: Path) -> None:
+    circle, lost = tmp_path / "circle", tmp_path / "lost"
+    circle.symlink_to("circle")
+    lost.symlink_to("none/file")
+    for path, number in ((circle, errno.ELOOP), (lost, errno.ENOENT)):
+        with pytest.raises(WriteError) as caught:
+            write_text(path, "text")
+        assert (caught.value.errno, caught.value.filename) == (number, str(path))
+        assert path.is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_write_errors_name_the_requested_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.mkdir()

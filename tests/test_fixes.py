@@ -86,6 +86,30 @@ def test_a_slip_is_one_error_with_a_fix_that_reverts_it(right: str, wrong: str) 
     assert checked(fixed(damaged)) == ()
 
 
+HIDDEN = [
+    ("a: {op: norm, from: x}", "b: {op: norm, from: y}"),
+    ("a: {op: conv, from: x, out: 8, kernel: 99}", "b: {op: conv, from: y, out: 8, kernel: 99}"),
+    ("a: {op: conv, from: x, out: 8, kernel: 3, groups: 3}", "b: {op: conv, from: y, out: 8, kernel: 3, groups: 3}"),
+    ("a: {op: linear, from: x, out: 4}", "b: {op: linear, from: y, out: 4}"),
+]
+
+
+@pytest.mark.parametrize("nodes", HIDDEN)
+def test_no_fix_hides_an_error_behind_another(nodes: tuple[str, str]) -> None:
+    text = ", ".join([*nodes, "d: {op: sub, from: [a, b]}"])
+    found = checked(f"cnngraph: 1\ninput: {{x: [8, 9, 9], y: [8, 9, 9]}}\nnodes: {{{text}}}\n")
+    assert len(found) == 2
+    for error in found:
+        assert not any(edit.text in ("a", "b") for fix in error.fixes for edit in fix.edits)
+
+
+def test_no_fix_takes_an_input_from_a_block_that_merges() -> None:
+    block = "blocks: {merge: {nodes: [concat, {op: conv, out: 8, kernel: 1}]}}"
+    conv = "{op: conv, out: 8, kernel: 1}"
+    (error,) = checked(f"{HEAD}{block}\nnodes: {{a: {conv}, b: {conv}, m: {{op: merge, from: [a, b]}}}}\n")
+    assert (error.code, error.fixes) == ("E210", ())
+
+
 def test_a_fix_works_for_all_uses_of_a_block() -> None:
     """A stride of 1 would fix the use in which the error shows, and break the other one."""
     text = GOOD.replace("kernel: 1, stride: $stride", "kernel: 1")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cnngraph.cli.options import Reading
+from cnngraph.cli.options import Reading, choice
 from cnngraph.frozen import frozen
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MAX_CLASSES = 1_000_000
 
 _input_channels_option = click.option(
     "--input-channels",
-    type=click.Choice(["sum", "mean", "cycle"]),
+    type=choice("sum", "mean", "cycle"),
     help="How the first layer is adapted to another number of input channels: each new channel gets an equal part of "
     "the sum of the old weights, their mean, or the old weights in turn. Default: sum for one channel, else cycle.",
 )

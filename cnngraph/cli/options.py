@@ -49,13 +49,18 @@ def number(least: float, most: float | None = None) -> Callable[[object], Any]:
     return parsed
 
 
+def choice(*names: str) -> click.Choice[str]:
+    """The type of an option that is one of a few words, in upper or lower case: `--page A4`."""
+    return click.Choice(names, case_sensitive=False)
+
+
 spec_argument = argument(
     "spec",
     metavar="SPEC",
     help="A YAML file, or the name of a bundled network (see cnngraph list).",
     shell_complete=complete_networks,
 )
-format_option = click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+format_option = click.option("--format", type=choice("text", "json"), default="text", help="Output format.")
 plugin_option = click.option(
     "--plugin",
     "plugins",

@@ -15,7 +15,12 @@ def check_output(path: Path, endings: Iterable[str] = (), option: str = "--outpu
     """Check that a file can be written and has one of the endings. Raises click.BadParameter."""
     known = list(endings)
     name = path.name.lower()
-    if known and not any(name.endswith(ending) and name != ending for ending in known):
+    if str(path) == "-":
+        what = f", whose ending determines the format: {either(known)}" if known else ""
+        raise click.BadParameter(f"`-` (standard output) is not supported; name a file{what}", param_hint=option)
+    if name in known:
+        raise click.BadParameter(f"{path} is only an ending; write a name before it", param_hint=option)
+    if known and not name.endswith(tuple(known)):
         raise click.BadParameter(f"{path} must end in {either(known)}", param_hint=option)
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}", param_hint=option)

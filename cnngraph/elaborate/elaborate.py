@@ -189,14 +189,15 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
             reason = f"`${name}` is a variable of expressions" if NAME.fullmatch(name) else NAME_RULE
             raise ProblemError("E108", f"`{name}` is not a valid input name: {reason}", entry.span)
-        ref = maker.add_input(name, _input_type(env.evaluate(entry), entry.span))
+        key = name if isinstance(value, Table) else "input"
+        ref = maker.add_input(name, _input_type(key, env.evaluate(entry), entry.span))
         bounds[name] = Bound(Tensors((ref,)), entry.span)
     if not bounds:
         raise ProblemError("E107", "the network has no `input`", value.span)
     return bounds
 
 
-def _input_help(value: object) -> str:
+def _input_help(key: str, value: object) -> str:
     """Help that shows how to write the intended input."""
     sizes = value
     if isinstance(value, str):
@@ -205,24 +206,24 @@ def _input_help(value: object) -> str:
         case [_, _] if sizes is value:
             image, line = f"[1, {sizes[0]}, {sizes[1]}]", f"[{sizes[0]}, 1, {sizes[1]}]"
             if image == line:
-                return f"write `input: {line}` for a 1-D signal (a map of height 1)"
-            return f"write `input: {image}` for a greyscale image, `input: {line}` for a 1-D signal (a map of height 1)"
+                return f"write `{key}: {line}` for a 1-D signal (a map of height 1)"
+            return f"write `{key}: {image}` for a greyscale image, `{key}: {line}` for a 1-D signal (a map of height 1)"
         case [_, _, _] if sizes is not value:
-            return f"write `input: {write_flow(sizes)}`"
+            return f"write `{key}: {write_flow(sizes)}`"
         case [_, _, _, _] if sizes is value:
-            return _help_for_four(list(sizes))
-        case int():
-            return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
-    return "write, for example, `input: [3, 224, 224]` (channels, height, width)"
+            return _help_for_four(key, list(sizes))
+        case int() if not isinstance(sizes, bool):
+            return f"write `{key}: [{sizes}]` for a vector, `{key}: [3, 224, 224]` for an image"
+    return f"write, for example, `{key}: [3, 224, 224]` (channels, height, width)"
 
 
-def _help_for_four(sizes: list[object]) -> str:
+def _help_for_four(key: str, sizes: list[object]) -> str:
     """Help for four sizes: with a batch, or of volumes."""
-    image = f"leave out the batch size: `input: {show_value(sizes[1:])}`"
+    image = f"leave out the batch size: `{key}: {show_value(sizes[1:])}`"
     numbers = [size for size in sizes if type(size) is int]
     if starts_with_batch(sizes) or len(numbers) < 4:
         return image
-    slices = f"`input: {show_value([numbers[0] * numbers[1], *numbers[2:]])}`"
+    slices = f"`{key}: {show_value([numbers[0] * numbers[1], *numbers[2:]])}`"
     return (
         "3-D convolutions are not supported; write the slices of a volume or the frames of a video as channels, "
         f"{slices}; or, for a batch of maps, {image}"
@@ -235,12 +236,14 @@ def starts_with_batch(sizes: list[object]) -> bool:
     return type(batch) is not int or batch < 2 or channels in (1, 3, 4)
 
 
-def _input_type(value: object, span: Span) -> TensorType:
-    """The network's input: [channels, height, width] or [features]."""
+def _input_type(key: str, value: object, span: Span) -> TensorType:
+    """The type of an input: [channels, height, width] or [features]. `key` is `input`, or the name of an input."""
     if not isinstance(value, list) or len(value) not in (1, 3):
-        message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"
-        raise ProblemError("E107", message, span, help=_input_help(value))
+        is_shape = key != "input" or isinstance(value, list)
+        several = "" if is_shape else ", or a mapping of names to such shapes"
+        message = f"`{key}` must be [channels, height, width] or [features]{several}, got `{show_value(value)}`"
+        raise ProblemError("E107", message, span, help=_input_help(key, value))
     try:
         return TensorType.of(tuple(Int(1, 1_000_000).convert(size) for size in value))
     except FieldError as error:
-        raise ProblemError("E205", f"a size in `input` {error.message}", span, help=error.help) from None
+        raise ProblemError("E205", f"a size in `{key}` {error.message}", span, help=error.help) from None

@@ -299,9 +299,9 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
         try:
             number = Int(0).convert(value)
         except FieldError as error:
-            message = f"`repeat` {error.message}"
-            help = error.help or "write a number of iterations (`repeat: 4`) or a list of rows"
-            raise ProblemError("E205", message, count.span, help=help) from None
+            what = "a number of iterations (an integer of at least 0), or a list with an item for each"
+            message = f"`repeat` must be {what}, got `{show_value(value)}`"
+            raise ProblemError("E205", message, count.span, help=error.help) from None
         walker.budget.visit(count.span, len(walker.maker.nodes), number)
         items = [None] * number
     walker.budget.visit(count.span, len(walker.maker.nodes), len(items))

@@ -125,7 +125,8 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
                 cost = base + 0.1 * rank + far
                 yield Candidate(cost, Question(f"`{name}` instead of `{path.value}`{place}"), (Edit(path.span, name),))
         yield from _other_part(path, far, place)
-    if edit := written.remove_entry(entry):
+    is_list = len(own) > 1 and _merges_inside(written, node)
+    if not is_list and (edit := written.remove_entry(entry)):
         left = any(_only_reader(node, str(read.value)) for read in node.reads)
         merges = node.op in MERGES or _reads_several(written, node)
         cost = 1.6 + (0.8 if left else 0.0) + (0.8 if merges else 0.0) + far
@@ -215,6 +216,16 @@ def _reads_several(written: Written, node: WrittenNode) -> bool:
     return inputs is not None
 
 
+def _merges_inside(written: Written, node: WrittenNode) -> bool:
+    """Whether a block has an operation that merges tensors, but only reads the input of the block."""
+    block = written.blocks.get(node.op)
+    if block is None:
+        return False
+    inner = (found for found in written.nodes if found.scope.block is block and found.entry is not block.entry)
+    first = next(inner, None)
+    return first is not None and first.op in MERGES and not first.get("from")
+
+
 def _more_or_less(
     written: Written, node: WrittenNode, names: list[str], unread: list[str], far: float
 ) -> Iterator[Candidate]:
@@ -235,7 +246,8 @@ def _more_or_less(
     if len(own) > 1:
         lists += [(1.3, [*own[:at], own[at + 1], own[at], *own[at + 2 :]]) for at in range(len(own) - 1)]
         kept = [0.8 if _only_reader(node, path) else 0.0 for path in own]
-        lists += [(1.8 + kept[at], own[:at] + own[at + 1 :]) for at in range(len(own))]
+        if not _merges_inside(written, node):  # it was meant to merge them
+            lists += [(1.8 + kept[at], own[:at] + own[at + 1 :]) for at in range(len(own))]
     for cost, paths in lists:
         text = f"[{', '.join(paths)}]" if len(paths) > 1 else paths[0]
         yield Candidate(cost + far, Question(f"`from: {text}`{place}"), (Edit(entry.value.span, text),))

@@ -18,6 +18,7 @@ from cnngraph.fixes.written import TOKEN, Written
 
 EDGES = ("E301", "E304", "E312", "E315", "E316", "E321", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # errors that a YAML typo may cause
+UNCONNECTED = ("E205", "E206", "E207")  # errors whose fixes do not change which nodes are read
 SUGGESTED = 0.99  # the cost of the name that the error itself suggests, which knows the names available there
 
 
@@ -49,7 +50,7 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     yield from missing(written, error)
     if error.code.startswith("E2") or error.code == "E107":
         yield from inputs(written)
-    if error.code.startswith("E2") or error.code in EDGES:
+    if (error.code.startswith("E2") and error.code not in UNCONNECTED) or error.code in EDGES:
         yield from edges(written, error)
     if error.code.startswith("E2"):
         yield from numbers(written, error)

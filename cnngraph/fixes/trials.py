@@ -10,17 +10,18 @@ from time import process_time
 
 from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits
 from cnngraph.document import parse
+from cnngraph.fixes.proposals import UNCONNECTED
 from cnngraph.fixes.written import Written
 from cnngraph.language.usage import used_by_variants
 
 Texts = Mapping[str, str]  # the changed texts by source name
-Compile = Callable[[Texts], tuple[Diagnostic, ...]]
+Reached = frozenset[str]  # the paths of the nodes whose shapes are known
+Compile = Callable[[Texts], tuple[tuple[Diagnostic, ...], Reached]]
 Errors = Counter[tuple[str, str]]
 BUDGET = 900_000  # of all trials, in characters; a node counts as some
 LONGEST = 1.5  # seconds for all trials
 SYNTAX = ("E102", "E104", "E105")
 UNUSED = "E316"  # only reported where there is no other error
-UNCONNECTED = ("E205", "E206", "E207")  # errors whose fixes do not change which nodes are read
 
 
 def key_of(error: Diagnostic) -> tuple[str, str]:
@@ -39,7 +40,7 @@ class Trials:
     left: int = BUDGET
     started: float = field(default_factory=process_time)
     others: dict[str, Written] = field(default_factory=dict)
-    reached: frozenset[str] = frozenset()  # paths of the nodes whose shapes are known in the unchanged text
+    reached: Reached = frozenset()  # in the unchanged text
     seen: tuple[Diagnostic, ...] = ()  # by the last trial
     reveals: bool = False  # whether the last trial removed the error, and only revealed errors that it had hidden
 
@@ -63,15 +64,17 @@ class Trials:
         """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains.
 
         Nor is it a fix if it leaves a param unused: `groups: 1` removes the error of `groups: 3`, but `$groups` is
-        meant.
+        meant. Nor if the node with the error now reads one with another error, and is no longer checked.
         """
         self.left -= self.price
-        self.seen = self.compile(texts)
+        self.seen, reached = self.compile(texts)
         before, after = Counter(map(key_of, self.errors)), Counter(map(key_of, self.seen))
         removes = after[key_of(error)] < before[key_of(error)]
         new = after - before
         self.reveals = removes and bool(new) and not new - Counter(map(key_of, self._revealed(error)))
-        is_fix = removes and not new
+        was_checked = error.code.startswith("E2") and error.code not in UNCONNECTED and error.node is not None
+        hides = was_checked and bool(after) and error.node not in reached
+        is_fix = removes and not new and not hides
         return after if is_fix and (after or not self._leaves_unused(texts)) else None
 
     def _revealed(self, error: Diagnostic) -> Iterator[Diagnostic]:

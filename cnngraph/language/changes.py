@@ -9,6 +9,7 @@ from cnngraph.language.nodes import NodeReader
 from cnngraph.text import in_backticks
 
 MAX_RULES = 1_000
+MATCHED = "the name of an op or block, or a path with `*`"
 ACTIONS = tuple(key for key in CHANGE_KEYS if key != "match")
 EXAMPLE = "write `{match: conv1, stride: 1}`, or `{match: relu, op: silu}`"
 ALONE = ("remove", "replace")  # the node is gone, so nothing else can be said about it
@@ -33,11 +34,11 @@ class ChangeReader:
         """One rule; None if it has an error."""
         match = item.get("match") if isinstance(item, Table) else None
         if not isinstance(item, Table) or match is None:
-            message = "a rule of `change` needs `match`: the name of an op or block, or a path with `*`"
+            message = f"a rule of `change` needs `match`: {MATCHED}"
             self.read.error("E107", message, item.span, EXAMPLE)
             return None
         errors = len(self.read.errors)
-        pattern = self.read.string(match.value, "match")
+        pattern = self.read.string(match.value, "match", MATCHED)
         values = {entry.key: entry.value for entry in item if entry.key in CHANGE_KEYS}
         rule = ChangeSpec(
             pattern or LocatedText("", item.span),
@@ -49,7 +50,8 @@ class ChangeReader:
             self.inserted(values, "after"),
             self.replacement(values),
         )
-        self.check(rule, item)
+        if len(self.read.errors) == errors:
+            self.check(rule, item)
         return rule if len(self.read.errors) == errors else None
 
     def inserted(self, values: dict[str, Value], key: str) -> ScopeSpec | None:

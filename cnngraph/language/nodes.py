@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cnngraph.diagnostics import Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.fields import show_value
 from cnngraph.language.keys import BODIES, CARRIES, GIVES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.language.model import LocatedText, NodeSpec, RepeatSpec, ScopeSpec
 from cnngraph.language.reader import Reader
@@ -14,7 +15,8 @@ from cnngraph.text import in_backticks
 
 MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`
 
-HOW_TO_COUNT = "to read iterations further back, list how many: `carry: [1, 2]`"
+HOW_TO_COUNT = "numbers of iterations, counted back: `[1, 2]`"
+PATHS = "a path or a list of paths"
 
 
 class NodeReader:
@@ -67,9 +69,9 @@ class NodeReader:
             if "net" in values
             else None,
             until=self.read.string(values["until"], "until", "the path of a node") if "until" in values else None,
-            reads=self.read.strings(values["from"], "from") if "from" in values else None,
-            when=self.read.scalar(values["when"], "when") if "when" in values else None,
-            otherwise=self.read.strings(values["else"], "else") if "else" in values else None,
+            reads=self.read.strings(values["from"], "from", PATHS) if "from" in values else None,
+            when=self.read.condition(values["when"], "when") if "when" in values else None,
+            otherwise=self.read.strings(values["else"], "else", PATHS) if "else" in values else None,
             repeat=self._repeat(values),
             flat=self.read.boolean(values, "flat"),
             unused=self.read.boolean(values, "unused"),
@@ -123,13 +125,20 @@ class NodeReader:
             last=self._overlay(values, "last"),
         )
 
-    def _choice(self, values: dict[str, Value], key: str, options: tuple[str, ...], other: str | None = None) -> str:
-        """The value of a key that must be one of several words; empty if it is not set or not a string."""
-        found = self.read.string(values[key], key) if key in values else None
-        if found and found.text not in options:
-            message = f"`{key}` must be one of {in_backticks(options)}"
-            self.read.error("E109", message, found.span, did_you_mean(found.text, options) or other)
-        return found.text if found else ""
+    def _choice(self, values: dict[str, Value], key: str, options: tuple[str, ...], other: str = "") -> str:
+        """The value of a key that must be one of several words; empty if it is not set or none of them.
+
+        `other` is what else it may be, which is read elsewhere.
+        """
+        if key not in values:
+            return ""
+        found = values[key].plain()
+        if isinstance(found, str) and found in options:
+            return found
+        expected = f"one of {in_backticks(options)}{f', or {other}' if other else ''}"
+        help = did_you_mean(found, options) if isinstance(found, str) else None
+        self.read.error("E109", f"`{key}` must be {expected}, got `{show_value(found)}`", values[key].span, help)
+        return ""
 
     def _overlay(self, values: dict[str, Value], key: str) -> tuple[Entry, ...]:
         if key not in values:

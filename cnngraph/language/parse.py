@@ -35,6 +35,8 @@ from cnngraph.language.reader import Reader, is_null
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init
 MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename: matching tries every assignment of its stars
+MATCHED = "the name of an op, or a path with `*`"
+OUTPUTS = "the path of a node, or a mapping (name: path)"
 DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -93,13 +95,19 @@ class _Parser:
             "published": ("published", self.published),
             "input": ("input", lambda value: value),
             "params": ("params", self.params),
-            "import": ("imports", lambda value: self.read.strings(value, "import")),
-            "extends": ("extends", lambda value: self.read.string(value, "extends")),
+            "import": ("imports", lambda value: self.read.strings(value, "import", "a file or a list of files")),
+            "extends": (
+                "extends",
+                lambda value: self.read.string(value, "extends", "the name or the file of a network"),
+            ),
             "blocks": ("blocks", self.blocks),
             "nodes": ("nodes", lambda value: self.nodes.scope(value, "`nodes`")),
             "change": ("change", ChangeReader(self.nodes).rules),
             "outputs": ("outputs", self.outputs),
-            "training_only": ("training_only", lambda value: self.read.strings(value, "training_only")),
+            "training_only": (
+                "training_only",
+                lambda value: self.read.strings(value, "training_only", "an output or a list of outputs"),
+            ),
             "init": ("init", self.init),
             "weights": ("weights", self.weights),
             "train": ("train", self.train),
@@ -250,7 +258,7 @@ class _Parser:
         return None if body.share or body.net else body
 
     def input_names(self, value: Value) -> tuple[LocatedText, ...] | None:
-        names = self.read.strings(value, "inputs")
+        names = self.read.strings(value, "inputs", "a name or a list of names")
         for name in names or ():
             if not NAME.fullmatch(name.text) or name.text == "from":
                 reason = "`$from` is a variable of expressions" if name.text == "from" else NAME_RULE
@@ -259,14 +267,14 @@ class _Parser:
 
     def outputs(self, value: Value) -> tuple[tuple[LocatedText, LocatedText], ...] | None:
         if isinstance(value, Scalar):
-            path = self.read.string(value, "outputs")
+            path = self.read.string(value, "outputs", OUTPUTS)
             return ((LocatedText("output", path.span), path),) if path else None
-        table = self.read.table(value, "outputs")
+        table = self.read.table(value, "outputs", OUTPUTS)
         if table is None:
             return None
         pairs = []
         for entry in table:
-            path = self.read.string(entry.value, f"outputs.{entry.key}")
+            path = self.read.string(entry.value, f"outputs.{entry.key}", "the path of a node")
             if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
                 reason = _why_no_output(entry.key)
                 self.read.error("E108", f"`{entry.key}` is not a valid output name: {reason}", entry.key_span)
@@ -281,14 +289,12 @@ class _Parser:
             self.read.error("E501", f"`init` has {len(items):,} rules, the maximum is {MAX_RULES}", value.span)
         for item in items[:MAX_RULES]:
             match = item.get("match") if isinstance(item, Table) else None
-            pattern = self.read.string(match.value, "match") if match else None
+            pattern = self.read.string(match.value, "match", MATCHED) if match else None
             if isinstance(item, Table) and match and pattern:
                 rules.append(InitSpec(pattern, tuple(entry for entry in item if entry.key != "match")))
             elif not match:
                 help = "write `{match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}`"
-                self.read.error(
-                    "E107", "an `init` rule needs `match`: the name of an op, or a path with `*`", item.span, help
-                )
+                self.read.error("E107", f"an `init` rule needs `match`: {MATCHED}", item.span, help)
         return tuple(rules)
 
     def weights(self, value: Value) -> WeightsSpec | None:
@@ -320,7 +326,11 @@ class _Parser:
         return found
 
     def train(self, value: Value) -> Table | LocatedText | None:
-        return value if isinstance(value, Table) else self.read.string(value, "train")
+        return (
+            value
+            if isinstance(value, Table)
+            else self.read.string(value, "train", "a recipe (a mapping), or the name or the file of one")
+        )
 
 
 def _why_no_output(name: str) -> str:

@@ -43,21 +43,20 @@ class Reader:
                     found.setdefault(near, entry)
         return found
 
-    def table(self, value: Value, what: str) -> Table | None:
+    def table(self, value: Value, what: str, expected: str = "a mapping (name: value)") -> Table | None:
         """A mapping; null counts as an empty one."""
         if is_null(value):
             return Table((), value.span)
         if not isinstance(value, Table):
-            self.error(
-                "E109", f"`{what}` must be a mapping (name: value), got `{show_value(value.plain())}`", value.span
-            )
+            self.error("E109", f"`{what}` must be {expected}, got `{show_value(value.plain())}`", value.span)
             return None
         return value
 
-    def scalar(self, value: Value, what: str) -> Scalar | None:
-        """An expression or a plain value."""
+    def condition(self, value: Value, what: str) -> Scalar | None:
+        """An expression, true or false."""
         if not isinstance(value, Scalar) or value.value is None:
-            self.error("E109", f"`{what}` must be an expression, got `{show_value(value.plain())}`", value.span)
+            found = show_value(value.plain())
+            self.error("E109", f"`{what}` must be true, false or an expression, got `{found}`", value.span)
             return None
         return value
 
@@ -73,10 +72,10 @@ class Reader:
             return None
         return LocatedText(str(plain), value.span)
 
-    def strings(self, value: Value, what: str) -> tuple[LocatedText, ...] | None:
-        """A string or a list of strings."""
+    def strings(self, value: Value, what: str, expected: str) -> tuple[LocatedText, ...] | None:
+        """A string or a list of strings. `expected` describes both: `a path or a list of paths`."""
         items = value.items if isinstance(value, Listing) else (value,)
-        found = [self.string(item, what) for item in items]
+        found = [self.string(item, what, expected) for item in items]
         return None if None in found else tuple(string for string in found if string)
 
     def boolean(self, values: Mapping[str, Value], key: str) -> bool:

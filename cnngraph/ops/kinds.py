@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnngraph.fields import Choice, Either, FieldError, Float, Int, Json, Kind, Optional, Pair, show_value
+from cnngraph.fields import Choice, Either, FieldError, Float, Int, Json, Kind, Optional, Pair, refuse, show_value
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH
 
 AXIS_NAMES = {"channels": "C", "height": "H", "width": "W"}
@@ -19,7 +19,7 @@ class Positive(Kind):
         except FieldError:
             number = 0.0
         if number <= 0:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
+            raise refuse(self, value)
         return number
 
     def schema(self) -> Json:
@@ -41,7 +41,7 @@ class Axis(Kind):
         if isinstance(value, str) and value in AXIS_NAMES:
             return value
         help = "axis 0 is the batch, which ops never change" if value == 0 and not isinstance(value, bool) else None
-        raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", help)
+        raise refuse(self, value, help)
 
     def schema(self) -> Json:
         """The JSON schema of a value."""
@@ -58,7 +58,7 @@ class AxisLetters(Kind):
     def convert(self, value: object) -> tuple[str, ...]:
         """The letters."""
         if not isinstance(value, str) or not set(value) <= {CHANNELS, HEIGHT, WIDTH, "_"}:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
+            raise refuse(self, value)
         letters = tuple(value.replace("_", OTHER))
         if any(letters.count(letter) > 1 for letter in letters if letter != OTHER):
             raise FieldError(f"must name each axis once, got `{show_value(value)}`")
@@ -98,11 +98,11 @@ class Sides(Kind):
         try:
             numbers = [Index().convert(number) for number in values]
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
+            raise refuse(self, value, error.help) from None
         if len(numbers) == 4:
             return (numbers[0], numbers[1], numbers[2], numbers[3])
         if len(numbers) not in (1, 2):
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
+            raise refuse(self, value)
         height, width = numbers[0], numbers[-1]
         return (width, width, height, height)
 
@@ -127,9 +127,9 @@ class OutputSize(Kind):
         try:
             height, width = (side.convert(side_value) for side_value in pair)
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
+            raise refuse(self, value, error.help) from None
         except ValueError:
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
+            raise refuse(self, value) from None
         return height, width
 
     def schema(self) -> Json:
@@ -151,7 +151,7 @@ class Factors(Kind):
         try:
             height, width = (Positive().convert(factor) for factor in pair)
         except (FieldError, ValueError):
-            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
+            raise refuse(self, value) from None
         return height, width
 
     def schema(self) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnngraph.numbers import show_sizes
@@ -244,16 +244,24 @@ def need_equal_sizes(op: str, tensors: tuple[TensorType, ...], axes: tuple[str, 
         for index, axis in enumerate(axes)
         if index != skip and len({tensor.sizes[index] for tensor in tensors}) > 1
     ]
-    if CHANNELS in different:
-        raise OpError(
-            f"the inputs of `{op}` must have the same number of channels",
-            code="E202",
-            help="insert a `conv` with `kernel: 1` before one of them",
-        )
-    if different:
+    others = [axis for axis in different if axis != CHANNELS]
+    sizes = "sizes"
+    if all(axis in (HEIGHT, WIDTH) for axis in others):
         sizes = "height and width" if skip is None or axes[skip] == CHANNELS else "sizes on all other axes"
-        spatial = all(axis in (HEIGHT, WIDTH) for axis in different)
-        raise OpError(f"the inputs of `{op}` must have the same {sizes if spatial else 'sizes'}", code="E203")
+    if CHANNELS in different:
+        message = f"the inputs of `{op}` must have the same number of channels"
+        message += f", and the same {sizes}" if others else ""
+        raise OpError(message, code="E202", help=_to_equal(axes, others))
+    if others:
+        raise OpError(f"the inputs of `{op}` must have the same {sizes}", code="E203")
+
+
+def _to_equal(axes: tuple[str, ...], others: Sequence[str]) -> str:
+    """Help for inputs that differ in channels, and on other axes of a map."""
+    if axes[0] != CHANNELS or len(axes) == 1:
+        return "insert a `linear` before one of them"
+    more = " and the `stride` that gives the other size" if others else ""
+    return f"insert a `conv` with `kernel: 1`{more} before one of them"
 
 
 def named_axes(axes: tuple[str, ...] | None, shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from operator import itemgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Scope
+from cnngraph.render.companions import Companions
 from cnngraph.render.compose import Composed, original, sharing
 from cnngraph.render.contents import PARALLEL, branches_lines, contents_lines
 from cnngraph.render.picture import Shape
@@ -42,6 +43,7 @@ class Coverage:
         self.graph, self.tree = graph, tree
         self.inside, self.reads, self._kinds = cache(self._inside), cache(self._reads), cache(self._kinds_of)
         self.shared = sharing(graph)
+        self.companions = Companions(tree, lambda: self.words)
         self.known: dict[object, bool] = {}  # whether kinds of blocks are told
 
     @cached_property

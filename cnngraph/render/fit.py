@@ -11,6 +11,7 @@ from operator import attrgetter
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.render.arrows import TooMuchError
+from cnngraph.render.closed import FACTS
 from cnngraph.render.compose import Composed, Detail, candidates, composed
 from cnngraph.render.coverage import Coverage, Opening, openings
 from cnngraph.render.layout import boxes
@@ -19,7 +20,7 @@ from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.layout.surroundings import surrounded
 from cnngraph.render.layout.ushape import skips_of
-from cnngraph.render.picture import Box, Frame, Picture, Shape
+from cnngraph.render.picture import Box, Frame, Picture, Row, Shape
 from cnngraph.render.settings import PAGES, Page, Settings
 from cnngraph.render.tree import Group, build_tree
 from cnngraph.render.volumes import with_volumes
@@ -34,8 +35,10 @@ LEVELS = 2  # of nesting that are tried
 TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
 NEARLY = 0.88  # if the text was not smaller than this part of the least size
+TOGETHER = 32  # blocks that are opened together
 SIZES = (1.0, 0.85, 0.7, 0.5)  # of the volumes of a U, which cannot be broken into columns
-BRIEF = (3, 1)  # lines in closed blocks: one with more has only the last before the text gets too small
+# Lines in closed blocks: before the text gets too small, one with more has only the facts, in several lines if 0.
+BRIEF = (3, 1, 0)
 
 
 @frozen
@@ -62,18 +65,33 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         drawing = lay_out(picture, settings).drawing()
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
     pictures = _Pictures(graph, settings)
-    fit, shown = _Fitting(pictures, settings, page).best()
-    if not settings.shapes or (_is_large_enough(fit, page) and shown >= FEW):
-        return fit
+    first = _Fitting(pictures, settings, page).best()
+    if not settings.shapes or (first.is_large and first.shown >= FEW):
+        return first.fit
     bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
-    other, more = _Fitting(pictures, bare, page).best()
-    if _is_large_enough(fit, page):
-        return other if more > WORTH * shown else fit
+    other = _Fitting(pictures, bare, page).best()
+    if first.is_large:
+        return other.fit if other.is_large and other.shown > WORTH * first.shown else first.fit
     for most in BRIEF:
-        if not _is_large_enough(other, page):
-            brief = _Fitting(pictures, bare, page, most).best()[0]
-            other = max(other, brief, key=attrgetter("scale"))
-    return max(fit, other, key=attrgetter("scale"))
+        if not other.is_large or (pictures.has_u and not other.fit.drawing.is_u):
+            other = max(other, _Fitting(pictures, bare, page, most).best(), key=_Best.key)
+    return max(first, other, key=_Best.key).fit
+
+
+@frozen
+class _Best:
+    """The best drawing of some, and the part of the network that it shows.
+
+    `is_large` is whether its text is large enough.
+    """
+
+    fit: Fitted
+    shown: float
+    is_large: bool
+
+    def key(self) -> tuple[bool, bool, float]:
+        """What makes a drawing better than another one."""
+        return self.is_large, self.is_large and self.fit.drawing.is_u, self.fit.scale
 
 
 def _is_large_enough(fit: Fitted, page: Page) -> bool:
@@ -88,6 +106,7 @@ class _Pictures:
         self.made: list[tuple[Composed, bool]] = []
         self.others = _distinct(candidates(graph, settings))
         self.known: dict[tuple[int, Detail], Composed | None] = {}
+        self.has_u = False  # whether one was drawn in the shape of a U
 
     def choices(self) -> Iterator[tuple[Composed, bool]]:
         """The pictures from the most detailed one, composed when they are needed, and whether each is the last one."""
@@ -98,13 +117,16 @@ class _Pictures:
                 return
             yield self.made[place]
 
-    def opened(self, choice: Composed, opening: Opening) -> Composed | None:
-        """A picture with one more group open, or None if it would not show more, or has too many boxes."""
-        detail, path = choice.detail, frozenset([opening.group.scope.path])
+    def opened(self, choice: Composed, opening: Opening, is_u: bool) -> Composed | None:
+        """A picture with one more group open and its companions, or None if it shows no more, or has too many boxes."""
+        detail = choice.detail
+        paths = self.coverage.companions.of(opening.group.scope.path, is_u=is_u)
+        if len(paths) > TOGETHER:
+            return None
         if opening.is_whole:
-            detail = replace(detail, whole=detail.whole | path)
+            detail = replace(detail, whole=detail.whole | paths)
         else:
-            detail = replace(detail, shown=detail.shown | path)
+            detail = replace(detail, shown=detail.shown | paths)
         key = id(choice.tree), detail
         if key not in self.known:
             self.known[key] = self._composed(choice, detail, opening.leads_on)
@@ -141,10 +163,10 @@ class _Fitting:
     def coverage(self) -> Coverage:
         return self.pictures.coverage
 
-    def best(self) -> tuple[Fitted, float]:
-        """The drawing, and the part of the network that it shows."""
+    def best(self) -> _Best:
+        """The drawing with the most detail, or else with the largest text."""
         largest: Fitted | None = None
-        most, found, levels = (False, 0.0), None, 0
+        most, found, levels = (False, False, 0.0), None, 0
         for choice, is_last in self.pictures.choices():
             if self._is_full(choice.picture) and not is_last:
                 continue
@@ -153,16 +175,17 @@ class _Fitting:
             if not _is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
-                return fit, 1.0
+                return _Best(fit, 1.0, True)
             choice, fit = self._opened(choice, fit)
             levels += 1
-            worth = fit.drawing.torn <= TORN, self.coverage.gain(self.coverage.shown(choice))
+            worth = fit.drawing.torn <= TORN, fit.drawing.is_u, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
             if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
+        shown = most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
         assert largest is not None
-        return found or largest, most[1] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
+        return _Best(found or largest, shown, found is not None)
 
     @property
     def _is_fixed(self) -> bool:
@@ -179,7 +202,7 @@ class _Fitting:
                 if failed[place] or failed[kind] >= ATTEMPTS or not trials or _is_most_of(opening, too_large):
                     continue
                 trials -= 1
-                more = self._tried(choice, opening)
+                more = self._tried(choice, opening, fit.drawing.is_u)
                 size = more[1].least_text / self.page.least if more else 0.0
                 if more and size >= 1 - ROUNDING and more[1].drawing.torn <= fit.drawing.torn:
                     choice, fit = more
@@ -190,9 +213,9 @@ class _Fitting:
             else:
                 return choice, fit
 
-    def _tried(self, choice: Composed, opening: Opening) -> tuple[Composed, Fitted] | None:
+    def _tried(self, choice: Composed, opening: Opening, is_u: bool) -> tuple[Composed, Fitted] | None:
         """A picture with one more group open, if it shows more and is not too full."""
-        tried = self.pictures.opened(choice, opening)
+        tried = self.pictures.opened(choice, opening, is_u)
         return None if tried is None or self._is_full(tried.picture) else (tried, self._fit(tried.picture))
 
     def _fit(self, picture: Picture) -> Fitted:
@@ -221,6 +244,7 @@ class _Fitting:
         drawing = lay_out(self._in_style(picture, size), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
+        self.pictures.has_u |= drawing.is_u
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
@@ -253,10 +277,13 @@ def _in_style(picture: Picture, settings: Settings, size: float = 1.0) -> Pictur
 
 
 def _brief(member: Box | Frame, most: int) -> Box | Frame:
-    """A box or frame with only the facts in each closed block that has more lines than that."""
+    """A box or frame with only the facts in each closed block that has more lines than that; with 0, each in a line."""
     if isinstance(member, Frame):
         return replace(member, members=tuple(_brief(inner, most) for inner in member.members))
-    return replace(member, rows=member.rows[-1:]) if member.shape is Shape.SCOPE and len(member.rows) > most else member
+    if member.shape is not Shape.SCOPE or len(member.rows) <= most:
+        return member
+    facts = member.rows[-1]
+    return replace(member, rows=(facts,) if most else tuple(Row(text, facts.kind) for text in facts.text.split(FACTS)))
 
 
 def _distinct(choices: Iterable[Composed]) -> Iterator[tuple[Composed, bool]]:

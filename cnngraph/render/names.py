@@ -8,7 +8,6 @@ from itertools import pairwise, takewhile
 from cnngraph.graph.nodes import Node
 from cnngraph.render.likeness import stem
 
-MEANINGLESS = frozenset({"block", "body", "module"})
 MAX_NUMBERS = 4  # of paths that are listed
 
 
@@ -33,11 +32,6 @@ def range_of(paths: Sequence[str]) -> str:
         return f"{first}{dash}{numbers[-1]}"
     shown = numbers if len(numbers) <= MAX_NUMBERS else [*numbers[: MAX_NUMBERS - 2], "…", numbers[-1]]
     return f"{words}{', '.join(shown)}"
-
-
-def says_nothing(name: str) -> bool:
-    """Whether a name only says that there is a part of something: `block.1`."""
-    return all(part.isdigit() or part in MEANINGLESS for part in name.split("."))
 
 
 def beside(path: str, other: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from cnngraph.graph.nodes import Scope
 from cnngraph.render.label import clean
-from cnngraph.render.names import beside, range_of, says_nothing, short_path
+from cnngraph.render.names import beside, range_of, short_path
 from cnngraph.render.picture import Title
 from cnngraph.render.tree import SERIES, Group, Tree, nodes_of, without_series
 
@@ -17,8 +17,6 @@ def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
     owner, growth = _owner(group, shared), _growth(group, tree)
     notes = [f"shares {clean(owner)}"] if owner else []
     notes += [f"+{growth} each"] if growth else []
-    if block and says_nothing(name):
-        name = ""
     if name.replace("_", "").startswith(block.replace("_", "")):
         block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
     return Title(clean(name), clean(block), group.times, group.parallel, ", ".join(notes))
@@ -72,7 +70,7 @@ def merged(outer: Title, inner: Title, only: Group | None = None) -> Title:
     is_range = inner.times > 1 and bool(outer.name) and inner.name.startswith(outer.name)  # of all its iterations
     counted = inner.name if inner.times > 1 and not is_range else ""  # as denselayer1–6 in denseblock1
     return Title(
-        name=(inner.name or outer.name) if says_nothing(outer.name) and not is_range else outer.name,
+        name=outer.name,
         block=inner.block or counted or ("" if is_series else outer.block),
         times=outer.times * inner.times,
         parallel=outer.parallel or inner.parallel,

@@ -21,6 +21,20 @@ def test_extension_selects_the_format(cli: Cli, one: str, folder: Path, name: st
     assert sorted(path.name for path in folder.iterdir()) == sorted(["one.yaml", name])
 
 
+def test_words_of_options_may_be_in_upper_case(cli: Cli, one: str, folder: Path) -> None:
+    assert cli("render", one, "-o", "x.svg", "--page", "slide", "--theme", "dark").code == 0
+    assert cli("render", one, "-o", "y.svg", "--page", "Slide", "--theme", "DARK").code == 0
+    assert (folder / "x.svg").read_text() == (folder / "y.svg").read_text()
+
+
+def test_a_link_is_written_through(cli: Cli, one: str, folder: Path) -> None:
+    (folder / "drawings").mkdir()
+    (folder / "x.svg").symlink_to("drawings/x.svg")
+    assert cli("render", one, "-o", "x.svg") == (0, "wrote x.svg\n", "")
+    assert (folder / "x.svg").is_symlink()
+    assert (folder / "drawings" / "x.svg").read_bytes().startswith(b"<?xml")
+
+
 def test_depth_and_params_change_the_drawing(cli: Cli, folder: Path) -> None:
     spec = network("googlenet_mnist")
     assert cli("render", spec, "-o", "all.mmd", "--set", "classes=7").code == 0

@@ -13,6 +13,11 @@ def test_schema_is_printed(cli: Cli, folder: Path) -> None:
     assert json.loads((folder / "s.json").read_text()) == spec_schema()
 
 
+def test_a_hyphen_is_standard_output(cli: Cli, folder: Path) -> None:
+    assert cli("schema", "-o", "-") == cli("schema")
+    assert not list(folder.iterdir())
+
+
 def test_schema_includes_the_ops_of_a_plugin(cli: Cli, folder: Path) -> None:
     (folder / "more_ops.py").write_text(
         "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom cnngraph.ops.op import Op\n"

@@ -110,6 +110,13 @@ def test_version(cli: Cli) -> None:
         ),
         (["schema", "-o", "locked.json"], "error: invalid value for --output: locked.json is read-only"),
         (["render", "x.yaml", "-o", "locked.svg"], "error: invalid value for --output: locked.svg is read-only"),
+        (
+            ["render", "x.yaml", "-o", "-"],
+            "error: invalid value for --output: `-` (standard output) is not supported; name a file, whose ending "
+            "determines the format: .svg, .png, ",
+        ),
+        (["render", "x.yaml", "-o", ".svg"], "error: invalid value for --output: .svg is only an ending; write a name"),
+        (["render", "x.yaml", "-o", "x.svg", "--page", "a5"], "error: invalid value for '--page': 'a5' is not one of"),
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
         (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is not a regular file\n"),
         (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),

@@ -236,6 +236,45 @@ def test_messages_and_helps() -> None:
     assert caught.value.message == "the kernel 3×3, which spans 9×9 with dilation 4, is larger than the map 8×6"
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "shapes", "message", "help"),
+    [
+        ("add", {}, ((4, 8, 6), (3, 8, 6)), "", "insert a `conv` with `kernel: 1` before one of them"),
+        (
+            "add",
+            {},
+            ((4, 8, 6), (3, 4, 3)),
+            ", and the same height and width",
+            "insert a `conv` with `kernel: 1` and the `stride` that gives the other size before one of them",
+        ),
+        (
+            "concat",
+            {"dim": "height"},
+            ((4, 8, 6), (3, 8, 5)),
+            ", and the same sizes on all other axes",
+            "insert a `conv` with `kernel: 1` and the `stride` that gives the other size before one of them",
+        ),
+        ("mul", {}, ((4,), (3,)), "", "insert a `linear` before one of them"),
+        ("sub", {}, ((9, 4), (7, 3)), ", and the same sizes", "insert a `linear` before one of them"),
+    ],
+)
+def test_unequal_channels_and_other_sizes(
+    name: str, arguments: dict[str, Any], shapes: tuple[tuple[int, ...], ...], message: str, help: str
+) -> None:
+    """The message names all sizes that differ, and the help mends all of them."""
+    axes = ("?C", "?C") if len(shapes[0]) == 2 else ()
+    with pytest.raises(OpError) as caught:
+        infer_types(make_op(builtin_ops()[name], arguments), Example({}, shapes, (), axes).types())
+    assert caught.value.message == f"the inputs of `{name}` must have the same number of channels{message}"
+    assert (caught.value.code, caught.value.help) == ("E202", help)
+
+
+def test_optional_parameters_may_be_null() -> None:
+    with pytest.raises(FieldError) as caught:
+        make_op(builtin_ops()["max_pool"], {"kernel": 3, "stride": {}})
+    assert caught.value.message == "`stride` must be an integer of at least 1, or [height, width], or null, got `{}`"
+
+
 def test_batch_norm_accepts_a_single_position_if_it_keeps_running_estimates() -> None:
     op = make_op(builtin_ops()["batch_norm"], {})
     types = Example({}, ((4, 1, 1),), ()).types()

@@ -172,15 +172,16 @@ def test_the_shape_of_a_product_is_not_that_of_its_first_factor() -> None:
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        ("block: {op: wide}\n  last: relu", ["wide"]),
-        ("a: {nodes: {block: {nodes: [wide, relu]}}}", ["a", "wide"]),
+        ("block: {op: wide}\n  last: relu", ["block wide"]),
+        ("a: {nodes: {block: {nodes: [wide, relu]}}}", ["a", "block.0 wide"]),
+        ("body: {repeat: 2, op: wide}\n  module: wide\n  last: relu", ["body wide ×2", "module wide"]),
         ("a: {nodes: [relu, {nodes: {block: {repeat: 2, op: wide}}}]}", ["a", "a.1 wide ×2"]),
         ("stage: {repeat: 2, op: wide}", ["stage wide ×2"]),
         ("layer1: {op: wide}", ["layer1 wide"]),
         ("wide2: {op: wide}", ["wide2"]),
     ],
 )
-def test_a_name_without_meaning_is_not_a_title(nodes: str, expected: list[str]) -> None:
+def test_a_title_has_the_end_of_the_path_and_the_block(nodes: str, expected: list[str]) -> None:
     text = "cnngraph: 1\nname: x\ninput: [3, 8, 8]\nblocks: {wide: {nodes: {a: relu, b: {op: add, from: [in, a]}}}}\n"
     assert titles(compose(graph_of(f"{text}nodes:\n  {nodes}\n"), unlimited(fold=True))) == expected
 

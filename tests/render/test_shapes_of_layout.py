@@ -10,7 +10,7 @@ import pytest
 
 from cnngraph import load
 from cnngraph.graph.graph import Graph
-from cnngraph.render import Settings
+from cnngraph.render import PAGES, Settings
 from cnngraph.render.compose import candidates
 from cnngraph.render.fit import fitted
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox
@@ -50,7 +50,22 @@ nodes:
   concat: {op: concat, from: [largest, smallest]}
   fc: {op: linear, out: 10}
 """
-SIZES = {"pyramid": PYRAMID, "streams": STREAMS}
+NECK = """
+nodes:
+  c1: {op: conv, out: 8, kernel: 3, padding: half}
+  c2: {op: conv, out: 8, kernel: 3, stride: 2, padding: half}
+  c3: {op: conv, out: 8, kernel: 3, stride: 2, padding: half}
+  up2: {op: upsample, from: c3, scale_factor: 2}
+  p2: {op: add, from: [up2, c2]}
+  up1: {op: upsample, from: p2, scale_factor: 2}
+  p1: {op: add, from: [up1, c1]}
+  down2: {op: conv, from: p1, out: 8, kernel: 3, stride: 2, padding: half}
+  n2: {op: add, from: [down2, p2]}
+  down3: {op: conv, from: n2, out: 8, kernel: 3, stride: 2, padding: half}
+  n3: {op: add, from: [down3, c3]}
+outputs: {n1: p1, n2: n2, n3: n3}
+"""
+SIZES = {"pyramid": PYRAMID, "streams": STREAMS, "neck": NECK}
 DENSE = """
 nodes:
   stem: {op: conv, out: 8, kernel: 3, padding: half}
@@ -117,6 +132,7 @@ def test_maps_of_one_size_are_in_one_lane(name: str, direction: str) -> None:
     assert all(len(places) == 1 for places in lanes.values())
     order = [lanes[size] for size in sorted(lanes, reverse=True)]
     assert order == sorted(order, key=min)  # from the largest map to the smallest
+    assert len(set(map(min, order))) == 3
     assert crossings(drawing) == 0
 
 
@@ -294,3 +310,11 @@ def expected(graph: Graph) -> Counter[tuple[str, str]]:
         for ref in node.reads
     )
     return found + Counter((f"node{ref.node}", f"output{place}") for place, ref in enumerate(graph.outputs.values()))
+
+
+def test_outputs_of_several_sizes_have_no_lanes_if_the_text_would_be_too_small() -> None:
+    more = "  more: {op: conv, from: n3, out: 8, kernel: 1, repeat: 4}\n"
+    nodes = NECK.replace("outputs:", f"{more}outputs:").replace("n3: n3}", "n3: more}")
+    fit = fitted(graph_of(HEAD + nodes), Settings(page="column"))
+    assert fit.least_text >= PAGES["column"].least
+    assert list(faults(fit.drawing)) == []

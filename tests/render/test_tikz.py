@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from cnngraph import load
-from cnngraph.render import Settings, draw
+from cnngraph.render import PAGES, Settings, draw
 from cnngraph.render.latex_text import latex
 from cnngraph.render.tikz import MAX_SIZE
 from tests.render.networks import INCEPTION, SKIPS, graph_of
@@ -105,7 +105,7 @@ def test_a_drawing_larger_than_tex_can_is_smaller() -> None:
 
 
 def test_a_font_is_refused() -> None:
-    with pytest.raises(ValueError, match="`font` has no effect in TikZ; omit it"):
+    with pytest.raises(ValueError, match="`font` has no effect"):
         tikz_of(SKIPS, font="Arial")
 
 
@@ -129,6 +129,29 @@ def test_a_paper_can_include_drawings(tmp_path: Path) -> None:
             )
     paper = f"{PREAMBLE}\\begin{{document}}\n{''.join(parts)}\\end{{document}}\n"
     assert typeset(paper, tmp_path) == (2 * len(networks), [])
+
+
+ARTICLE = "\\documentclass[twocolumn,letterpaper]{article}\n"
+CVPR = (
+    "\\documentclass[10pt,twocolumn,letterpaper]{article}\n"
+    "\\setlength{\\textheight}{8.875in}\\setlength{\\textwidth}{6.875in}\\setlength{\\columnsep}{0.3125in}\n"
+)
+
+
+@needs_tex
+@pytest.mark.parametrize("paper", [ARTICLE, CVPR])
+def test_a_column_of_a_paper_has_room_for_a_drawing_and_its_caption(paper: str, tmp_path: Path) -> None:
+    caption = "\\caption{One.\\newline Two.\\newline Three.}"
+    body = []
+    for name in ("alexnet", "vgg16"):
+        drawing = drawn(name, page="column")
+        (tmp_path / f"{name}.tex").write_text(drawing, encoding="utf-8")
+        body.append(f"\\begin{{figure}}\\centering\\input{{{name}}}{caption}\\end{{figure}}\n")
+        page = PAGES["column"]
+        width, height = size(drawing)
+        assert width > 0.98 * page.width or height > 0.98 * page.height
+    text = f"{paper}\\usepackage{{tikz}}\\begin{{document}}Text.\n{''.join(body)}\\end{{document}}\n"
+    assert typeset(text, tmp_path) == (2, [])
 
 
 @needs_tex

@@ -12,7 +12,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes
 from cnngraph.cli.messages import json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import Reading, reading_options, selection_options
+from cnngraph.cli.options import Reading, choice, reading_options, selection_options
 
 if TYPE_CHECKING:
     from cnngraph.checking import CheckReport
@@ -45,7 +45,7 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
 )
 @click.option(
     "--format",
-    type=click.Choice(["text", "json", "github", "sarif"]),
+    type=choice("text", "json", "github", "sarif"),
     default="text",
     help="Output format: text, JSON, GitHub annotations, or SARIF 2.1.0.",
 )

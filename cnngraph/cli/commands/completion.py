@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.options import choice
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -14,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
     ('eval "$(cnngraph completion zsh)"', "the same for zsh and ~/.zshrc"),
     ("cnngraph completion fish > ~/.config/fish/completions/cnngraph.fish", "for fish"),
 )
-@argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell.")
+@argument("shell", type=choice(*SHELLS), metavar="bash|zsh|fish", help="The shell.")
 def completion(shell: str) -> None:
     """Print a shell completion script.
 

@@ -10,7 +10,7 @@ import click
 from cnngraph.cli.command import command
 from cnngraph.cli.complete import complete_weights
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
-from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
+from cnngraph.cli.options import Format, choice, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
@@ -37,7 +37,7 @@ MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 @run_argument
 @click.option(
     "--split",
-    type=click.Choice(["test", "validation", "train", "all"]),
+    type=choice("test", "validation", "train", "all"),
     default="test",
     help="The split to evaluate.",
 )

@@ -10,7 +10,7 @@ import click
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.messages import count, json_text, print_styled
-from cnngraph.cli.options import Format, format_option, number
+from cnngraph.cli.options import Format, choice, format_option, number
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import OpenClassifier, classifier_options, trained_argument
 from cnngraph.runs.pictures import PICTURES
@@ -39,7 +39,7 @@ from cnngraph.runs.pictures import PICTURES
 )
 @click.option(
     "--scale",
-    type=click.Choice(["each", "all"]),
+    type=choice("each", "all"),
     default="each",
     help="Colour every channel from its own minimum to its maximum, or all with the same scale.",
 )

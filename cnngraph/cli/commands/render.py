@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import command
 from cnngraph.cli.complete import complete_devices
 from cnngraph.cli.messages import complain, print_diagnostics, say
-from cnngraph.cli.options import Reading, number, reading_options, spec_argument
+from cnngraph.cli.options import Reading, choice, number, reading_options, spec_argument
 
 if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
@@ -43,19 +43,19 @@ UP_TO_ERROR = {False: "the network up to the error", True: "the network up to th
 )
 @click.option(
     "--page",
-    type=click.Choice(["a4", "slide", "column", NONE]),
+    type=choice("a4", "slide", "column", NONE),
     default="a4",
     show_default=True,
     help="Fit the drawing to a page, a 16:9 slide or a column of a paper, with text of at least 6 pt (slide: 9 pt).",
 )
 @click.option(
     "--style",
-    type=click.Choice(["boxes", "volumes"]),
+    type=choice("boxes", "volumes"),
     default="boxes",
     show_default=True,
     help="Draw operations as boxes, or feature maps as volumes in perspective, from left to right.",
 )
-@click.option("--direction", type=click.Choice(["down", "right"]), help="Direction of the flow; right for a slide.")
+@click.option("--direction", type=choice("down", "right"), help="Direction of the flow; right for a slide.")
 @click.option(
     "--depth",
     type=number(1),
@@ -77,7 +77,7 @@ UP_TO_ERROR = {False: "the network up to the error", True: "the network up to th
 )
 @click.option("--title", metavar="TEXT", help="A title above the drawing.")
 @click.option("--scale", type=number(0.01, 100.0), default=1.0, metavar="X", help="Enlarge the drawing by this factor.")
-@click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light", help="The colours.")
+@click.option("--theme", type=choice("light", "dark", "print"), default="light", help="The colours.")
 @click.option("--font", metavar="NAME", help="Font family of .svg, .html and .dot; it should be as wide as Helvetica.")
 @click.option(
     "--time",

@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.messages import complain, count, json_rows, print_diagnostics, print_styled, say, terminal_width
-from cnngraph.cli.options import Format, format_option, number
+from cnngraph.cli.options import Format, choice, format_option, number
 from cnngraph.cli.output_paths import check_output
 from cnngraph.cli.trained import percent
 from cnngraph.packages import require_extra
@@ -47,7 +47,7 @@ def _most(value: object) -> int:
 )
 @click.option(
     "--sort",
-    type=click.Choice(["name", "test", "best", "seconds", "parameters", "began"]),
+    type=choice("name", "test", "best", "seconds", "parameters", "began"),
     default="name",
     help="Sort key: accuracies best first, others ascending.",
 )

@@ -47,6 +47,8 @@ def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ..
     if listing:
         _print_list()
         return
+    if str(output) == "-":
+        output = None
     if output is not None:
         check_output(output)
     find_plugins(plugins)

@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, count, print_diagnostics, print_styled
-from cnngraph.cli.options import Reading, number, reading_options
+from cnngraph.cli.options import Reading, choice, number, reading_options
 from cnngraph.cli.published import WeightsOptions, expectations, weights_options
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 @click.option(
     "--log",
     multiple=True,
-    type=click.Choice(["tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"]),
+    type=choice("tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"),
     help="Also log metrics and recipe to this logger. Repeatable.",
 )
 @click.option("--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss every STEPS steps.")

@@ -10,7 +10,7 @@ import click
 
 from cnngraph.cli.command import command
 from cnngraph.cli.messages import count_severities, say
-from cnngraph.cli.options import Reading, number, reading_options, spec_argument
+from cnngraph.cli.options import Reading, choice, number, reading_options, spec_argument
 
 if TYPE_CHECKING:
     from cnngraph.viewing.viewer import Viewer
@@ -28,7 +28,7 @@ INTERVAL = 0.3  # seconds between looks at the files
 @click.option(
     "--open/--no-open", "opens", default=True, help="Open the page in the browser, or only print its address."
 )
-@click.option("--direction", type=click.Choice(["down", "right"]), help="Direction of the flow.")
+@click.option("--direction", type=choice("down", "right"), help="Direction of the flow.")
 @click.option("--node", metavar="PATH", help="Draw only the block at this path.")
 @click.option("--fold/--no-fold", default=None, help="Draw equal iterations of a repeat as one (×6), or each.")
 @reading_options

@@ -100,6 +100,7 @@ class Drawing:
     """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
 
     `torn` is how many frames are cut that would fit one column, and how many columns have less than two boxes.
+    `is_u` is whether it has the shape of a U.
     """
 
     name: str
@@ -114,17 +115,18 @@ class Drawing:
     columns: int = 1
     torn: int = 0
     is_down: bool = True
+    is_u: bool = False
 
-    @property
-    def turned(self) -> Drawing:
-        """The drawing with x and y exchanged."""
-        return replace(
-            self,
-            is_down=False,
-            width=self.height,
-            height=self.width,
-            boxes=tuple(replace(box, at=box.at.turned) for box in self.boxes),
-            frames=tuple(replace(frame, at=frame.at.turned) for frame in self.frames),
-            arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in self.arrows),
-            notes=tuple(replace(note, x=note.y, y=note.x) for note in self.notes),
-        )
+
+def turned(drawing: Drawing) -> Drawing:
+    """The drawing with x and y exchanged."""
+    return replace(
+        drawing,
+        is_down=False,
+        width=drawing.height,
+        height=drawing.width,
+        boxes=tuple(replace(box, at=box.at.turned) for box in drawing.boxes),
+        frames=tuple(replace(frame, at=frame.at.turned) for frame in drawing.frames),
+        arrows=tuple(replace(arrow, curve=tuple((y, x) for x, y in arrow.curve)) for arrow in drawing.arrows),
+        notes=tuple(replace(note, x=note.y, y=note.x) for note in drawing.notes),
+    )

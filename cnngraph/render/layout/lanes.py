@@ -1,8 +1,9 @@
 """Lanes: the maps of a multi-resolution network run side by side, those of one size above each other.
 
-HRNet (Wang et al. 2020, figure 2) and feature pyramids (Lin et al. 2017) are drawn in this way. A network has lanes if
-a box or frame reads or computes maps of three or more sizes. What reads or computes several of them reaches over their
-lanes; everything else is in the lane of its result, in the first rank that is free there.
+HRNet (Wang et al. 2020, figure 2), feature pyramids (Lin et al. 2017) and path aggregation (Liu et al. 2018) are drawn
+in this way. A network has lanes if a box or frame reads or computes maps of three or more sizes, or if these are its
+outputs. What reads or computes several of them reaches over their lanes; everything else is in the lane of its result,
+in the first rank that is free there.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ Member = tuple[str, int]  # the key of its level, and its position there
 class Lanes:
     """The lanes of a picture: its sizes of maps from the largest, the members over several lanes, and their levels.
 
-    `lane` is the place of all other members among the sizes, if they have one. `levels` are the keys of frames.
+    `lane` is the place of all other members among the sizes, if they have one. `levels` are the keys of frames. Without
+    the lanes of which `is_spare` is true, the picture is a chain.
     """
 
     sizes: tuple[Size, ...]
     spanning: frozenset[Member]
     lane: Mapping[Member, int]
     levels: frozenset[str]
+    is_spare: bool
 
     def entering(self, edge: Edge, member: Member) -> Edge:
         """An edge that enters the level of a member, with the side from which it comes."""
@@ -46,8 +49,11 @@ class Lanes:
         return replace(edge, side=(place > lane) - (place < lane))
 
 
-def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member]) -> Lanes | None:
-    """The lanes of the levels of a picture, or None. `frames` are the frames that have levels, as members of others."""
+def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member], root: str | None) -> Lanes | None:
+    """The lanes of the levels of a picture, or None. `frames` are the frames that have levels, as members of others.
+
+    The members of the level `root` that nothing reads are the outputs.
+    """
     reads: dict[Member, set[Size]] = {}
     computes: dict[Member, set[Size]] = {}
     for key, edges in levels.items():
@@ -56,9 +62,12 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
                 computes.setdefault((key, edge.tail), set()).add(edge.size)
                 reads.setdefault((key, edge.head), set()).add(edge.size)
     inner = [(member, sizes) for ends in (reads, computes) for member, sizes in ends.items() if member[1] != OUTSIDE]
-    if max((len(sizes) for _, sizes in inner), default=0) < LEAST:
+    ends = set().union(*(sizes for member, sizes in reads.items() if member[0] == root and member not in computes))
+    is_pyramid, is_parallel = len(ends) >= LEAST, any(len(sizes) >= LEAST for _, sizes in inner)
+    if not is_pyramid and not is_parallel:
         return None
-    several = sorted(set().union(*(sizes for _, sizes in inner if len(sizes) > 1)), reverse=True)
+    ends = ends if is_pyramid else set()
+    several = sorted(ends.union(*(sizes for _, sizes in inner if len(sizes) > 1)), reverse=True)
     spanning = {member for member, sizes in computes.items() if member[1] != OUTSIDE and len(sizes) > 1}
     place = {size: position for position, size in enumerate(several)}
     lane = {}
@@ -67,7 +76,8 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member])
         if len(sizes) == 1 and (size := min(sizes)) in place:
             lane[member] = place[size]
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
-    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned))
+    laned |= {root} if root is not None and is_pyramid else set()
+    return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned), not is_parallel)
 
 
 def positions(extents: Sequence[tuple[float, float]]) -> list[float]:

@@ -11,6 +11,7 @@ from cnngraph.render.layout.routes import Arrangement, routed
 from cnngraph.render.layout.series import BESIDE, GAP, LANE, branches, series
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
+EQUAL = 0.5  # lengths that differ less are equal
 LOW = 40.0  # the greatest length of a parameter that is placed above what reads it
 
 
@@ -140,13 +141,16 @@ class _Level:
             strip, y = lower, 0.0
         if len(entering) > 1:
             self._enter_beside(strip, entering, y)
-        x = self._free(strip, y - GAP, y + sub.length + GAP) + BESIDE + sub.left
+        tails, heads = self._ends(strip, entering, leaving)
+        stop = y + sub.length
+        if heads and not tails:  # further up than its readers: the edge goes on beside what is between them
+            stop = max(stop, min(strip.at[head][1] for head in heads) - GAP)
+        x = self._free(strip, y - GAP, stop + GAP) + BESIDE + sub.left
         strip.include(sub, x, y)
         if len(entering) == 1:
             strip.pass_by(entering[0], (x, y))
         if len(leaving) == 1:
-            strip.pass_by(leaving[0], (x, y + sub.length))
-        tails, heads = self._ends(strip, entering, leaving)
+            strip.pass_by(leaving[0], (x, y + sub.length), *([(x, stop)] if stop > y + sub.length else []))
         first = min([y, *(strip.at[tail][1] for tail in tails)])
         last = max([y + sub.length, *(strip.at[head][1] for head in heads)])
         strip.cuts = [cut for cut in strip.cuts if not first < cut < last]
@@ -179,8 +183,37 @@ class _Level:
         if tails:
             return max(strip.at[tail][1] + self.nodes[tail].length for tail in tails) + GAP
         if heads:
-            return min(strip.at[head][1] for head in heads) - GAP - sub.length
+            return self._level_with_equal(strip, sub, min(strip.at[head][1] for head in heads) - GAP - sub.length)
         return 0.0
+
+    def _level_with_equal(self, strip: Strip, sub: Strip, y: float) -> float:
+        """The y of a hanging part that begins the network: further up if its largest node is then beside an equal one.
+
+        So the encoders of two inputs begin at the same height, wherever they are read.
+        """
+        own = max(sub.at, key=lambda node: (self._is_frame(node), self.nodes[node].length))
+        if not self._is_frame(own) and not self._reads_inputs(own):
+            return y
+        start = sub.at[own][1]
+        tops = (top for node, (_, top) in strip.at.items() if top <= y + start and self._are_equal(node, own))
+        return max(tops, default=y + start) - start
+
+    def _are_equal(self, one: int, two: int) -> bool:
+        """Whether two nodes look alike: frames, or boxes that read inputs, of the same length."""
+        first, second = self.nodes[one], self.nodes[two]
+        if abs(first.length - second.length) > EQUAL or first.weight != second.weight:
+            return False
+        frames = self._is_frame(one), self._is_frame(two)
+        return all(frames) or (not any(frames) and self._reads_inputs(one))
+
+    def _is_frame(self, node: int) -> bool:
+        return self.nodes[node].entries is not None
+
+    def _reads_inputs(self, node: int) -> bool:
+        """Whether a node reads something, and only what reads nothing itself."""
+        heads = {edge.head for edge in self.edges}
+        tails = [edge.tail for edge in self.edges if edge.head == node]
+        return bool(tails) and not any(tail in heads for tail in tails)
 
     def _free(self, strip: Strip, start: float, stop: float) -> float:
         """The x right of everything between two y."""

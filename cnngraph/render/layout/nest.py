@@ -13,7 +13,7 @@ from cnngraph.render.input_order import numbers_of
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
-from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
+from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
 from cnngraph.render.layout.head_marks import with_marks
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, ports_in_lanes, positions
 from cnngraph.render.layout.level import arrange
@@ -64,7 +64,8 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
 class Layout:
     """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
 
-    The boxes in `marked` have room for the numbers or signs of their inputs.
+    Boxes in `marked` have room for numbers or signs of their inputs. With `has_pyramid`, outputs of several sizes have
+    lanes, even if nothing else reads or computes so many.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Layout:
         marked: AbstractSet[str] = frozenset(),
         *,
         may_turn: bool = False,
+        has_pyramid: bool = True,
     ) -> None:
-        self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
+        self.picture, self.is_down, self.may_turn, self.has_pyramid = picture, is_down, may_turn, has_pyramid
         self.levels: dict[str, _Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
@@ -159,7 +161,8 @@ class Layout:
         if any(box.volume for box in self.picture.boxes()):
             return None
         frames = {key: (self.around[key][-1], self.index[key]) for key in self.levels if key != ROOT}
-        return lanes_of({key: level.edges for key, level in self.levels.items()}, frames)
+        edges = {key: level.edges for key, level in self.levels.items()}
+        return lanes_of(edges, frames, ROOT if self.has_pyramid else None)
 
     def _extents(self, lanes: Lanes) -> list[tuple[float, float]]:
         """What the members of each lane need, left and right."""
@@ -242,14 +245,21 @@ class Layout:
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
-        return with_marks(self._bent(page, most) or self._unbent(page, most))
+        return with_marks(self._unmarked(page, most))
 
-    def _unbent(self, page: tuple[float, float] | None, most: float) -> Drawing:
+    def _unmarked(self, page: tuple[float, float] | None, most: float) -> Drawing:
+        if bent := self._bent(page, most):
+            return replace(bent, is_u=True)
         strip, breaks = self._strip
         if page is not None:
             across, along = page if self.is_down else page[::-1]
             strip = in_columns(strip, fitting(strip, breaks, across, along, most))
-        return strip if self.is_down else strip.turned
+        drawing = strip if self.is_down else turned(strip)
+        if page is None or not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
+            return drawing
+        marked = self.measures.marked.keys()  # a chain can be broken anywhere
+        chain = Layout(self.picture, self.is_down, self.measures.labels, marked, has_pyramid=False)
+        return max(drawing, chain._unmarked(page, most), key=lambda drawing: _room(drawing, page))
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -268,7 +278,7 @@ class Layout:
         """The volumes in rows, with the skips across."""
         chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
         drawing = in_rows(*chain._strip, skips) if skips else None
-        return drawing.turned if drawing else None
+        return turned(drawing) if drawing else None
 
     def _largest(
         self, found: Skips, page: tuple[float, float] | None, most: float, labels: Mapping[str, Mapping[str, str]]
@@ -279,16 +289,15 @@ class Layout:
             chain = Layout(replace(self.picture, arrows=found.others), is_down, labels)
             space = Space(*(page if is_down else page[::-1]), most) if page else None
             if drawing := bent(*chain._strip, found.skips, space):
-                drawings.append(drawing if is_down else drawing.turned)
+                drawings.append(drawing if is_down else turned(drawing))
         return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
 
     @property
     def numbered(self) -> set[str]:
         """The boxes whose inputs are not drawn in order, and so have numbers."""
         arrows = self.picture.arrows
-        if not any(arrow.places for arrow in arrows):
-            return set()
-        ends = [placed.curve[-1][0] for placed in self._strip[0].arrows]
+        is_needed = any(arrow.places for arrow in arrows)
+        ends = [placed.curve[-1][0] for placed in self._strip[0].arrows] if is_needed else []
         return {arrows[index].head for index in numbers_of(arrows, ends)}
 
     @cached_property
