@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines
+from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines, unused_label_room
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.picture import Frame, sign
 
@@ -105,7 +105,9 @@ def _arrows_through_boxes(drawing: Drawing) -> Iterator[str]:
     for arrow in drawing.arrows:
         points = list(polyline(arrow.curve))
         for box in drawing.boxes:
-            inner = Rectangle(box.at.x + 1, box.at.y + 1, box.at.width - 2, box.at.height - 2)
+            above, below = unused_label_room(box.box.volume) if box.box.volume else (0.0, 0.0)
+            height = box.at.height - above - below - 2
+            inner = Rectangle(box.at.x + 1, box.at.y + above + 1, box.at.width - 2, height)
             if box.box.key not in (arrow.arrow.tail, arrow.arrow.head) and any(_has(inner, point) for point in points):
                 yield f"the arrow {_name(arrow)} crosses {box.box.key}"
 

@@ -68,12 +68,19 @@ def pair(op: str, order: str) -> Graph:
     )
 
 
+def drawings_of(page: str) -> str:
+    """The drawings of a page, without what it knows of the operations."""
+    facts = re.search(r'id="facts">(.*?)</script>', page, re.DOTALL)
+    assert facts
+    return json.dumps(json.loads(facts[1])["network"]["groups"])
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("op", ["sub", "div", "matmul", "concat"])
 def test_swapped_inputs_give_another_drawing(op: str, format: str) -> None:
-    one, two = (draw(pair(op, order), format) for order in ("a, b", "b, a"))
-    if format == "html":  # of the page only the picture, without the details of operations
-        one, two = (re.sub(rb'"(?:nodes|source|files)":.*', b"", page) for page in (one, two))
+    one, two = (draw(pair(op, order), format).decode() for order in ("a, b", "b, a"))
+    if format == "html":
+        one, two = map(drawings_of, (one, two))
     assert one != two
 
 

@@ -112,3 +112,10 @@ def halves(segment: Sequence[Point], t: float) -> tuple[list[Point], list[Point]
         first.append(points[0])
         last.insert(0, points[-1])
     return first, last
+
+
+def bridge(end: Point, start: Point) -> list[Point]:
+    """A straight line between the curves of two levels: through the margin of a frame."""
+    return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
+        start
+    ]

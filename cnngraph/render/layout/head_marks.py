@@ -36,6 +36,12 @@ def with_marks(drawing: Drawing) -> Drawing:
     return replace(drawing, notes=(*drawing.notes, *notes)) if notes else drawing
 
 
+def unordered(strip: Drawing) -> set[str]:
+    """The boxes of a strip, in abstract coordinates, whose inputs are not in order, and so have numbers."""
+    arrows = [placed.arrow for placed in strip.arrows]
+    return {arrows[index].head for index in numbers_of(arrows, [placed.curve[-1][0] for placed in strip.arrows])}
+
+
 def _notes(drawing: Drawing, marks: Mapping[int, str], axis: int) -> Iterator[Note]:
     into: dict[str, list[int]] = {}
     for index, placed in enumerate(drawing.arrows):

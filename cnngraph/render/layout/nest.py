@@ -9,18 +9,19 @@ from functools import cached_property
 
 from cnngraph.frozen import frozen
 from cnngraph.render.fonts import text_width
-from cnngraph.render.input_order import numbers_of
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
+from cnngraph.render.layout.curves import bridge
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
-from cnngraph.render.layout.head_marks import with_marks
+from cnngraph.render.layout.head_marks import unordered, with_marks
 from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, ports_in_lanes, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
-from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.row_parts import levels_of, starts_of, without_skips
+from cnngraph.render.layout.rows import in_rows
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
@@ -57,7 +58,7 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
     picture = with_short_lines(picture, labels, is_down=is_down)
     marked = {arrow.head for arrow in picture.arrows if arrow.mark}
     layout = Layout(picture, is_down, labels, marked, may_turn=settings.direction is None)
-    numbered = layout.numbered
+    numbered = unordered(layout._strip[0]) if any(arrow.places for arrow in picture.arrows) else set()
     return Layout(picture, is_down, labels, marked | numbered, may_turn=layout.may_turn) if numbered else layout
 
 
@@ -250,16 +251,22 @@ class Layout:
     def _unmarked(self, page: tuple[float, float] | None, most: float) -> Drawing:
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
+        if page is None:
+            return self.strip()
         strip, breaks = self._strip
-        if page is not None:
-            across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        across, along = page if self.is_down else page[::-1]
+        strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         drawing = strip if self.is_down else turned(strip)
-        if page is None or not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
+        if not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
             return drawing
         marked = self.measures.marked.keys()  # a chain can be broken anywhere
         chain = Layout(self.picture, self.is_down, self.measures.labels, marked, has_pyramid=False)
         return max(drawing, chain._unmarked(page, most), key=lambda drawing: _room(drawing, page))
+
+    def strip(self) -> Drawing:
+        """The layout as one long strip, also if the network has the shape of a U."""
+        strip, _ = self._strip
+        return strip if self.is_down else turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -276,8 +283,11 @@ class Layout:
 
     def _in_rows(self, skips: Sequence[Arrow]) -> Drawing | None:
         """The volumes in rows, with the skips across."""
-        chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
-        drawing = in_rows(*chain._strip, skips) if skips else None
+        if not skips:
+            return None
+        starts = starts_of(self.picture, skips)
+        chain = Layout(without_skips(self.picture, skips, starts), self.is_down, self.measures.labels)
+        drawing = in_rows(*chain._strip, skips, starts)
         return turned(drawing) if drawing else None
 
     def _largest(
@@ -291,14 +301,6 @@ class Layout:
             if drawing := bent(*chain._strip, found.skips, space):
                 drawings.append(drawing if is_down else turned(drawing))
         return max(drawings, key=lambda drawing: _room(drawing, page or (1.0, 1.0)), default=None)
-
-    @property
-    def numbered(self) -> set[str]:
-        """The boxes whose inputs are not drawn in order, and so have numbers."""
-        arrows = self.picture.arrows
-        is_needed = any(arrow.places for arrow in arrows)
-        ends = [placed.curve[-1][0] for placed in self._strip[0].arrows] if is_needed else []
-        return {arrows[index].head for index in numbers_of(arrows, ends)}
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:
@@ -371,7 +373,7 @@ class _Placing:
             x, y = self.origin[key]
             curve = [(x + a, y + b) for a, b in self.layout.laid[key].arrangement.curves[edge]]
             if points:
-                points += _bridge(points[-1], curve[0])
+                points += bridge(points[-1], curve[0])
             points += curve[1:] if points else curve
         return tuple(points)
 
@@ -391,10 +393,3 @@ class _Placing:
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:
     """How large a drawing can be on a page."""
     return min(page[0] / drawing.width, page[1] / drawing.height)
-
-
-def _bridge(end: Point, start: Point) -> list[Point]:
-    """A straight line between the curves of two levels: through the margin of a frame."""
-    return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
-        start
-    ]
