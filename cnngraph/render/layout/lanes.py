@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.frozen import frozen
-from cnngraph.render.layout.measures import PORTS
 from cnngraph.render.layout.series import BESIDE, GAP, LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
@@ -78,6 +77,17 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member],
     laned = {key for key, _ in spanning} | {key for key, member in frames.items() if member in spanning}
     laned |= {root} if root is not None and is_pyramid else set()
     return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned), not is_parallel)
+
+
+def by_lane(edges: Sequence[Edge], end: str, member: int, at: Mapping[Size, float]) -> dict[float, list[str]]:
+    """The tensors that a box over several lanes reads or computes, by the places of their lanes."""
+    lanes: dict[float, list[str]] = {}
+    for edge in edges:
+        if getattr(edge, end) == member:
+            tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+            if edge.tensor not in tensors:
+                tensors.append(edge.tensor)
+    return lanes
 
 
 def positions(extents: Sequence[tuple[float, float]]) -> list[float]:
@@ -189,6 +199,9 @@ class _Laning:
         for node, row in self.row.items():
             strip.put(node, self.nodes[node], self.x[node], tops[row])
         for index, edge in self.edges.items():
+            if edge.tail != OUTSIDE:  # straight on, as far as there are longer nodes beside it
+                row = self.row[edge.tail]
+                strip.pass_by(index, (self._exit(edge), tops[row] + heights[row]))
             for row, x in enumerate(self.points[index], self._first(edge)):
                 strip.pass_by(index, (x, tops[row]), (x, tops[row] + heights[row]))
                 strip.widen(x - LANE / 2, x + LANE / 2)
@@ -221,19 +234,3 @@ class _Laning:
         gaps = [GAP + min(MAX_SPREAD, SPREAD * far) for far in across]
         gaps[0], gaps[-1] = (gap if far > NEAR else 0.0 for gap, far in ((gaps[0], across[0]), (gaps[-1], across[-1])))
         return gaps, [len(found) == 1 and 0 < row < len(self.rows) for row, found in enumerate(tensors)]
-
-
-def ports_in_lanes(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
-    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
-    found: dict[str, float] = {}
-    for end in ("head", "tail"):
-        lanes: dict[float, list[str]] = {}
-        for edge in edges:
-            if getattr(edge, end) == member:
-                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-                if edge.tensor not in tensors:
-                    tensors.append(edge.tensor)
-        for x, tensors in lanes.items():
-            start = x - (len(tensors) - 1) / 2 * PORTS
-            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
-    return found

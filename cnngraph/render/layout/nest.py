@@ -15,7 +15,7 @@ from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.curves import bridge
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
 from cnngraph.render.layout.head_marks import unordered, with_marks
-from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, ports_in_lanes, positions
+from cnngraph.render.layout.lanes import Lanes, Places, Size, by_lane, lanes_of, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
@@ -174,12 +174,14 @@ class Layout:
             if key in beside and (isinstance(member, Box) or member.key in self.laid):
                 node = self._node(member)
                 found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
+        lane_of = {size: float(lane) for lane, size in enumerate(lanes.sizes)}
         for key, index in lanes.spanning:
             labels = self.measures.labels.get(self.levels[key].members[index].key, {})
-            for edge in self.levels[key].edges:
-                if edge.tail == index and edge.size in lanes.sizes and edge.tensor in labels:
-                    lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
-                    found[lane] = max(found[lane][0], half), max(found[lane][1], half)
+            edges = [edge for edge in self.levels[key].edges if edge.size in lane_of and edge.tensor in labels]
+            for place, tensors in by_lane(edges, "tail", index, lane_of).items():
+                lane, ports = int(place), self.measures.exits({tensor: labels[tensor] for tensor in tensors})
+                half = max(x + self.measures.width(labels[tensor]) / 2 for tensor, x in ports.items())
+                found[lane] = max(found[lane][0], half), max(found[lane][1], half)
         return found
 
     def _runs_beside(self, key: str, lanes: Lanes) -> bool:
@@ -193,7 +195,8 @@ class Layout:
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                self.spans[member.key] = self.measures.spanning(member, ports_in_lanes(level.edges, index, at))
+                reads, computes = (by_lane(level.edges, end, index, at) for end in ("head", "tail"))
+                self.spans[member.key] = self.measures.spanning(member, reads, computes)
             nodes.append(self.spans.get(member.key) or self._node(member))
             lane = lanes.lane.get((key, index))
             is_over = is_spanning or member.key in lanes.levels
