@@ -36,7 +36,8 @@ class Measures:
             right = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
-        narrow = across / 2 - (SLANT + boxes.BETWEEN) * (box.change is Change.LARGER)  # where arrows enter
+        is_slanted = box.change is Change.LARGER and not box.volume
+        narrow = across / 2 - (SLANT + boxes.BETWEEN) * is_slanted  # where arrows enter
         return Node(half, right, length, None, exits, sign(box), 1, is_side, narrow, lead, along / 2)
 
     def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
