@@ -106,7 +106,8 @@ class _Best:
         return self.is_large, self.is_large and self.fit.drawing.is_u, self.fit.scale
 
 
-def _is_large_enough(fit: Fitted, page: Page) -> bool:
+def is_large_enough(fit: Fitted, page: Page) -> bool:
+    """Whether the text of a drawing is as large as the page requires."""
     return fit.least_text >= page.least - ROUNDING
 
 
@@ -184,7 +185,7 @@ class _Fitting:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
-            if not _is_large_enough(fit, self.page):
+            if not is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
                 return _Best(fit, 1.0, True)
@@ -241,7 +242,7 @@ class _Fitting:
         whole, *others = FORMS
         best = self._fit_at(picture, whole)
         for form in others if best.drawing.is_u and self.settings.style == "volumes" else ():
-            if _is_large_enough(best, self.page):
+            if is_large_enough(best, self.page):
                 break
             best = max(best, self._fit_at(picture, form), key=attrgetter("scale"))
         if best.least_text < NEARLY * self.page.least:

@@ -12,6 +12,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import one_line
 
 MAX_LABEL = 60
+MAX_NAME, MAX_TIP = 40, 120  # characters of a name, and of a path in a tooltip
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
 MAX_PARAMS = 36  # characters of the params of a block
 MAX_LISTED = 6  # numbers of a list; of longer ones, the first three and how many there are
@@ -48,6 +49,13 @@ def clean(text: str, limit: int = MAX_LABEL) -> str:
     """The text on one line, with invisible characters escaped, truncated to a limit."""
     text = one_line(text.strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean_name(text: str, limit: int = MAX_NAME) -> str:
+    """A name or path on one line, shortened in the middle: long names often differ only at their ends."""
+    text = one_line(text.strip())
+    kept = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[: limit - 1 - kept]}…{text[-kept:]}"
 
 
 def error_lines(error: NodeError) -> list[str]:
