@@ -12,7 +12,7 @@ from cnngraph.packages import explained, require_extra
 from cnngraph.render.colours import THEMES
 from cnngraph.render.compose import check_open, compose
 from cnngraph.render.dot import dot
-from cnngraph.render.fit import fitted
+from cnngraph.render.fit import Fitted, fitted, is_large_enough
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.model_explorer import model_explorer
 from cnngraph.render.picture import without_shapes
@@ -63,8 +63,10 @@ def format_of(path: Path) -> str | None:
     return next((format for ending, format in FORMATS.items() if name.endswith(ending) and name != ending), None)
 
 
-def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
+def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> float | None:
     """Draw a graph into a file, in the format of its ending (see FORMATS).
+
+    Returns the size of the smallest text in points if it is below the page's least size: the graph does not fit.
 
     Raises ValueError for an unknown ending, a path at which there is no block, or a setting that the format cannot
     have, SpecError (E501) if there are more boxes than can be laid out, and WriteError if the
@@ -73,36 +75,43 @@ def render(graph: Graph, path: Path, settings: Settings = DEFAULT) -> None:
     format = format_of(path)
     if format is None:
         raise ValueError(f"{path} must end in {either(FORMATS)}")
-    data = draw(graph, format, settings)
+    data, fit = _drawn(graph, format, settings)
     write(path, lambda temporary: temporary.write_bytes(data))
+    page = PAGES[settings.page] if settings.page else None
+    return fit.least_text if fit and page and not is_large_enough(fit, page) else None
 
 
 def draw(graph: Graph, format: str, settings: Settings = DEFAULT) -> bytes:
     """The drawing itself, in a format that FORMATS names; see `render`."""
+    return _drawn(graph, format, settings)[0]
+
+
+def _drawn(graph: Graph, format: str, settings: Settings) -> tuple[bytes, Fitted | None]:
+    """The drawing, and how it fits its page if the format has pages."""
     _refuse(format, settings)
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out, so there is no page on which all may fit
         picture = compose(graph, replace(settings, fold=settings.fold is not False))
         picture = picture if settings.shapes else without_shapes(picture)
-        return (dot if format == "dot" else mermaid)(picture, settings).encode()
+        return (dot if format == "dot" else mermaid)(picture, settings).encode(), None
     if format == "model-explorer":
-        return model_explorer(graph, settings.node).encode()
+        return model_explorer(graph, settings.node).encode(), None
     if format == "html":
         check_open(graph, settings.open)
         _check_times(graph, settings.times)
         from cnngraph.render.page import page  # imported on demand, with its analyses
 
-        return page(graph, settings).encode()
-    drawn, theme = fitted(graph, settings), THEMES[settings.theme]
-    scale = drawn.scale * settings.scale
+        return page(graph, settings).encode(), None
+    fit, theme = fitted(graph, settings), THEMES[settings.theme]
+    scale = fit.scale * settings.scale
     if format == "svg":
-        return svg(drawn.drawing, scale, theme, settings.font).encode()
+        return svg(fit.drawing, scale, theme, settings.font).encode(), fit
     if format == "tikz":
-        return tikz(drawn.drawing, scale, theme).encode()
+        return tikz(fit.drawing, scale, theme).encode(), fit
     require_extra("draw")
     with explained():
         from cnngraph.render import raster  # Matplotlib is slow to import
 
-        return (raster.pdf if format == "pdf" else raster.png)(drawn.drawing, scale, theme)
+        return (raster.pdf if format == "pdf" else raster.png)(fit.drawing, scale, theme), fit
 
 
 def _refuse(format: str, settings: Settings) -> None:

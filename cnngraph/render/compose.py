@@ -19,7 +19,7 @@ from cnngraph.render.branches import BRANCH
 from cnngraph.render.closed import closed_rows, closed_title
 from cnngraph.render.folding import fold_tree
 from cnngraph.render.idle import without_idle
-from cnngraph.render.label import clean, error_lines, is_nothing, tip_label
+from cnngraph.render.label import MAX_TIP, clean, clean_name, error_lines, is_nothing, tip_label
 from cnngraph.render.likeness import stem
 from cnngraph.render.names import beside, repeats_op
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
@@ -203,7 +203,7 @@ class _Drawing:
         members = tuple(noted(self._members(self.tree.root), self.graph))
         terminals = terminals_of(self.tree, self.box_of)
         picture = Picture(
-            name=clean(self.graph.name),
+            name=clean_name(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
             arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
         )
@@ -234,8 +234,9 @@ class _Drawing:
         key = f"{Shape.ERROR}{len(self.errors)}"
         self.errors[key] = error
         rows = tuple(Row(line, "error") for line in error_lines(error))
-        tip = f"{clean(error.path, 120)} at {clean(str(error.span), 120)}: {error.code} {clean(error.message, 400)}"
-        return Box(key, Shape.ERROR, Title(clean(error.path)), rows, tip)
+        place = f"{clean_name(error.path, MAX_TIP)} at {clean_name(str(error.span), MAX_TIP)}"
+        tip = f"{place}: {error.code} {clean(error.message, 400)}"
+        return Box(key, Shape.ERROR, Title(clean_name(error.path)), rows, tip)
 
     def _group(self, group: Group, around: str = "") -> Box | Frame:
         """A closed box, a frame, or the only member of the group."""
@@ -336,9 +337,9 @@ class _Drawing:
             text = f"{text} … {last.rpartition(' ')[2]}"
         names = {self.graph.nodes[copy].path.rpartition(".")[2] for copy in self._copies(index)}
         is_unnamed = len(names) > 1 or repeats_op(node, text) or is_nothing(node.operation)
-        notes = [] if is_unnamed else [clean(names.pop())]
+        notes = [] if is_unnamed else [clean_name(names.pop())]
         if node.shares and not self._is_shared_whole(node):
-            notes.append(f"shares {clean(beside(node.path, node.shares))}")
+            notes.append(f"shares {clean_name(beside(node.path, node.shares))}")
         notes += ["unused"] if node.unused else []
         return Row(text, node.operation.kind, ", ".join(notes), traits_of_row(index, self.graph))
 
@@ -395,4 +396,4 @@ def _look(node: Node) -> Look:
 def _node_tip(node: Node) -> str:
     shape = ", ".join(map(str, node.types))
     params = f", {node.num_params:,} parameters" if node.num_params else ""
-    return f"{clean(node.path, 120)}: {tip_label(node.operation)} → {shape}{params}"
+    return f"{clean_name(node.path, MAX_TIP)}: {tip_label(node.operation)} → {shape}{params}"

@@ -32,7 +32,7 @@ SIZES = 20.0  # the value of showing how maps of several sizes run side by side
 BRANCHES = 20.0  # … or the branches of a block whose closed box does not say what is in it
 SHORTCUT = 2  # tensors that the end of a residual unit reads, which closed boxes do not mention
 LATER = 0.5  # the value of what can be opened next, relative to what is shown at once
-TOLD = 0.5  # the value of an operation in a block whose closed box says what is in it
+TOLD = 0.7  # the value of an operation in a block whose closed box says what is in it
 RESHAPED = 0.25  # … of one that only moves values, which papers leave out
 
 

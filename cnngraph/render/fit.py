@@ -36,9 +36,20 @@ TORN = 1  # frames that are cut needlessly in a drawing with all blocks open
 ATTEMPTS = 3  # … that show the same: one in another place may fit,
 NEARLY = 0.88  # if the text was not smaller than this part of the least size
 TOGETHER = 32  # blocks that are opened together
-SIZES = (1.0, 0.85, 0.7, 0.5)  # of the volumes of a U, which cannot be broken into columns
+SIZES = (1.0, 0.85, 0.7, 0.5)  # of volumes
 # Lines in closed blocks: before the text gets too small, one with more has only the facts, in several lines if 0.
 BRIEF = (3, 1, 0)
+
+
+@frozen
+class _Form:
+    """How large the volumes of a U are, and whether its rows are low. It cannot be broken into columns."""
+
+    size: float
+    is_low: bool = False
+
+
+FORMS = tuple(_Form(size, is_low) for is_low in (False, True) for size in SIZES)
 
 
 @frozen
@@ -94,7 +105,8 @@ class _Best:
         return self.is_large, self.is_large and self.fit.drawing.is_u, self.fit.scale
 
 
-def _is_large_enough(fit: Fitted, page: Page) -> bool:
+def is_large_enough(fit: Fitted, page: Page) -> bool:
+    """Whether the text of a drawing is as large as the page requires."""
     return fit.least_text >= page.least - ROUNDING
 
 
@@ -172,7 +184,7 @@ class _Fitting:
                 continue
             fit = self._fit(choice.picture)
             largest = fit if largest is None or fit.scale > largest.scale else largest
-            if not _is_large_enough(fit, self.page):
+            if not is_large_enough(fit, self.page):
                 continue
             if self._is_fixed:
                 return _Best(fit, 1.0, True)
@@ -227,33 +239,30 @@ class _Fitting:
 
     def _new_fit(self, picture: Picture) -> Fitted:
         """The drawing of a picture; of a U in volumes, with the largest volumes at which the text is large enough."""
-        fits = (self._fit_at(picture, size) for size in self._sizes(picture))
-        best = next(fits)
-        for fit in fits:
-            if _is_large_enough(best, self.page):
+        whole, *others = FORMS
+        best = self._fit_at(picture, whole)
+        for form in others if best.drawing.is_u and self.settings.style == "volumes" else ():
+            if is_large_enough(best, self.page):
                 break
-            best = max(best, fit, key=attrgetter("scale"))
+            best = max(best, self._fit_at(picture, form), key=attrgetter("scale"))
         if best.least_text < NEARLY * self.page.least:
             self.most_ink = min(self.most_ink, DENSER * self._ink(picture))
         return best
 
-    def _sizes(self, picture: Picture) -> tuple[float, ...]:
-        return SIZES if self.settings.style == "volumes" and skips_of(picture) else SIZES[:1]
-
-    def _fit_at(self, picture: Picture, size: float) -> Fitted:
+    def _fit_at(self, picture: Picture, form: _Form) -> Fitted:
         page, enlarged = self.page, SMALL / self.page.least
-        drawing = lay_out(self._in_style(picture, size), self.settings).drawing(
+        drawing = lay_out(self._in_style(picture, form), self.settings).drawing(
             (page.width * enlarged, page.height * enlarged), page.most * enlarged
         )
         self.pictures.has_u |= drawing.is_u
         drawing = surrounded(drawing, self.settings.title, self.settings.has_legend)
         return Fitted(drawing, min(page.most, page.width / drawing.width, page.height / drawing.height))
 
-    def _in_style(self, picture: Picture, size: float) -> Picture:
+    def _in_style(self, picture: Picture, form: _Form) -> Picture:
         if self.lines is not None:
             members = tuple(_brief(member, self.lines) for member in picture.members)
             picture = replace(picture, members=members)
-        return _in_style(picture, self.settings, size)
+        return _in_style(picture, self.settings, form)
 
     def _is_full(self, picture: Picture) -> bool:
         """Whether a picture has more boxes than can be on the page."""
@@ -261,7 +270,8 @@ class _Fitting:
 
     def _ink(self, picture: Picture) -> float:
         """The area that the boxes of a picture cover."""
-        drawn = self._in_style(picture, self._sizes(picture)[-1])
+        is_u = self.settings.style == "volumes" and skips_of(picture)
+        drawn = self._in_style(picture, FORMS[-1] if is_u else FORMS[0])
         return sum(width * height for width, height in map(boxes.size, drawn.boxes()))
 
 
@@ -277,9 +287,11 @@ def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:
     return any(len(group.indices()) <= least for group in around)
 
 
-def _in_style(picture: Picture, settings: Settings, size: float = 1.0) -> Picture:
+def _in_style(picture: Picture, settings: Settings, form: _Form = FORMS[0]) -> Picture:
     """A picture in the style of the drawing."""
-    return with_volumes(picture, shapes=settings.shapes, scale=size) if settings.style == "volumes" else picture
+    if settings.style != "volumes":
+        return picture
+    return with_volumes(picture, shapes=settings.shapes, scale=form.size, is_low=form.is_low)
 
 
 def _brief(member: Box | Frame, most: int) -> Box | Frame:

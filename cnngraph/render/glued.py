@@ -7,22 +7,26 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import SMALL, labels_of
+from cnngraph.render.layout.boxes import SMALL, labels_of, poolings_of
 from cnngraph.render.picture import Arrow, Box, Frame, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.shared_boxes import FOLLOWERS
 
 APART = 2.0  # between two labels
 
 
-def glued(picture: Picture) -> Picture:
-    """The picture with chains of volumes as one; a chain ends where another tensor enters or leaves."""
-    gluing = _Gluing(picture.arrows)
+def glued(picture: Picture, *, pools: bool = True) -> Picture:
+    """The picture with chains of volumes as one; a chain ends where another tensor enters or leaves.
+
+    Without `pools`, poolings have volumes of their own.
+    """
+    gluing = _Gluing(picture.arrows, pools)
     members = gluing.members(picture.members)
     return replace(picture, members=members, arrows=tuple(filter(None, map(gluing.arrow, picture.arrows))))
 
 
 class _Gluing:
-    def __init__(self, arrows: Sequence[Arrow]) -> None:
+    def __init__(self, arrows: Sequence[Arrow], pools: bool) -> None:
+        self.pools = pools
         self.out: dict[str, list[Arrow]] = {}
         self.into: dict[str, list[Arrow]] = {}
         for arrow in arrows:
@@ -39,7 +43,7 @@ class _Gluing:
                 continue
             key = self._before(member)
             before = found.get(key)
-            box = _both(before, member) if isinstance(before, Box) else None
+            box = _both(before, member, self.pools) if isinstance(before, Box) else None
             if box:
                 found[key] = box
                 self.stands[member.key] = key
@@ -59,7 +63,7 @@ class _Gluing:
         return replace(arrow, tail=tail, head=head) if tail != head else None
 
 
-def _both(one: Box, two: Box) -> Box | None:
+def _both(one: Box, two: Box, pools: bool) -> Box | None:
     """Two boxes as one, if their volumes can touch, or the second is the activation of a sum."""
     first, second = one.volume, two.volume
     if (
@@ -75,6 +79,8 @@ def _both(one: Box, two: Box) -> Box | None:
     if (first.height, first.depth) != (second.height, second.depth) or one.types[0].rank < 2:
         return None
     if not one.shape is two.shape is Shape.OPS:
+        return None
+    if not pools and any(slab.is_spare for slab in (*first.slabs, *second.slabs)):
         return None
     fitting = next(filter(_fit, (replace(first, slabs=slabs) for slabs in _slabs(first.slabs, two))), None)
     if fitting is None:
@@ -96,18 +102,24 @@ def _slabs(slabs: tuple[Slab, ...], box: Box) -> Iterator[tuple[Slab, ...]]:
     if all(row.kind in FOLLOWERS for row in box.rows):
         yield (*before, replace(last, slices=last.slices + slab.slices))
         return
-    full = (*slabs, slab)
-    yield full
-    short = tuple(replace(slab, label="", window="") if slab.is_spare else slab for slab in full)
-    yield short
+    full = tuple(map(_raised, (*slabs, slab)))
+    short = tuple(replace(slab, label="") if slab.is_spare else slab for slab in full)
+    if last.times == 1 or last.words != full[-1].words:
+        yield full
+        yield short
     yield _merged(short)
+
+
+def _raised(slab: Slab) -> Slab:
+    """A slab among others; the text of a pooling is above it, since the slab is too thin for a text below."""
+    return replace(slab, window="", pool=slab.pool or slab.window) if slab.is_spare else slab
 
 
 def _merged(slabs: Sequence[Slab]) -> tuple[Slab, ...]:
     """The slabs with equal neighbours as one."""
     found: list[Slab] = []
     for slab in slabs:
-        if found and (found[-1].label, found[-1].window) == (slab.label, slab.window):
+        if found and found[-1].words == slab.words:
             before = found[-1]
             found[-1] = replace(before, slices=before.slices + slab.slices, times=before.times + slab.times)
         else:
@@ -117,6 +129,7 @@ def _merged(slabs: Sequence[Slab]) -> tuple[Slab, ...]:
 
 def _fit(volume: Volume) -> bool:
     """Whether the texts of neighbours do not touch."""
-    labels = [(middle, max(text_width(text, SMALL) for text in slab.texts)) for middle, slab in labels_of(volume)]
-    labels = [(middle, width) for middle, width in labels if width]
-    return all(x + width / 2 + APART <= y - other / 2 for (x, width), (y, other) in pairwise(labels))
+    below = [(middle, max(text_width(text, SMALL) for text in slab.texts)) for middle, slab in labels_of(volume)]
+    above = [(middle, text_width(text, SMALL)) for middle, text in poolings_of(volume)]
+    rows = [[(middle, width) for middle, width in labels if width] for labels in (below, above)]
+    return all(x + width / 2 + APART <= y - other / 2 for row in rows for (x, width), (y, other) in pairwise(row))

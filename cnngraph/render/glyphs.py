@@ -26,13 +26,18 @@ def glyphs(marks: Sequence[Trait], x: float, middle: float, theme: Theme, *, pal
         if mark is Trait.GATE:
             yield from gate(left + SIGN, middle, SIGN, theme)
         elif mark is Trait.DILATED:
-            for across in (-1, 0, 1):
-                for along in (-1, 0, 1):
-                    yield Circle(left + HIGH / 2 + across * APART, middle + along * APART, DOT, colour, "")
+            yield from dilated(left + HIGH / 2, middle, colour)
         else:
             for start in BARS[mark]:
                 at = Rectangle(left + start, middle - HIGH / 2, THICK[mark], HIGH)
                 yield Polygon(_corners(at), colour)
+
+
+def dilated(x: float, y: float, colour: str, size: float = 1.0) -> Iterator[Part]:
+    """The nine dots of a dilated kernel around a point."""
+    for across in (-size, 0, size):
+        for along in (-size, 0, size):
+            yield Circle(x + across * APART, y + along * APART, DOT * size, colour, "")
 
 
 def gate(x: float, y: float, radius: float, theme: Theme) -> Iterator[Part]:

@@ -12,6 +12,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import one_line
 
 MAX_LABEL = 60
+MAX_NAME, MAX_TIP = 40, 120  # characters of a name, and of a path in a tooltip
 MAX_MESSAGE, ERROR_WIDTH, ERROR_LINES = 300, 34, 4  # characters and lines of an error's message
 MAX_PARAMS = 36  # characters of the params of a block
 MAX_LISTED = 6  # numbers of a list; of longer ones, the first three and how many there are
@@ -40,6 +41,7 @@ SILENT = frozenset(  # details that are shown only in the tooltip
     }
 )
 ENLARGED = "↑"  # before how many times a map becomes as high and wide; × is how often something is repeated
+FACTORS = ("scale_factor", "upscale_factor", "downscale_factor")  # parameters by which a map is resized
 MAP_AXES = frozenset({"height", "width"})
 
 
@@ -47,6 +49,13 @@ def clean(text: str, limit: int = MAX_LABEL) -> str:
     """The text on one line, with invisible characters escaped, truncated to a limit."""
     text = one_line(text.strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean_name(text: str, limit: int = MAX_NAME) -> str:
+    """A name or path on one line, shortened in the middle: long names often differ only at their ends."""
+    text = one_line(text.strip())
+    kept = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[: limit - 1 - kept]}…{text[-kept:]}"
 
 
 def error_lines(error: NodeError) -> list[str]:
@@ -102,6 +111,24 @@ def brief_label(operation: Op, inputs: tuple[TensorType, ...]) -> tuple[str, str
         name, out = "dw", out if values["out"] != inputs[0].channels else ""
         parts.pop("groups")
     return ", ".join(filter(None, (" ".join(filter(None, (name, kernel, out))), *parts.values()))), stride
+
+
+def window_label(operation: Op, inputs: tuple[TensorType, ...]) -> tuple[str, str]:
+    """What an op does along the axes of a map: kernel and stride, or the factor of a resize; dilation and groups."""
+    declared, values = fields_of(type(operation)), _values(operation, inputs)
+    if "kernel" not in declared:
+        factors = (_parameter_label(operation, declared[name], values) for name in FACTORS if name in declared)
+        return next(filter(None, factors), ""), ""
+    pool = operation.name.removesuffix("_pool").replace("_", " ") if operation.kind == "pool" else ""
+    is_depthwise = _is_depthwise(values, inputs)
+    name = "dw" if is_depthwise else pool
+    kernel = _sizes(values["kernel"], square=True)
+    stride, dilation, groups = (
+        _parameter_label(operation, declared[name], values) if name in declared else ""
+        for name in ("stride", "dilation", "groups")
+    )
+    window = ", ".join(filter(None, (" ".join(filter(None, (name, kernel))), stride)))
+    return window, ", ".join(filter(None, (dilation, "" if is_depthwise else groups)))
 
 
 def _values(operation: Op, inputs: tuple[TensorType, ...]) -> dict[str, object]:

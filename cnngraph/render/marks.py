@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from cnngraph.render.colours import Theme, shaded
-from cnngraph.render.glyphs import SIGN, gate, glyphs, strokes, trapezium
+from cnngraph.render.glyphs import HIGH, SIGN, dilated, gate, glyphs, strokes, trapezium
 from cnngraph.render.layout.boxes import (
     BETWEEN,
     CIRCLE,
@@ -22,9 +21,10 @@ from cnngraph.render.layout.boxes import (
     frame_lines,
     labels_of,
     lines,
+    poolings_of,
     size,
 )
-from cnngraph.render.layout.curves import NEAR
+from cnngraph.render.layout.curves import NEAR, straight
 from cnngraph.render.layout.drawing import Drawing, Key, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
 from cnngraph.render.layout.surroundings import HEADING, SWATCH, TIMES, UPSCALED
 from cnngraph.render.layout.trunks import without_stops, without_trunk
@@ -188,10 +188,13 @@ class _Marks:
         if Trait.GATE in box.marks and not volume.sign:
             yield from gate(front.x + front.width / 2, front.y + 1.5 * SIGN, SIGN, self.theme)
         middle, y = at.middle[0], front.bottom + SMALL * LEADING * 0.6
+        above = front.y - volume.depth - SMALL * 0.65
         if volume.size:
-            above = front.y - volume.depth - SMALL * 0.65
             yield self._text(middle, above, Line((Run(volume.size, SMALL, grey=True),)))
-        for row in (0, 1):
+            above -= SMALL * LEADING
+        for start, text in poolings_of(volume):
+            yield self._text(front.x + start, above, Line((Run(text, SMALL, grey=True),)))
+        for row in range(3):
             texts = [(start, slab.texts[row]) for start, slab in labels_of(volume) if slab.texts[row]]
             for start, text in texts:
                 yield self._text(front.x + start, y, Line((Run(text, SMALL, grey=bool(row)),)))
@@ -207,6 +210,9 @@ class _Marks:
             colour = self.theme.terminal if is_input else self.theme.tint(piece.kind, piece.level)
             yield Polygon(_quad((x, front.y), (x + thickness, front.y), back), shaded(colour, LIT))
             yield Polygon(_quad((x, front.y), (x + thickness, front.y), (0, front.height)), colour)
+            if piece.level:
+                room = min(1.0, (min(thickness, front.height) - 1) / HIGH)
+                yield from dilated(x + thickness / 2, front.middle[1], self.theme.line, room)
             x += thickness
         yield Polygon(_quad((x, front.y), (x, front.bottom), back), shaded(colour, SIDE))
 
@@ -222,13 +228,13 @@ class _Marks:
 
     def _to_volumes(self, placed: PlacedArrow) -> tuple[Point, ...]:
         """The curve of an arrow, with its ends at the volumes themselves instead of the places with their labels."""
-        curve, arrow = placed.curve, placed.arrow
+        curve, arrow = without_stops(placed.curve), placed.arrow
         is_beside = not self._is_above_or_below(curve[0][0], arrow.tail)
         if is_beside and (tail := self.volumes.get(arrow.tail)) and (volume := tail.box.volume):
             front = front_of(volume, tail.at)
             side = front.y - volume.depth, front.bottom - volume.depth
             y = _within(side, curve[0][1], tail.at.middle[1], self.starts[arrow.tail])
-            curve = ((front.right + volume.depth, y), (curve[1][0], y), *curve[2:])
+            curve = _from_side(curve, (front.right + volume.depth, y))
         if (head := self.volumes.get(arrow.head)) and (volume := head.box.volume):
             front = front_of(volume, head.at)
             if volume.sign:
@@ -236,7 +242,7 @@ class _Marks:
             if self._is_above_or_below(curve[-1][0], arrow.head):
                 return curve
             y = _within((front.y, front.bottom), curve[-1][1], head.at.middle[1], self.ends[arrow.head])
-            curve = (*curve[:-2], (curve[-2][0], y), (front.x, y))
+            curve = _from_side(curve[::-1], (front.x, y))[::-1]
         return curve
 
     def _is_above_or_below(self, x: float, key: str) -> bool:
@@ -257,8 +263,7 @@ class _Marks:
                 yield other
 
     def _arrow(self, placed: PlacedArrow) -> Iterator[Part]:
-        curve = self._to_volumes(replace(placed, curve=without_stops(placed.curve)))
-        curve = without_trunk(curve, [other.curve for other in self._before(placed)])
+        curve = without_trunk(self._to_volumes(placed), list(map(self._to_volumes, self._before(placed))))
         theme, arrow = self.theme, placed.arrow
         is_size = arrow.flow is Flow.SIZE
         stroke = theme.pale if arrow.look is Look.UNUSED or is_size else theme.line
@@ -284,6 +289,15 @@ def _quad(start: Point, end: Point, along: Point) -> tuple[Point, ...]:
     """A parallelogram by one side and the direction of the others."""
     (x, y), (a, b), (dx, dy) = start, end, along
     return start, end, (a + dx, b + dy), (x + dx, y + dy)
+
+
+def _from_side(curve: tuple[Point, ...], start: Point) -> tuple[Point, ...]:
+    """The curve with another start: straight over its labels, then as it was."""
+    (x, _), y = curve[0], start[1]
+    moved = (x, y), (curve[1][0], y), *curve[2:]
+    if abs(moved[3][1] - y) <= NEAR or abs(x - start[0]) <= NEAR:
+        return (start, *moved[1:])
+    return (*straight(start, (x, y)), *moved[1:])
 
 
 def _to_circle(curve: tuple[Point, ...], middle: Point) -> tuple[Point, ...]:

@@ -60,12 +60,14 @@ class Flow(StrEnum):
 class Traits:
     """What is marked on a row or a box.
 
-    `window` is the kernel and the stride, which volumes show. `colour` is the kind whose colour it has, if not its own.
+    `window` is the kernel and the stride, and `detail` the dilation and the groups, which volumes show. `colour` is the
+    kind whose colour it has, if not its own.
     """
 
     marks: tuple[Trait, ...] = ()
     dilation: int = 1
     window: str = ""
+    detail: str = ""
     colour: str = ""
 
     @property
@@ -123,13 +125,16 @@ class Slice:
 class Slab:
     """A part of a volume with one number of channels, its label: slices of operations, from left to right.
 
-    `window` is the kernel and the stride of the operation, `times` how many equal ones it has. With `is_spare`, the
-    texts can be left out: the operation does not change the channels.
+    `window` is the kernel and the stride of the operation, `detail` its dilation and groups, and `times` how many equal
+    ones it has. With `is_spare` it is a pooling, whose label can be left out, since the channels do not change; `pool`
+    is its window if it touches other operations.
     """
 
     slices: tuple[Slice, ...]
     label: str
     window: str = ""
+    detail: str = ""
+    pool: str = ""
     times: int = 1
     is_spare: bool = False
 
@@ -139,9 +144,22 @@ class Slab:
         return sum(slice.thickness for slice in self.slices)
 
     @property
-    def texts(self) -> tuple[str, str]:
-        """The channels, and below them the kernel and stride."""
-        return self.label, f"[{self.window}] ×{self.times}" if self.window and self.times > 1 else self.window
+    def texts(self) -> tuple[str, str, str]:
+        """What is below it: the channels, the kernel and stride, the dilation and groups."""
+        return self.label, self._counted(self.window), self.detail
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its texts say about one of its operations."""
+        return self.label, self.window, self.detail, self.pool
+
+    @property
+    def above(self) -> str:
+        """What is above it: the window of a pooling, which makes the map whose size is there."""
+        return self._counted(self.pool)
+
+    def _counted(self, text: str) -> str:
+        return f"[{text}] ×{self.times}" if text and self.times > 1 else text
 
 
 @frozen

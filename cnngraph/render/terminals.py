@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from cnngraph.frozen import frozen
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref
-from cnngraph.render.label import clean
+from cnngraph.render.label import clean_name
 from cnngraph.render.picture import Box, Look, Row, Shape, Title
 from cnngraph.render.tree import Tree
 
@@ -62,5 +62,11 @@ def _box(graph: Graph, shape: Shape, place: int, name: str, ref: Ref) -> Box:
     look = Look.TRAINING if shape is Shape.OUTPUT and is_side else Look.PLAIN
     row = Row(str(size), shape)
     return Box(
-        f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look, types=(size,)
+        f"{shape}{place}",
+        shape,
+        Title(clean_name(name)),
+        (row,),
+        f"{shape} {clean_name(name)}: {size}",
+        look,
+        types=(size,),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from cnngraph.graph.nodes import Scope
-from cnngraph.render.label import clean
+from cnngraph.render.label import MAX_TIP, clean_name
 from cnngraph.render.names import beside, range_of, short_path
 from cnngraph.render.picture import Title
 from cnngraph.render.tree import SERIES, Group, Tree, nodes_of, without_series
@@ -15,11 +15,11 @@ def title_of(group: Group, tree: Tree, shared: Set[str]) -> Title:
     """The title of a group; `shared` are the paths of the scopes that share the modules of others."""
     name, block = range_of([short_path(path) for path in paths_of(group)]), block_of(group)
     owner, growth = _owner(group, shared), _growth(group, tree)
-    notes = [f"shares {clean(owner)}"] if owner else []
+    notes = [f"shares {clean_name(owner)}"] if owner else []
     notes += [f"+{growth} each"] if growth else []
     if name.replace("_", "").startswith(block.replace("_", "")):
         block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
-    return Title(clean(name), clean(block), group.times, group.parallel, ", ".join(notes))
+    return Title(clean_name(name), clean_name(block), group.times, group.parallel, ", ".join(notes))
 
 
 def paths_of(group: Group) -> list[str]:
@@ -33,9 +33,9 @@ def paths_of(group: Group) -> list[str]:
 def tip_of(group: Group, tree: Tree) -> str:
     """The tooltip of a group: its path and totals, of each one if it represents several."""
     nodes = [tree.graph.nodes[index] for index in nodes_of(group)]
-    block = f" ({clean(group.scope.block)})" if group.scope.block else ""
+    block = f" ({clean_name(group.scope.block)})" if group.scope.block else ""
     params, each = sum(node.num_params for node in nodes), " each" if group.folded else ""
-    path = clean(range_of(paths_of(group)), 120)
+    path = clean_name(range_of(paths_of(group)), MAX_TIP)
     return f"{path}{block}: {len(nodes):,} operations, {params:,} parameters{each}"
 
 

@@ -9,7 +9,7 @@ from math import prod
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv, ConvTranspose
-from cnngraph.render.label import ENLARGED
+from cnngraph.render.label import window_label
 from cnngraph.render.picture import Arrow, Box, Change, Flow, Frame, Look, Picture, Shape, Trait, Traits, sign
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
@@ -44,29 +44,10 @@ def traits_of(nodes: Iterable[int], graph: Graph) -> Traits:
 def traits_of_row(index: int, graph: Graph) -> Traits:
     """The traits of one operation."""
     node = graph.nodes[index]
-    traits = traits_of([index], graph)
-    prefix = "dw " if Trait.DEPTHWISE in traits.marks else ""
-    return replace(traits, window=prefix + _window(node), colour=COLOURS.get(node.op, ""))
-
-
-def _window(node: Node) -> str:
-    """The kernel and the stride of an operation, for the axes that it moves along: `11×11, /4`."""
-    axes = node.types[0].rank - 1
-    kernel, stride = (_along(getattr(node.operation, name, None), axes) for name in ("kernel", "stride"))
-    if not kernel or node.op == "gate":
-        return ""
-    if not stride and hasattr(node.operation, "stride"):
-        stride = kernel  # the default of poolings
-    sign = ENLARGED if node.op == "conv_transpose" else "/"
-    step = stride[:1] if len(set(stride)) == 1 else stride
-    steps = f", {sign}{'×'.join(map(str, step))}" if set(stride) - {1} else ""
-    return "×".join(map(str, kernel)) + steps
-
-
-def _along(value: object, axes: int) -> tuple[int, ...]:
-    if isinstance(value, tuple):
-        return value[:axes]
-    return (value,) * axes if isinstance(value, int) else ()
+    window, detail = (
+        ("", "") if node.op == "gate" else window_label(node.operation, tuple(map(graph.type_of, node.reads)))
+    )
+    return replace(traits_of([index], graph), window=window, detail=detail, colour=COLOURS.get(node.op, ""))
 
 
 def is_gate(node: Node, graph: Graph) -> bool:

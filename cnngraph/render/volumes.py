@@ -11,8 +11,11 @@ from dataclasses import replace
 from math import prod, sqrt
 
 from cnngraph.render.glued import glued
+from cnngraph.render.layout.row_parts import levels_of, without_plain
+from cnngraph.render.layout.ushape import skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Slab, Slice, Volume, sign, without_shapes
 from cnngraph.render.shared_boxes import FOLLOWERS
+from cnngraph.render.traits import NOTHING
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 TALLEST = 64.0  # the height of the largest map
@@ -28,13 +31,18 @@ KEEPERS = FOLLOWERS | {"pool"}
 MAX_REPEATED = 4  # iterations that are drawn as so many slices
 
 
-def with_volumes(picture: Picture, *, shapes: bool = True, scale: float = 1.0) -> Picture:
+def with_volumes(picture: Picture, *, shapes: bool = True, scale: float = 1.0, is_low: bool = False) -> Picture:
     """The picture with a volume for each box that computes a tensor, with labels of its size if `shapes`.
 
-    `scale` makes the volumes smaller, but not their labels.
+    `scale` makes the volumes smaller, but not their labels. With `is_low`, the rows of a U are lower: without frames
+    that only have a name, and without texts of poolings above the next operation.
     """
-    flat = replace(picture, members=tuple(_without_crossed(picture.members, picture.arrows)))
-    return glued(_Volumes(flat, shapes, scale).picture())
+    found = skips_of(picture)
+    skips = set(map(id, levels_of(picture, found.skips))) if found else set()
+    arrows = [arrow for arrow in picture.arrows if id(arrow) not in skips]  # those of a U go across its frames
+    members = without_plain(picture.members) if skips and is_low else _without_crossed(picture.members, arrows)
+    flat = replace(picture, members=tuple(members))
+    return glued(_Volumes(flat, shapes, scale).picture(), pools=not (skips and is_low))
 
 
 class _Volumes:
@@ -44,8 +52,10 @@ class _Volumes:
         self.tails: dict[str, list[str]] = {}
         for arrow in picture.arrows:
             self.tails.setdefault(arrow.head, []).append(arrow.tail)
-        maps = (type_ for type_ in self.types.values() if type_.batched)
-        self.largest = max((side for type_ in maps for side in _sides(type_)), default=1)
+        sides = [_sides(type_) for type_ in self.types.values() if type_.batched]
+        maps = [max(side) for side in sides if len(side) > 1]
+        lengths = [side[0] for side in sides if len(side) == 1]  # 56×56 positions are more than 224 pixels
+        self.largest = {2: max(maps, default=1), 1: max([*maps, *lengths], default=1)}
         self.names_inputs = sum(box.shape is Shape.INPUT for box in picture.boxes()) > 1
 
     def picture(self) -> Picture:
@@ -67,11 +77,11 @@ class _Volumes:
         times = 1 if is_counted else title.times
         keeps, is_follower = self._keeps_channels(box), all(row.kind in FOLLOWERS for row in box.rows)
         label = str(_channels(type_)) if self.shapes and not (keeps and is_follower) else ""
-        window = next((row.traits.window for row in box.rows if row.traits.window), "") if self.shapes else ""
+        found = next((row.traits for row in box.rows if row.traits.window and self.shapes), NOTHING)
         name = title.name or title.block if box.shape is Shape.SCOPE or self._is_named(box) else ""
         count = title.count if times == 1 else ""
         return Volume(
-            slabs=(Slab(tuple(slices * times), label, window, times, keeps),),
+            slabs=(Slab(tuple(slices * times), label, found.window, found.detail, "", times, keeps),),
             height=height,
             depth=depth,
             size=size if self.shapes and before != {size} else "",
@@ -90,10 +100,11 @@ class _Volumes:
 
     def _extent(self, type_: TensorType) -> tuple[float, float]:
         """The height and depth of a tensor."""
-        tallest = TALLEST * self.scale
-        sides = [max(LEAST, tallest * sqrt(min(1.0, side / self.largest))) for side in _sides(type_)]
-        if not sides:
+        tallest, found = TALLEST * self.scale, _sides(type_)
+        if not found:
             return max(LEAST, tallest * sqrt(min(1.0, type_.count / TALL_VECTOR))), FLATTEST
+        largest = self.largest[len(found)]
+        sides = [max(LEAST, tallest * sqrt(min(1.0, side / largest))) for side in found]
         return sides[0], min(sides[0], sides[1] * OBLIQUE) if len(sides) > 1 else FLATTEST
 
 

@@ -27,6 +27,16 @@ def test_words_of_options_may_be_in_upper_case(cli: Cli, one: str, folder: Path)
     assert (folder / "x.svg").read_text() == (folder / "y.svg").read_text()
 
 
+def test_text_that_is_too_small_is_reported(cli: Cli, folder: Path) -> None:
+    convs = "".join(f"  conv{i}: {{op: conv, out: {i + 1}, kernel: 3, padding: half}}\n" for i in range(400))
+    (folder / "long.yaml").write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n{convs}")
+    ran = cli("render", "long.yaml", "-o", "x.svg", "--page", "column")
+    assert (ran.code, ran.out) == (0, "wrote x.svg\n")
+    assert re.match(r"note: the smallest text is [0-5]\.\d pt on the page; .*--node PATH.*--page none", ran.err)
+    assert cli("render", "long.yaml", "-o", "x.svg", "--page", "none").err == ""
+    assert cli("render", "long.yaml", "-o", "x.mmd", "--page", "column").err == ""
+
+
 def test_a_link_is_written_through(cli: Cli, one: str, folder: Path) -> None:
     (folder / "drawings").mkdir()
     (folder / "x.svg").symlink_to("drawings/x.svg")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines
+from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines, unused_label_room
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
 from cnngraph.render.picture import Frame, sign
 
@@ -21,7 +21,7 @@ def faults(drawing: Drawing) -> Iterator[str]:
     yield from _wide_texts(drawing)
     yield from _loose_arrows(drawing)
     yield from _arrows_through_boxes(drawing)
-    yield from _arrows_through_titles(drawing)
+    yield from _arrows_through_texts(drawing)
 
 
 def _outside(drawing: Drawing) -> Iterator[str]:
@@ -105,18 +105,25 @@ def _arrows_through_boxes(drawing: Drawing) -> Iterator[str]:
     for arrow in drawing.arrows:
         points = list(polyline(arrow.curve))
         for box in drawing.boxes:
-            inner = Rectangle(box.at.x + 1, box.at.y + 1, box.at.width - 2, box.at.height - 2)
+            above, below = unused_label_room(box.box.volume) if box.box.volume else (0.0, 0.0)
+            height = box.at.height - above - below - 2
+            inner = Rectangle(box.at.x + 1, box.at.y + above + 1, box.at.width - 2, height)
             if box.box.key not in (arrow.arrow.tail, arrow.arrow.head) and any(_has(inner, point) for point in points):
                 yield f"the arrow {_name(arrow)} crosses {box.box.key}"
 
 
-def _arrows_through_titles(drawing: Drawing) -> Iterator[str]:
-    curves = [list(polyline(arrow.curve)) for arrow in drawing.arrows]
-    for frame in drawing.frames:
-        at = title_of(frame)
-        for arrow, points in zip(drawing.arrows, curves, strict=True):
-            if any(_has(at, point) for line in pairwise(points) for point in _dense(*line)):
-                yield f"the arrow {_name(arrow)} crosses the title of {frame.frame.key}"
+def _arrows_through_texts(drawing: Drawing) -> Iterator[str]:
+    texts = [(f"the title of {frame.frame.key}", title_of(frame)) for frame in drawing.frames]
+    for note in drawing.notes:
+        if "×" in note.text or not drawing.is_down:  # an arrow that comes from the right may pass its own name
+            texts.append((f"the shape {note.text}", _note(note.x, note.y, note.text)))
+    curves = [
+        [point for line in pairwise(polyline(arrow.curve)) for point in _dense(*line)] for arrow in drawing.arrows
+    ]
+    for arrow, points in zip(drawing.arrows, curves, strict=True):
+        for text, at in texts:
+            if any(_has(at, point) for point in points):
+                yield f"the arrow {_name(arrow)} crosses {text}"
 
 
 def _dense(start: Point, end: Point) -> Iterator[Point]:

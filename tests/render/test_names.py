@@ -75,3 +75,16 @@ def test_the_tooltip_has_the_parameters_of_each() -> None:
     picture = compose(graph_of(HEAD + uses), Settings(page=None, depth=1, fold=True))
     (closed,) = (box for box in picture.boxes() if box.title.times > 1)
     assert closed.tip == "x1–3 (fire): 2 operations, 144 parameters each"
+
+
+def test_long_names_are_shortened_in_the_middle() -> None:
+    """The ends of long names, which often are their only difference, are shown."""
+    long = "a_very_long_prefix_of_a_name_that_a_generator_of_networks_has_written_for_the_stage"
+    blocks = "\n".join(f"  {long}_{end}: {op}" for end, op in (("one", "unit"), ("two", "fire")))
+    for depth in (1, 2):
+        picture = compose(graph_of(f"{HEAD}{blocks}\n  {long}_three: relu\n  last: tanh\n"), Settings(depth=depth))
+        frames = [frame.title.name for frame in picture.frames()]
+        names = frames + [box.title.name for box in picture.boxes() if box.title.block]
+        assert [name[-4:] for name in names] == ["_one", "_two"]
+        assert {name[:10] for name in names} == {long[:10]}
+        assert max(map(len, names)) == 40

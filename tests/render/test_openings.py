@@ -147,8 +147,9 @@ def test_what_makes_a_network_is_shown(name: str, shown: set[str], page: str) ->
     assert shown <= rows(fitted(load(name), Settings(page=page)))
 
 
-def test_dilations_are_shown() -> None:
-    fit = fitted(load("drn_c_26"), Settings())
+@pytest.mark.parametrize("name", ["drn_c_26", "drn_c_58"])
+def test_dilations_are_shown(name: str) -> None:
+    fit = fitted(load(name), Settings())
     texts = {row.text for box in fit.drawing.boxes if box.box.shape is Shape.OPS for row in box.box.rows}
     assert {"dilation 2", "dilation 4"} <= {part for text in texts for part in text.split(", ")}
 

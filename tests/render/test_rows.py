@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from cnngraph.render import PAGES, THEMES, Settings
@@ -64,8 +67,9 @@ def boxes(drawing: Drawing) -> dict[str, PlacedBox]:
 def skips(drawing: Drawing) -> list[PlacedArrow]:
     """The arrows that are across, from the encoder to the decoder."""
     into = [placed.arrow.head for placed in drawing.arrows]
-    concats = {head for head in into if into.count(head) == 2}
-    return [a for a in drawing.arrows if a.arrow.head in concats and a.curve[0][1] == a.curve[-1][1]]
+    concats, at = {head for head in into if into.count(head) == 2}, boxes(drawing)
+    middles = [(a, at[a.arrow.tail].at.middle[1], at[a.arrow.head].at.middle[1]) for a in drawing.arrows]
+    return [a for a, one, two in middles if a.arrow.head in concats and abs(one - two) < 0.1]
 
 
 @pytest.mark.parametrize("page", [None, *PAGES])
@@ -86,6 +90,47 @@ def test_skips_are_level_and_each_row_has_one_size_of_map(kind: str) -> None:
     for one, two in pairs:
         assert one.at.middle[1] == pytest.approx(two.at.middle[1])
         assert two.box.types[0].sizes[1] == one.box.types[0].sizes[1]
+
+
+@pytest.mark.parametrize("kind", ["level", "residual"])
+def test_what_computes_maps_of_a_size_is_in_their_row(kind: str) -> None:
+    rows: dict[int, set[object]] = {}
+    for placed in bowl(kind).boxes:
+        (type_,) = placed.box.types
+        rows.setdefault(round(placed.at.middle[1]), set()).add(type_.sizes[1:])
+    assert [rows[middle] for middle in sorted(rows)] == [{(size, size)} for size in (64, 32, 16, 8, 4)]
+
+
+def test_skips_pass_above_what_is_between_their_ends() -> None:
+    drawing = bowl("level")
+    at = boxes(drawing)
+    passing = [arrow for arrow in skips(drawing) if arrow.curve[0][1] != arrow.curve[-1][1]]
+    assert len(passing) == 4
+    for arrow in passing:
+        tail, head = at[arrow.arrow.tail].at, at[arrow.arrow.head].at
+        between = [placed for placed in drawing.boxes if tail.right < placed.at.middle[0] < head.x]
+        (resized,) = (placed for placed in between if placed.at.middle[1] == pytest.approx(head.middle[1]))
+        assert resized.box.volume
+        assert resized.box.rows[0].kind == "resize"
+        assert arrow.curve[-1][0] > head.x
+        assert min(y for _, y in arrow.curve) < resized.at.y + unused_label_room(resized.box.volume)[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"shapes": False}])
+@pytest.mark.parametrize("name", ["up", "the_part_that_decodes"])
+def test_open_blocks_of_a_u_have_frames_and_names(name: str, options: dict[str, Any]) -> None:
+    text = re.sub(r"\bup(?=[0-3])", name, BOWL.replace("KIND", "level"))
+    drawing = fitted(graph_of(text), Settings(style="volumes", page=None, **options)).drawing
+    assert list(faults(drawing)) == []
+    assert {frame.frame.title.name for frame in drawing.frames} == {f"{name}{level}" for level in range(4)}
+    named = {placed.box.volume.name for placed in drawing.boxes if placed.box.volume}
+    assert named >= {"b", "c", "d", "bottom"}  # these are one volume each
+
+
+def test_where_frames_do_not_fit_a_u_has_none() -> None:
+    drawing = fitted(graph_of(BOWL.replace("KIND", "level")), Settings(style="volumes", page="slide")).drawing
+    assert drawing.frames == ()
+    assert not any(slab.above for placed in drawing.boxes if placed.box.volume for slab in placed.box.volume.slabs)
 
 
 def test_a_u_on_a_slide_has_smaller_volumes_instead_of_closed_blocks() -> None:

@@ -14,19 +14,20 @@ from cnngraph.graph.graph import Graph
 from cnngraph.render import PAGES, THEMES, Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
-from cnngraph.render.layout.boxes import CIRCLE, unused_label_room
+from cnngraph.render.fonts import text_width
+from cnngraph.render.layout.boxes import CIRCLE, SMALL, label_lines, poolings_of, unused_label_room, volume_size
 from cnngraph.render.layout.drawing import Drawing
 from cnngraph.render.marks import front_of, marks
-from cnngraph.render.parts import Circle, Polygon, Text
+from cnngraph.render.parts import Circle, Curve, Dash, Polygon, Text
 from cnngraph.render.picture import Box, Picture, Shape, Slab, Volume, sign
 from cnngraph.render.settings import UNLIMITED
 from cnngraph.render.volumes import SLICE, with_volumes
 from tests.library import networks
-from tests.render.geometry import faults
+from tests.render.geometry import faults, polyline
 from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
 from tests.render.test_strangers import HEAD
 
-SMALL = {"inception": INCEPTION, "residual": RESIDUAL, "dense": DENSE, "parts": PARTS, "skips": SKIPS}
+SPECS = {"inception": INCEPTION, "residual": RESIDUAL, "dense": DENSE, "parts": PARTS, "skips": SKIPS}
 
 
 def picture_of(graph: Graph, **options: Any) -> Picture:
@@ -73,23 +74,86 @@ def test_a_chain_on_one_size_is_one_volume_with_its_operations_as_slices() -> No
     (volume,) = volumes(conv(64) + "  - batch_norm\n  - relu\n" + conv(64) + "  - relu\n")
     ((slab),) = volume.slabs
     assert kinds(slab) == ["conv", "norm", "activation", "conv", "activation"]
-    assert (slab.texts, volume.size) == (("64", "[3×3] ×2"), "")
+    assert (slab.texts, volume.size) == (("64", "[3×3] ×2", ""), "")
 
 
 def test_channels_that_change_are_labelled_below_their_part() -> None:
-    (volume,) = volumes(conv(256) + conv(512) + conv(512, rest=", dilation: 2"))
-    assert [slab.texts for slab in volume.slabs] == [("256", "3×3"), ("512", "3×3"), ("512", "3×3")]
-    assert [piece.level for slab in volume.slabs for piece in slab.slices] == [0, 0, 1]
+    (volume,) = volumes(conv(256) + conv(512))
+    assert [slab.texts for slab in volume.slabs] == [("256", "3×3", ""), ("512", "3×3", "")]
+
+
+def test_equal_operations_have_one_text_however_many_they_are() -> None:
+    (volume,) = volumes("".join(conv(96) for _ in range(12)))
+    assert [slab.texts for slab in volume.slabs] == [("96", "[3×3] ×12", "")]
+
+
+@pytest.mark.parametrize(
+    ("rest", "texts"),
+    [
+        (", dilation: 2", ("16", "3×3", "dilation 2")),
+        (", dilation: [2, 4]", ("16", "3×3", "dilation 2×4")),
+        (", groups: 4, dilation: 3", ("16", "3×3", "dilation 3, groups 4")),
+        (", groups: 16", ("16", "dw 3×3", "")),
+    ],
+)
+def test_dilation_and_groups_are_below_a_volume(rest: str, texts: tuple[str, str, str]) -> None:
+    first, *more = (slab for volume in volumes(conv(16) + conv(16, rest=rest)) for slab in volume.slabs)
+    assert first.texts == ("16", "3×3", "")
+    assert [slab.texts for slab in more] == [texts]
+
+
+@pytest.mark.parametrize("out", [4, 64, 512])
+def test_a_dilated_slice_has_nine_dots_inside_of_it(out: int) -> None:
+    text = HEAD + conv(out) + conv(out, rest=", dilation: 2")
+    drawing = fitted(graph_of(text), Settings(style="volumes", page=None)).drawing
+    (dilated,) = (box for box in drawing.boxes if any("dilation" in row.text for row in box.box.rows))
+    assert dilated.box.volume
+    front = front_of(dilated.box.volume, dilated.at)
+    (group,) = (group for group in marks(drawing, THEMES["print"]) if group.key == dilated.box.key)
+    dots = [part for part in group.parts if isinstance(part, Circle)]
+    assert len({(dot.x, dot.y) for dot in dots}) == 9
+    assert all(front.x <= dot.x - dot.radius <= dot.x + dot.radius <= front.right for dot in dots)
+
+
+@pytest.mark.parametrize(
+    ("pool", "above"),
+    [
+        ("max_pool, kernel: 2", "max 2×2, /2"),
+        ("avg_pool, kernel: [3, 5], stride: 1, padding: [1, 2]", "avg 3×5"),
+        ("blur_pool, stride: 2", "blur 3×3, /2"),
+    ],
+)
+@pytest.mark.parametrize("out", [8, 64, 256])
+def test_a_pooling_that_touches_the_next_operation_is_above_its_map(pool: str, above: str, out: int) -> None:
+    found = volumes(conv(out, 2) + f"  - {{op: {pool}}}\n" + conv(out))
+    ((slab, volume),) = [(slab, volume) for volume in found for slab in volume.slabs if kinds(slab) == ["pool"]]
+    assert (slab.above, slab.texts[1], len(volume.slabs)) == (above, "", 2)
+    whole, room = volume_size(volume)[0], text_width(above, SMALL)
+    ((middle, text),) = poolings_of(volume)
+    assert text == above
+    assert room <= whole
+    assert abs(middle - (volume.thickness + volume.depth) / 2) + room / 2 <= whole / 2 + 0.1
+
+
+def test_every_pooling_in_vgg_says_its_kernel_and_stride() -> None:
+    drawing = fitted(load("vgg16"), Settings(style="volumes")).drawing
+    texts = [run.text for part in texts_of(drawing) for run in part.line.runs]
+    assert texts.count("max 2×2, /2") == 5
+
+
+def texts_of(drawing: Drawing) -> list[Text]:
+    """The texts that are drawn."""
+    return [part for group in marks(drawing, THEMES["light"]) for part in group.parts if isinstance(part, Text)]
 
 
 def test_kernel_and_stride_are_below_a_volume() -> None:
     text = "  - {op: conv, out: 8, kernel: [3, 5], stride: 2}\n  - {op: max_pool, kernel: 3}\n"
     text += "  - {op: conv, out: 8, kernel: 1}\n  - {op: conv_transpose, out: 4, kernel: 2, stride: 2}\n"
-    text += "  - global_avg_pool\n"
+    text += "  - {op: upsample, scale_factor: 2}\n  - {op: max_pool, kernel: 2}\n  - global_avg_pool\n"
     windows = [slab.texts[1] for volume in volumes(text) for slab in volume.slabs]
-    assert windows == ["3×5, /2", "", "1×1", "2×2, ↑2", ""]
+    assert windows == ["3×5, /2", "", "1×1", "2×2, ↑2", "↑2", "max 2×2, /2", ""]
     (depthwise,) = volumes("  - {op: conv, out: 3, kernel: 3, groups: 3}\n")
-    assert depthwise.slabs[0].texts == ("3", "dw 3×3")
+    assert depthwise.slabs[0].texts == ("3", "dw 3×3", "")
 
 
 def test_every_new_volume_has_a_label() -> None:
@@ -157,6 +221,12 @@ def test_a_chain_ends_where_a_tensor_is_read_twice() -> None:
     assert len(volumes(text)) == 2
 
 
+def test_maps_are_as_high_as_if_there_were_no_long_sequence() -> None:
+    text = conv(8, 4) + "  - {op: flatten, start_dim: 2}\n  - {op: permute, dims: [0, 2, 1]}\n"
+    (alone,), (first, *_, tokens) = volumes(conv(8, 4)), volumes(text)
+    assert first.height == alone.height < tokens.height
+
+
 def test_vectors_and_sequences_are_flat() -> None:
     pooled, small, large = volumes("  - global_avg_pool\n  - {op: linear, out: 10}\n  - {op: linear, out: 1000}\n")
     assert large.height > small.height
@@ -176,7 +246,8 @@ def test_few_iterations_are_slices_and_many_are_counted() -> None:
 
 def test_skip_connections_run_along_the_main_path() -> None:
     picture = picture_of(load("unet"))
-    assert {frame.title.name for frame in picture.frames()} == {"down.1", "down.2", "down.3", "down.4"}
+    around = {frame.title.name for frame in picture.frames()}
+    assert around > {"down.1", "up.0"}  # the skips of a U do not run along it
     frames = picture_of(load("googlenet_mnist")).frames()
     assert [frame.title.name for frame in frames][:2] == ["inception1", "wide"]
 
@@ -186,9 +257,9 @@ def test_without_shapes_there_are_no_numbers() -> None:
     assert (labels(volume), volume.size) == ([""], "")
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SPECS)
 def test_every_operation_is_in_a_box_and_every_tensor_is_an_arrow_or_inside(name: str) -> None:
-    graph = graph_of(SMALL[name])
+    graph = graph_of(SPECS[name])
     plain, picture = compose(graph, UNLIMITED), picture_of(graph)
     assert nodes(picture) == nodes(plain)
     stands = {index: box.key for box in picture.boxes() for index in (*box.nodes, box.key)}
@@ -204,10 +275,10 @@ def nodes(picture: Picture) -> list[int]:
     return sorted(index for box in picture.boxes() for index in box.nodes)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SPECS)
 def test_small_networks_have_no_faults(name: str) -> None:
     for page in (None, *PAGES):
-        drawing = fitted(graph_of(SMALL[name]), Settings(style="volumes", page=page)).drawing
+        drawing = fitted(graph_of(SPECS[name]), Settings(style="volumes", page=page)).drawing
         assert list(faults(drawing)) == []
         assert list(loose(drawing)) == []
 
@@ -247,8 +318,35 @@ def test_networks_fit_their_page_and_have_no_faults(path: Path) -> None:
     assert list(loose(drawn.drawing)) == []
 
 
+@pytest.mark.parametrize("name", ["googlenet", "resnet50_fpn", "inception_v3", "unet"])
+def test_no_arrow_crosses_the_labels_of_its_own_volumes(name: str) -> None:
+    drawing = fitted(load(name), Settings(style="volumes")).drawing
+    groups = list(marks(drawing, THEMES["light"]))
+    labels = {group.key: [part for part in group.parts if isinstance(part, Text)] for group in groups}
+    arrows = [group for group in groups if group.kind == "arrow"]
+    for placed, group in zip(drawing.arrows, arrows, strict=True):
+        points = [point for part in group.parts if isinstance(part, Curve) for point in polyline(part.points)]
+        for text in (*labels[placed.arrow.tail], *labels[placed.arrow.head]):
+            half = text.line.width / 2
+            near = [y for x, y in points if abs(x - text.x) < half - 1]
+            assert not any(text.y - 5 < y < text.y for y in near), (placed.arrow.tail, placed.arrow.head)
+
+
+def test_a_projection_is_dotted_from_where_it_leaves_the_other_arrow() -> None:
+    text = HEAD + "  pool: {op: max_pool, kernel: 2}\n  main: {op: conv, out: 3, kernel: 1}\n  relu: relu\n"
+    text += "  main2: {op: conv, out: 3, kernel: 1}\n  side: {op: conv, from: pool, out: 3, kernel: 1}\n"
+    drawing = fitted(graph_of(text + "  sum: {op: add, from: [main2, side]}\n"), Settings(style="volumes")).drawing
+    (pool,) = (placed for placed in drawing.boxes if placed.box.rows[0].kind == "pool")
+    assert pool.box.volume
+    right = front_of(pool.box.volume, pool.at).right + pool.box.volume.depth
+    curves = [part for group in marks(drawing, THEMES["light"]) for part in group.parts if isinstance(part, Curve)]
+    starts = [(part.dash, part.points[0][0]) for part in curves]
+    assert [dash for dash, x in starts if x == pytest.approx(right)] == [Dash.NONE]
+    assert Dash.DOTTED in dict(starts)
+
+
 def loose(drawing: Drawing) -> list[str]:
-    """The arrows whose heads do not touch the front of their volume, its labels, or the circle before it."""
+    """The arrows whose heads do not touch the front of their volume, an edge, its labels, or the circle before it."""
     boxes: dict[str, Box] = {placed.box.key: placed.box for placed in drawing.boxes}
     places = {placed.box.key: placed.at for placed in drawing.boxes}
     fronts = {placed.box.key: front_of(placed.box.volume, placed.at) for placed in drawing.boxes if placed.box.volume}
@@ -266,7 +364,10 @@ def loose(drawing: Drawing) -> list[str]:
                 found.append(head)
         elif volume and front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
             at, (above, below) = places[head], unused_label_room(volume)
-            if abs(x - at.middle[0]) > 0.1 or min(abs(y - at.y - above), abs(y - at.bottom + below)) > 0.1:
+            is_top = abs(y - at.y - above) < 0.1
+            edge = front.moved(volume.depth, 0) if is_top else front
+            is_on = edge.x <= x <= edge.right or (label_lines(volume)[not is_top] and abs(x - at.middle[0]) < 0.1)
+            if not is_on or not (is_top or abs(y - at.bottom + below) < 0.1):
                 found.append(boxes[head].key)
     return found
 

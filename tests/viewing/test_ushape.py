@@ -140,3 +140,59 @@ def test_keys_follow_the_flow_and_the_skips(browser: Browser, tmp_path: Path) ->
     assert "encoder.three" in browser.js(focused)
     assert browser.js("document.querySelectorAll('path.skip.near').length") == 1
     assert browser.js(BOXES) > 8
+
+
+LOOSE = """(() => {
+  const lines = [...document.querySelectorAll('path.arrow, path.skip')];
+  const ends = lines.flatMap(line => [0, line.getTotalLength()].map(length => {
+    const at = line.getPointAtLength(length).matrixTransform(line.getScreenCTM());
+    return [at.x, at.y, line];
+  }));
+  const boxes = [...document.querySelectorAll('.box')]
+    .map(box => box.querySelector('rect, circle, polygon').getBoundingClientRect());
+  const near = 10 * document.getElementById('world').getScreenCTM().a;  // an arrowhead
+  const isAt = ([x, y], at) => x > at.left - near && x < at.right + near && y > at.top - near && y < at.bottom + near;
+  const loose = ends.filter(end => !boxes.some(at => isAt(end, at))
+    && !ends.some(other => other[2] !== end[2] && Math.hypot(other[0] - end[0], other[1] - end[1]) < 3));
+  return [lines.length, loose.length];
+})()"""
+PYRAMID = """
+cnngraph: 1
+name: pyramid
+input: [3, 64, 64]
+blocks:
+  stage: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 3, stride: 2, padding: 1}, relu]}
+  merge:
+    inputs: [top, lateral]
+    nodes:
+      lat: {op: conv, from: lateral, out: 8, kernel: 1}
+      up: {op: upsample, from: top, scale_factor: 2}
+      add: {op: add, from: [up, lat]}
+nodes:
+  c1: {op: stage, out: 8}
+  c2: {op: stage, out: 16}
+  c3: {op: stage, out: 32}
+  c4: {op: stage, out: 64}
+  p4: {op: conv, out: 8, kernel: 1}
+  p3: {op: merge, from: [p4, c3]}
+  p2: {op: merge, from: [p3, c2]}
+  p1: {op: merge, from: [p2, c1]}
+  h4: {op: conv, from: p4, out: 9, kernel: 3, padding: 1}
+  h3: {op: conv, from: p3, out: 9, kernel: 3, padding: 1}
+  h2: {op: conv, from: p2, out: 9, kernel: 3, padding: 1}
+  h1: {op: conv, from: p1, out: 9, kernel: 3, padding: 1}
+outputs: {h1: h1, h2: h2, h3: h3, h4: h4}
+"""
+
+
+@pytest.mark.parametrize("text", [BLOCKS, GATED, PYRAMID], ids=["u", "gated", "pyramid"])
+def test_no_line_is_torn_when_blocks_are_opened(browser: Browser, tmp_path: Path, text: str) -> None:
+    show(browser, tmp_path, graph_of(text), depth=1)
+    for _ in range(12):
+        count, loose = browser.js(LOOSE)
+        assert count > 8
+        assert loose == 0
+        if not browser.js("document.querySelectorAll('.closed').length"):
+            return
+        browser.js("document.querySelector('.closed').focus()")
+        browser.press("Enter")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cnngraph.graph.node_times import NodeTimes
 
 NONE = "none"
+HOW_TO_ENLARGE = (
+    "for larger text, draw a block alone (`--node PATH`) or fewer levels (`--depth 1`), choose the other `--direction` "
+    "or a larger page, or draw without a page (`--page none`)"
+)
 UP_TO_ERROR = {False: "the network up to the error", True: "the network up to the error, without times"}
 
 
@@ -128,10 +132,12 @@ def render(
     times = _measured(graph, device or "cpu") if timed and compilation.ok else None
     settings = Settings(open=opened, page=None if page == NONE else page, times=times, **options)
     try:
-        draw(graph, output, settings)
+        too_small = draw(graph, output, settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     say(f"wrote {output}{f': {times}' if times else ''}" if compilation.ok else f"wrote {output}: {UP_TO_ERROR[timed]}")
+    if too_small is not None:
+        complain(f"the smallest text is {too_small:.1f} pt on the page; {HOW_TO_ENLARGE}", "note")
     if not compilation.ok:
         raise Exit(1)
 

@@ -82,21 +82,21 @@ def volume_size(volume: Volume) -> tuple[float, float]:
     whole = volume.thickness + volume.depth
     whole = CIRCLE + 2 * whole if volume.sign else whole
     widths = [whole, *(text_width(text, SMALL) for text in (volume.size, volume.name))]
-    for start, slab in labels_of(volume):
-        half = max(text_width(text, SMALL) for text in slab.texts) / 2
-        widths.append(2 * max(abs(start - half - whole / 2), abs(start + half - whole / 2)))
-    return max(widths), volume.height + volume.depth + 2 * max(_label_lines(volume)) * SMALL * LEADING
+    labels = [(start, text) for start, slab in labels_of(volume) for text in slab.texts]
+    for start, text in (*labels, *poolings_of(volume)):
+        widths.append(2 * abs(start - whole / 2) + text_width(text, SMALL))
+    return max(widths), volume.height + volume.depth + 2 * max(label_lines(volume)) * SMALL * LEADING
 
 
-def _label_lines(volume: Volume) -> tuple[int, int]:
+def label_lines(volume: Volume) -> tuple[int, int]:
     """How many lines of labels are above and below a volume."""
-    below = sum(any(slab.texts[line] for slab in volume.slabs) for line in (0, 1)) + bool(volume.name)
-    return int(bool(volume.size)), below
+    below = sum(any(texts) for texts in zip(*(slab.texts for slab in volume.slabs), strict=True))
+    return bool(volume.size) + any(poolings_of(volume)), below + bool(volume.name)
 
 
 def unused_label_room(volume: Volume) -> tuple[float, float]:
     """The room for labels above and below a volume that is empty, since there is as much on both sides."""
-    above, below = _label_lines(volume)
+    above, below = label_lines(volume)
     most = max(above, below)
     return (most - above) * SMALL * LEADING, (most - below) * SMALL * LEADING
 
@@ -109,6 +109,20 @@ def labels_of(volume: Volume) -> Iterator[tuple[float, Slab]]:
     x = 0.0
     for slab in volume.slabs:
         yield x + slab.thickness / 2, slab
+        x += slab.thickness
+
+
+def poolings_of(volume: Volume) -> Iterator[tuple[float, str]]:
+    """The texts of poolings, with their middles from the left side: above their slices, but not beside the volume.
+
+    That of a pooling at the start, which makes the map of the whole volume, is in the middle.
+    """
+    x, whole = 0.0, volume.thickness + volume.depth
+    for slab in volume.slabs:
+        if text := slab.above:
+            half = text_width(text, SMALL) / 2
+            near = max(half, min(whole - half, x + (slab.thickness + volume.depth) / 2))
+            yield near if x and 2 * half < whole else whole / 2, text
         x += slab.thickness
 
 

@@ -79,6 +79,17 @@ def lanes_of(levels: Mapping[str, Sequence[Edge]], frames: Mapping[str, Member],
     return Lanes(tuple(several), frozenset(spanning), lane, frozenset(laned), not is_parallel)
 
 
+def by_lane(edges: Sequence[Edge], end: str, member: int, at: Mapping[Size, float]) -> dict[float, list[str]]:
+    """The tensors that a box over several lanes reads or computes, by the places of their lanes."""
+    lanes: dict[float, list[str]] = {}
+    for edge in edges:
+        if getattr(edge, end) == member:
+            tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
+            if edge.tensor not in tensors:
+                tensors.append(edge.tensor)
+    return lanes
+
+
 def positions(extents: Sequence[tuple[float, float]]) -> list[float]:
     """The x of all lanes, the first at 0, by what the members of each need to the left and to the right."""
     found = [0.0]
@@ -188,6 +199,9 @@ class _Laning:
         for node, row in self.row.items():
             strip.put(node, self.nodes[node], self.x[node], tops[row])
         for index, edge in self.edges.items():
+            if edge.tail != OUTSIDE:  # straight on, as far as there are longer nodes beside it
+                row = self.row[edge.tail]
+                strip.pass_by(index, (self._exit(edge), tops[row] + heights[row]))
             for row, x in enumerate(self.points[index], self._first(edge)):
                 strip.pass_by(index, (x, tops[row]), (x, tops[row] + heights[row]))
                 strip.widen(x - LANE / 2, x + LANE / 2)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from cnngraph.render.layout.lanes import Places, in_lanes
+from cnngraph.render.layout.obstacles import Obstacles
 from cnngraph.render.layout.routes import Arrangement, routed
 from cnngraph.render.layout.series import BESIDE, GAP, LANE, branches, series
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
 EQUAL = 0.5  # lengths that differ less are equal
 LOW = 40.0  # the greatest length of a parameter that is placed above what reads it
+ATTEMPTS = 3  # to arrange parts beside the main one with it
 
 
 def arrange(nodes: Sequence[Node], edges: Sequence[Edge], places: Places | None = None) -> Arrangement:
@@ -28,7 +30,31 @@ class _Level:
         self.forward = [index for index in range(len(edges)) if index not in self.backward]
 
     def arrangement(self) -> Arrangement:
+        """The main part with others beside it; those with an edge over a node are arranged with the main part."""
         main = self._main()
+        placed, beside = self._placed(main)
+        for _ in range(ATTEMPTS):
+            if not (tangled := self._tangled(placed, beside)):
+                break
+            main = [node for node in self.order if node in tangled or node in main]
+            placed, beside = self._placed(main)
+        return placed
+
+    def _tangled(self, placed: Arrangement, beside: Sequence[Sequence[int]]) -> set[int]:
+        """The nodes of the parts beside the main one with an edge against the flow or over a node, or under an edge."""
+        part = {node: position for position, group in enumerate(beside) for node in group}
+        if not part:
+            return set()
+        obstacles, found = Obstacles(self.nodes, placed.at), set()
+        for index in self.forward:
+            curve, ends = placed.curves[index], {self.edges[index].tail, self.edges[index].head}
+            met = obstacles.on(curve) - ends
+            if met or curve[-1][1] < curve[0][1]:
+                found |= {part[node] for node in met | ends if node in part}
+        return {node for position in found for node in beside[position]}
+
+    def _placed(self, main: Sequence[int]) -> tuple[Arrangement, list[list[int]]]:
+        """The arrangement with some nodes in the main part, and the parts beside it."""
         inside = {*main, OUTSIDE}
         ids = [edge for edge in self.forward if {self.edges[edge].tail, self.edges[edge].head} <= inside]
         carried = self._carried(main, ids)
@@ -44,7 +70,8 @@ class _Level:
         others = [group for group in groups if group not in reading]
         for group in [*reading, *others]:
             strip = self._hang(strip, group)
-        return routed(self.nodes, self.edges, strip, self.backward)
+        beside = [*groups, *([source] for sources in carried.values() for source in sources)]
+        return routed(self.nodes, self.edges, strip, self.backward), beside
 
     def _from(self, strip: Strip) -> Callable[[Sequence[int]], float]:
         """The key of a hanging part: the y of the lowest node of the main part that it reads."""
@@ -147,10 +174,9 @@ class _Level:
             stop = max(stop, min(strip.at[head][1] for head in heads) - GAP)
         x = self._free(strip, y - GAP, stop + GAP) + BESIDE + sub.left
         strip.include(sub, x, y)
-        if len(entering) == 1:
-            strip.pass_by(entering[0], (x, y))
-        if len(leaving) == 1:
-            strip.pass_by(leaving[0], (x, y + sub.length), *([(x, stop)] if stop > y + sub.length else []))
+        strip.pass_ends((entering, leaving), ((x, y), (x, y + sub.length)), self.edges, self.nodes)
+        if len(leaving) == 1 and stop > y + sub.length:
+            strip.pass_by(leaving[0], (x, stop))
         first = min([y, *(strip.at[tail][1] for tail in tails)])
         last = max([y + sub.length, *(strip.at[head][1] for head in heads)])
         strip.cuts = [cut for cut in strip.cuts if not first < cut < last]

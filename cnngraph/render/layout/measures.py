@@ -12,7 +12,9 @@ from cnngraph.render.picture import Arrow, Box, Change, Look, sign
 
 NOTE = SMALL * 1.2  # the height of the shape below a box
 ROLE = 11.0  # the height of the name of an input, and of the line below it
+IN_GAP = 6.0  # of the room for the names of inputs along the flow, what is in the gap before a box
 PORTS = 9.0  # between the ports of a box
+CORNER = 3.0  # between the end of a side of a box and the nearest port
 MARGIN = 7.0  # between a frame and what is in it, across the flow
 ENDS = 5.5  # … and along it
 TITLE_GAP = 4.0  # between a title and the arrow beside it
@@ -36,16 +38,24 @@ class Measures:
             right = max(half, across / 2 + max(map(_role_width, self.roles[box.key])))
         lead, is_side = self.lead(box), box.look is not Look.PLAIN
         length = lead + along + self._below(labels)
-        narrow = across / 2 - (SLANT + boxes.BETWEEN) * (box.change is Change.LARGER)  # where arrows enter
-        return Node(half, right, length, None, exits, sign(box), 1, is_side, narrow, lead, along / 2)
+        radius = across / 2 - self._narrower(box)
+        return Node(half, right, length, None, exits, sign(box), 1, is_side, radius, lead, along / 2)
 
-    def spanning(self, box: Box, lanes: Mapping[str, float]) -> Node:
-        """A box over several lanes, whose places are those of the tensors that it reads or computes."""
+    def spanning(self, box: Box, reads: Mapping[float, Sequence[str]], computes: Mapping[float, Sequence[str]]) -> Node:
+        """A box over several lanes, with the tensors that it reads and computes by the places of their lanes."""
         across, along = self.extents(box)
-        first, last = min(lanes.values()) - PORTS, max(lanes.values()) + PORTS
+        labels, room = self.labels.get(box.key, {}), self.room(box.key)
+        lanes: dict[str, float] = {}
+        for x, tensors in reads.items():
+            lanes |= {tensor: x + (place - (len(tensors) - 1) / 2) * room for place, tensor in enumerate(tensors)}
+        for x, tensors in computes.items():
+            ports = self.exits({tensor: labels.get(tensor, "") for tensor in tensors})
+            lanes |= {tensor: x + port for tensor, port in ports.items()}
+        halves = {tensor: max(PORTS, self.width(labels.get(tensor, "")) / 2) for tensor in lanes}
+        first = min(x - halves[tensor] for tensor, x in lanes.items())
+        last = max(x + halves[tensor] for tensor, x in lanes.items())
         more = max(0.0, across - (last - first)) / 2
         left, right = more - first, more + last
-        labels = self.labels.get(box.key, {})
         exits = {tensor: lanes.get(tensor, 0.0) for tensor in labels}
         length = self.lead(box) + along + self._below(labels)
         return Node(left, right, length, lanes, exits, is_side=box.look is not Look.PLAIN, lead=self.lead(box))
@@ -57,14 +67,19 @@ class Measures:
         width, height = (width + slant, height) if self.is_down else (width, height + slant)
         roles, ports = self.roles.get(box.key, ()), list(self.exits(self.labels.get(box.key, {})).values())
         outputs = ports[-1] - ports[0] + 2 * PORTS if len(ports) > 1 and not (sign(box) or box.volume) else 0.0
-        if self.is_down:
-            return max(width, outputs, len(roles) * max(map(_role_width, roles), default=0.0)), height
-        return max(height, outputs, len(roles) * ROLE), width
+        across, along = (width, height) if self.is_down else (height, width)
+        room = self.room(box.key) if roles else 0.0
+        inputs = max(len(roles) * room, (len(roles) - 1) * room + 2 * (CORNER + self._narrower(box))) if roles else 0.0
+        return max(across, outputs, inputs), along
+
+    def _narrower(self, box: Box) -> float:
+        """How much nearer to the middle of a box the end is at which arrows enter, because its side is slanted."""
+        return SLANT * (box.change is Change.LARGER and not box.volume)
 
     def lead(self, box: Box) -> float:
         """The room for the names of inputs along the flow."""
         roles = () if self.is_down else self.roles.get(box.key, ())
-        return max(map(_role_width, roles), default=0.0)
+        return max(map(_role_width, roles), default=IN_GAP) - IN_GAP
 
     def room(self, head: str) -> float:
         """What each arrow into a box needs across the flow."""

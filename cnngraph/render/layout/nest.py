@@ -12,12 +12,13 @@ from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
-from cnngraph.render.layout.lanes import Lanes, Places, Size, lanes_of, positions
+from cnngraph.render.layout.lanes import Lanes, Places, Size, by_lane, lanes_of, positions
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, PORTS, ROLE, TITLE_GAP, Measures, labels_of
+from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.routes import Arrangement
-from cnngraph.render.layout.rows import in_rows, levels_of, without_skips
+from cnngraph.render.layout.row_parts import levels_of, starts_of, without_skips
+from cnngraph.render.layout.rows import in_rows
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
@@ -165,12 +166,14 @@ class Layout:
             if key in beside and (isinstance(member, Box) or member.key in self.laid):
                 node = self._node(member)
                 found[lane] = max(found[lane][0], node.left), max(found[lane][1], node.right)
+        lane_of = {size: float(lane) for lane, size in enumerate(lanes.sizes)}
         for key, index in lanes.spanning:
             labels = self.measures.labels.get(self.levels[key].members[index].key, {})
-            for edge in self.levels[key].edges:
-                if edge.tail == index and edge.size in lanes.sizes and edge.tensor in labels:
-                    lane, half = lanes.sizes.index(edge.size), self.measures.width(labels[edge.tensor]) / 2
-                    found[lane] = max(found[lane][0], half), max(found[lane][1], half)
+            edges = [edge for edge in self.levels[key].edges if edge.size in lane_of and edge.tensor in labels]
+            for place, tensors in by_lane(edges, "tail", index, lane_of).items():
+                lane, ports = int(place), self.measures.exits({tensor: labels[tensor] for tensor in tensors})
+                half = max(x + self.measures.width(labels[tensor]) / 2 for tensor, x in ports.items())
+                found[lane] = max(found[lane][0], half), max(found[lane][1], half)
         return found
 
     def _runs_beside(self, key: str, lanes: Lanes) -> bool:
@@ -184,7 +187,8 @@ class Layout:
         for index, member in enumerate(level.members):
             is_spanning = (key, index) in lanes.spanning
             if is_spanning and isinstance(member, Box):
-                self.spans[member.key] = self.measures.spanning(member, _tensors(level.edges, index, at))
+                reads, computes = (by_lane(level.edges, end, index, at) for end in ("head", "tail"))
+                self.spans[member.key] = self.measures.spanning(member, reads, computes)
             nodes.append(self.spans.get(member.key) or self._node(member))
             lane = lanes.lane.get((key, index))
             is_over = is_spanning or member.key in lanes.levels
@@ -239,15 +243,21 @@ class Layout:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
+        if page is None:
+            return self.strip()
         strip, breaks = self._strip
-        if page is not None:
-            across, along = page if self.is_down else page[::-1]
-            strip = in_columns(strip, fitting(strip, breaks, across, along, most))
+        across, along = page if self.is_down else page[::-1]
+        strip = in_columns(strip, fitting(strip, breaks, across, along, most))
         drawing = strip if self.is_down else turned(strip)
-        if page is None or not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
+        if not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
             return drawing
         chain = Layout(self.picture, self.is_down, self.measures.labels, has_pyramid=False)  # it can be broken anywhere
         return max(drawing, chain.drawing(page, most), key=lambda drawing: _room(drawing, page))
+
+    def strip(self) -> Drawing:
+        """The layout as one long strip, also if the network has the shape of a U."""
+        strip, _ = self._strip
+        return strip if self.is_down else turned(strip)
 
     def _bent(self, page: tuple[float, float] | None, most: float) -> Drawing | None:
         """The drawing in the shape of a U, if the network has it; the rows of volumes are read from left to right."""
@@ -264,8 +274,11 @@ class Layout:
 
     def _in_rows(self, skips: Sequence[Arrow]) -> Drawing | None:
         """The volumes in rows, with the skips across."""
-        chain = Layout(without_skips(self.picture, skips), self.is_down, self.measures.labels)
-        drawing = in_rows(*chain._strip, skips) if skips else None
+        if not skips:
+            return None
+        starts = starts_of(self.picture, skips)
+        chain = Layout(without_skips(self.picture, skips, starts), self.is_down, self.measures.labels)
+        drawing = in_rows(*chain._strip, skips, starts)
         return turned(drawing) if drawing else None
 
     def _largest(
@@ -378,19 +391,3 @@ def _bridge(end: Point, start: Point) -> list[Point]:
     return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
         start
     ]
-
-
-def _tensors(edges: Sequence[Edge], member: int, at: Mapping[Size, float]) -> dict[str, float]:
-    """Where the tensors that a box over several lanes reads or computes are: in their lanes, side by side."""
-    found: dict[str, float] = {}
-    for end in ("head", "tail"):
-        lanes: dict[float, list[str]] = {}
-        for edge in edges:
-            if getattr(edge, end) == member:
-                tensors = lanes.setdefault(at.get(edge.size, 0.0) if edge.size else 0.0, [])
-                if edge.tensor not in tensors:
-                    tensors.append(edge.tensor)
-        for x, tensors in lanes.items():
-            start = x - (len(tensors) - 1) / 2 * PORTS
-            found |= {tensor: start + place * PORTS for place, tensor in enumerate(tensors)}
-    return found

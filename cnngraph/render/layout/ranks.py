@@ -1,7 +1,8 @@
 """Arranging nodes in ranks (Sugiyama et al. 1981): for parts of a network in which paths cross.
 
-A node is one rank below the lowest node that it reads. An edge over several ranks passes a point in each. The order in
-a rank starts as the order of execution, and is changed only if fewer edges cross.
+A node is one rank below the lowest node that it reads; one that reads nothing is above the highest one that reads it.
+An edge over several ranks passes a point in each. The order in a rank starts as the order of execution, and is changed
+only if fewer edges cross.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ def ranked(nodes: Sequence[Node], edges: Sequence[Edge], members: Sequence[int],
         _thread(edge, edges[edge], rank, items, rows)
     _order(rows, len(ids))
     _align(rows)
-    return _strip(nodes, edges, rows)
+    leaving: dict[int, list[int]] = {}
+    for edge in ids:
+        leaving.setdefault(edges[edge].tail, []).append(edge)
+    return _strip(nodes, edges, rows, leaving)
 
 
 def _ranks(edges: Sequence[Edge], members: Sequence[int], ids: Sequence[int]) -> dict[int, int]:
@@ -52,6 +56,10 @@ def _ranks(edges: Sequence[Edge], members: Sequence[int], ids: Sequence[int]) ->
     for node in members:
         for head in leaving.get(node, ()):
             rank[head] = max(rank[head], rank[node] + 1)
+    entered = {edges[edge].head for edge in ids}
+    for node in members:
+        if node not in entered and node in leaving:
+            rank[node] = min(rank[head] for head in leaving[node]) - 1
     return rank
 
 
@@ -152,7 +160,9 @@ def _settle(row: Sequence[_Item], wanted: Sequence[float]) -> None:
         item.x = mean + start
 
 
-def _strip(nodes: Sequence[Node], edges: Sequence[Edge], rows: Sequence[Sequence[_Item]]) -> Strip:
+def _strip(
+    nodes: Sequence[Node], edges: Sequence[Edge], rows: Sequence[Sequence[_Item]], leaving: Mapping[int, Sequence[int]]
+) -> Strip:
     strip, y = Strip(), 0.0
     for position, row in enumerate(rows):
         if position:
@@ -160,7 +170,10 @@ def _strip(nodes: Sequence[Node], edges: Sequence[Edge], rows: Sequence[Sequence
         height = max((nodes[item.node].length for item in row if item.node is not None), default=0.0)
         for item in row:
             if item.node is not None:
-                strip.put(item.node, nodes[item.node], item.x, y)
+                node = nodes[item.node]
+                strip.put(item.node, node, item.x, y)
+                for edge in leaving.get(item.node, ()):  # straight on, as far as there are longer nodes beside it
+                    strip.pass_by(edge, (item.x + node.exits.get(edges[edge].tensor, 0.0), y + height))
             elif item.edge is not None:
                 strip.pass_by(item.edge, (item.x, y), (item.x, y + height))
                 strip.widen(item.x - LANE / 2, item.x + LANE / 2)

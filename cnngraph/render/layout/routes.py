@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from cnngraph.render.layout.curves import around, into_side, through
 from cnngraph.render.layout.drawing import Point
-from cnngraph.render.layout.measures import PORTS
+from cnngraph.render.layout.measures import CORNER, IN_GAP, PORTS
+from cnngraph.render.layout.obstacles import Obstacles
 from cnngraph.render.layout.series import LANE
 from cnngraph.render.layout.strip import OUTSIDE, Edge, Node, Strip
 
@@ -56,12 +57,13 @@ class _Router:
     ) -> None:
         self.ports = ports
         self.nodes, self.edges, self.strip, self.backward = nodes, edges, strip, backward
+        self.obstacles = Obstacles(nodes, strip.at)
         self.points = {edge: sorted(strip.via.get(edge, ()), key=lambda point: point[1]) for edge in range(len(edges))}
 
     def arrangement(self) -> Arrangement:
         strip = self.strip
         entries, exits = self._outside("tail", 0), self._outside("head", -1)
-        ends = self._ends(exits)
+        ends = self._ends(entries, exits)
         curves = {}
         for index in range(len(self.edges)):
             start = self._start(index, entries)
@@ -89,6 +91,8 @@ class _Router:
             )
         if side:
             return into_side([start, *points], stop)
+        if (head := self.edges[index].head) != OUTSIDE and (lead := self.nodes[head].lead):
+            points = [*points, (stop[0], stop[1] - lead - IN_GAP)]  # straight on, beside its name
         return through([start, *points, stop])
 
     def _extent(self, curves: Iterable[tuple[Point, ...]]) -> tuple[float, float]:
@@ -123,7 +127,7 @@ class _Router:
         ports = self.nodes[node].entries if side == "tail" else self.nodes[node].exits
         return self.strip.at[node][0] + (ports or {}).get(edge.tensor, 0.0)
 
-    def _ends(self, exits: Mapping[str, float]) -> dict[int, tuple[Point, bool]]:
+    def _ends(self, entries: Mapping[str, float], exits: Mapping[str, float]) -> dict[int, tuple[Point, bool]]:
         """Where each edge ends, and whether it enters its head from the side."""
         found: dict[int, tuple[Point, bool]] = {}
         into: dict[int, list[int]] = {}
@@ -133,43 +137,52 @@ class _Router:
                 continue
             node, (x, y) = self.nodes[edge.head], self.strip.at[edge.head]
             if node.entries is not None:
-                found[index] = ((x + node.entries[edge.tensor], y), False)
+                found[index] = ((x + node.entries[edge.tensor], y + node.lead), False)
             else:
                 into.setdefault(edge.head, []).append(index)
         for head, ids in into.items():
-            found |= self._box_ends(head, ids)
+            found |= self._box_ends(head, ids, entries)
         return found
 
-    def _box_ends(self, head: int, ids: Sequence[int]) -> dict[int, tuple[Point, bool]]:
+    def _box_ends(self, head: int, ids: Sequence[int], entries: Mapping[str, float]) -> dict[int, tuple[Point, bool]]:
         node, (x, y) = self.nodes[head], self.strip.at[head]
         source = {index: self._from(index) - x for index in ids}
         if node.join and len(ids) > 1:
-            return self._join_ends(node, x, y, source)
+            return self._join_ends(node, x, y, source, entries)
         ordered = sorted(ids, key=source.__getitem__)
         straight = [place for place, index in enumerate(ordered) if abs(source[index]) < 1]
         centre = float(straight[0]) if len(straight) == 1 else (len(ordered) - 1) / 2
         room = max((self.edges[index].room for index in ids), default=PORTS)
-        most = (2 * node.radius - 8) / max(len(ids) - 1, 1)
+        most = 2 * (node.radius - CORNER) / max(len(ids) - 1, 1)
         step = min(room, most)
-        start, widest = -centre * step, node.radius - 4
+        start, widest = -centre * step, node.radius - CORNER
         start = max(-widest, min(start, widest - (len(ordered) - 1) * step))  # all are moved, so that they stay apart
         ends = {}
         for place, index in enumerate(ordered):
             ends[index] = ((x + start + place * step, y + node.lead), False)
         return ends
 
-    def _join_ends(self, node: Node, x: float, y: float, source: Mapping[int, float]) -> dict[int, tuple[Point, bool]]:
-        """Edges into a circle: one from above, others from the sides."""
+    def _join_ends(
+        self, node: Node, x: float, y: float, source: Mapping[int, float], entries: Mapping[str, float]
+    ) -> dict[int, tuple[Point, bool]]:
+        """Edges into a circle: one from above, others from the sides if nothing is in the way."""
         top = min(source, key=lambda index: (round(abs(source[index])), not self.edges[index].main))
         ends = {}
         for index, offset in source.items():
-            if index == top or abs(offset) <= node.radius + 3 or index in self.backward:
+            side = x + (node.radius if offset > 0 else -node.radius), y + node.middle
+            may_turn = index != top and abs(offset) > node.radius + 3 and index not in self.backward
+            if may_turn and self._is_free(index, entries, side):
+                ends[index] = (side, True)
+            else:
                 aside = 0.0 if index == top else 4.0 if offset >= 0 else -4.0
                 ends[index] = ((x + aside, y + abs(aside) * 0.3), False)
-            else:
-                edge = x + (node.radius if offset > 0 else -node.radius)
-                ends[index] = ((edge, y + node.middle), True)
         return ends
+
+    def _is_free(self, index: int, entries: Mapping[str, float], side: Point) -> bool:
+        """Whether an edge that enters its head from the side is drawn over no other node."""
+        edge = self.edges[index]
+        met = self.obstacles.on(self._curve(index, self._start(index, entries), side, True))
+        return met <= {edge.tail, edge.head}
 
     def _from(self, index: int) -> float:
         """The x from which an edge comes to its head."""

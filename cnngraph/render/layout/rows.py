@@ -1,7 +1,8 @@
 """Volumes of a network in the shape of a U: a row for the maps of each skip, from the encoder to the decoder.
 
-The strip of the network without its skips is cut after the start of each skip and before its end. The parts of the
-encoder are below each other, those of the decoder above each other, and the main path goes down and up between them.
+The strip of the network without its skips is cut where the size of the map changes, after the start of each skip and
+before its end. The parts of the encoder are below each other, those of the decoder above each other, and the main path
+goes down and up between them. A skip passes above what is between its ends, such as a transposed convolution.
 Coordinates are abstract: y is along the rows, x is across them, and increases downwards.
 """
 
@@ -12,67 +13,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from cnngraph.render.layout.boxes import unused_label_room
+from cnngraph.render.layout.boxes import PAD_X, PAD_Y, Line, frame_lines, label_lines, unused_label_room
 from cnngraph.render.layout.breaks import Break
 from cnngraph.render.layout.curves import NEAR, around, straight
-from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox, Point, Rectangle
-from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
+from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle
+from cnngraph.render.picture import Arrow, Picture
 
 BORDER = 6.0
 BETWEEN = 14.0  # between two rows
 LEAST_SKIP = 22.0  # the least length of a skip
-TURN = 9.0  # beside a circle
+TURN = 9.0  # beside a circle or a frame
+LANE, HEAD = 4.0, 9.0  # between a skip and what it passes, and the length of its end
+TITLE = 3.0  # between a skip and the title of a frame
 
 
-def levels_of(picture: Picture, skips: Sequence[Arrow]) -> tuple[Arrow, ...]:
-    """The skips around smaller maps than their own, without a shortcut inside of the innermost."""
-    boxes = list(picture.boxes())
-    place = {box.key: position for position, box in enumerate(boxes)}
-
-    def is_level(skip: Arrow) -> bool:
-        inside = (type_ for box in boxes[place[skip.tail] : place[skip.head]] for type_ in box.types)
-        return skip.size is not None and any(type_.is_map and type_.sizes[1:] < skip.size for type_ in inside)
-
-    return tuple(filter(is_level, skips))
-
-
-def without_skips(picture: Picture, skips: Sequence[Arrow]) -> Picture:
-    """The picture without some arrows, and without the frames that only have a name, which can be in two rows."""
-    others = tuple(arrow for arrow in picture.arrows if all(arrow is not skip for skip in skips))
-    return replace(picture, members=tuple(_without_plain(picture.members)), arrows=others)
-
-
-def _without_plain(members: Sequence[Box | Frame]) -> Iterator[Box | Frame]:
-    """The members without the frames that only have a name."""
-    for member in members:
-        if isinstance(member, Box):
-            yield member
-            continue
-        inner = tuple(_without_plain(member.members))
-        if member.title.times == 1 and member.look is Look.PLAIN:
-            yield from inner
-        else:
-            yield replace(member, members=inner)
-
-
-def in_rows(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Drawing | None:
+def in_rows(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow], starts: Sequence[str]) -> Drawing | None:
     """The strip of a network without its skips, in rows with the skips across; None if it cannot be cut so."""
-    cuts = list(_cuts(strip, breaks, skips))
+    cuts = list(_cuts(strip, breaks, skips, starts))
     if len(cuts) < 2 * len(skips) or any(one >= two for one, two in pairwise(cuts)):
         return None
     rows = _Rows(strip, cuts, skips)
-    return rows.drawing() if rows.are_possible() else None
+    return rows.drawing() if rows.is_chain else None
 
 
-def _cuts(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow]) -> Iterator[float]:
-    """Where the strip is cut: as soon as possible after the start of each skip, as late as possible before its end."""
+def _cuts(strip: Drawing, breaks: Sequence[Break], skips: Sequence[Arrow], starts: Sequence[str]) -> Iterator[float]:
+    """Where the strip is cut: before the boxes with which the parts begin."""
     at = {placed.box.key: placed.at for placed in strip.boxes}
     free = [place.y for place in breaks if not any(frame.at.y < place.y < frame.at.bottom for frame in strip.frames)]
-    tails, heads = [at[skip.tail] for skip in skips], [at[skip.head] for skip in skips]
-    for tail, after in pairwise([*tails, heads[-1]]):
-        yield from [y for y in free if tail.bottom <= y <= after.y][:1]
-    for before, head in pairwise([tails[-1], *reversed(heads)]):
-        yield from [y for y in free if before.bottom <= y <= head.y][-1:]
+    before = [*(skip.tail for skip in skips), starts[len(skips) - 1], *(skip.head for skip in reversed(skips[1:]))]
+    for low, start in zip(before, starts, strict=True):
+        yield from [y for y in free if at[low].bottom <= y <= at[start].y][-1:]
 
 
 class _Rows:
@@ -82,25 +52,49 @@ class _Rows:
         self.strip, self.cuts, self.skips = strip, cuts, skips
         self.boxes = {placed.box.key: placed for placed in strip.boxes}
         self.at = {key: placed.at for key, placed in self.boxes.items()}
-        self.spans = [self._span(part) for part in range(len(cuts) + 1)]
         between = [
             placed.arrow for placed in strip.arrows if self._part(placed.arrow.tail) != self._part(placed.arrow.head)
         ]
         self.steps = {(self._part(arrow.tail), self._part(arrow.head)): arrow for arrow in between}
+        self.heads = {(part, arrow.head) for (part, _), arrow in self.steps.items()}
         self.is_chain = len(between) == len(cuts) and all((part, part + 1) in self.steps for part in range(len(cuts)))
+        self.around = _frames_around(strip.frames)
         if self.is_chain:
+            self.lanes = self._lanes()
+            self.frames = tuple(map(self._raised, strip.frames))
+            self.spans = [self._span(part) for part in range(len(cuts) + 1)]
             self.moves = self._moves()
             self.placed = {key: at.moved(*self.moves[self._part(key)]) for key, at in self.at.items()}
 
-    def are_possible(self) -> bool:
-        """Whether one arrow leads from each part to the next, and no box is in the way of a skip."""
-        return self.is_chain and not any(
-            self.placed[skip.tail].bottom < at.bottom
-            and at.y < self.placed[skip.head].y
-            and at.x < self.placed[skip.tail].middle[0] < at.right
-            for skip in self.skips
-            for at in self.placed.values()
-        )
+    def _lanes(self) -> dict[str, float]:
+        """How far above the middle of its row each skip has to be that passes something, by its head."""
+        places = [*map(_outline, self.strip.boxes), *(frame.at for frame in self.strip.frames)]
+        found = {skip.head: self._lane(skip, places) for skip in self.skips}
+        return {head: lane for head, lane in found.items() if lane is not None}
+
+    def _lane(self, skip: Arrow, places: Sequence[Rectangle]) -> float | None:
+        tail, head = self.at[skip.tail], self.at[skip.head]
+        ends, found = {self._part(skip.tail): tail, self._part(skip.head): head}, []
+        for at in places:
+            part = self._part_at(at.middle[1])
+            is_between = at.bottom <= head.y if ends.get(part) is head else at.y >= tail.bottom
+            if part in ends and is_between:
+                found.append((at.x, ends[part].middle[0]))
+        if not any(x < middle for x, middle in found):
+            return None
+        top = _port(self.boxes[skip.head], is_low=False)[0] - head.middle[0] - HEAD
+        return min(top, *(x - LANE - middle for x, middle in found))
+
+    def _raised(self, frame: PlacedFrame) -> PlacedFrame:
+        """A frame with room for the skip below its title, and below the titles inside."""
+        more = 0.0
+        for head, lane in self.lanes.items():
+            around = self.around.get(head, ())
+            if any(other is frame for other in around):
+                y = self.at[head].middle[0] + lane
+                more = max(more, *(other.at.x + _title_height(other) + TITLE - y for other in around))
+        at = frame.at
+        return replace(frame, at=Rectangle(at.x - more, at.y, at.width + more, at.height))
 
     def _part(self, key: str) -> int:
         return self._part_at(self.at[key].middle[1])
@@ -110,7 +104,7 @@ class _Rows:
 
     def _span(self, part: int) -> Rectangle:
         """What a part covers on the strip."""
-        places = [*map(_outline, self.strip.boxes), *(frame.at for frame in self.strip.frames)]
+        places = [*map(_outline, self.strip.boxes), *(frame.at for frame in self.frames)]
         every = [at for at in places if self._part_at(at.middle[1]) == part]
         curves = [placed.curve for placed in self.strip.arrows if self._part_at(placed.curve[0][1]) == part]
         xs = [x for curve in curves for x, _ in curve]
@@ -121,7 +115,11 @@ class _Rows:
     def _moves(self) -> list[Point]:
         """How far each part is moved across and along."""
         across = self._across()
-        more = BORDER - min(at.x + across[self._part(key)] for key, at in self.at.items())  # with all room for labels
+        tops = [at.x + across[self._part(key)] for key, at in self.at.items()]  # with all room for labels
+        lanes = [self.at[head].middle[0] + lane + across[self._part(head)] for head, lane in self.lanes.items()]
+        more = BORDER - min(
+            *tops, *lanes, *(frame.at.x + across[self._part_at(frame.at.middle[1])] for frame in self.frames)
+        )
         return [(x + more, y) for x, y in zip(across, self._along(), strict=True)]
 
     def _across(self) -> list[float]:
@@ -143,12 +141,35 @@ class _Rows:
         moves = [BORDER - self.spans[0].y]
         for part in range(1, len(self.spans)):
             arrow, beside = self.steps[part - 1, part], len(self.cuts) - part
-            move = _exit(self.boxes[arrow.tail]) + moves[-1] - self.at[arrow.head].middle[1]
-            left = BORDER
+            exit, left = self._exit(arrow.tail, is_down=part <= len(self.skips)) + moves[-1], BORDER
+            move = exit - _port(self.boxes[arrow.head], is_low=part > len(self.skips))[1]
+            if self._is_entered_beside(arrow.head, part):
+                move, left = BORDER - self.spans[part].y, exit + TURN
             if beside < part:
                 left = self.spans[beside].bottom + moves[beside] + LEAST_SKIP
             moves.append(max(move, left - self.spans[part].y))
         return moves
+
+    def _is_entered_beside(self, key: str, part: int) -> bool:
+        """Whether the main path comes from above and enters a frame, whose title is there, from the left."""
+        return part <= len(self.skips) and key in self.around
+
+    def _exit(self, key: str, *, is_down: bool) -> float:
+        """Where the main path leaves a box for another row: in the middle of a volume, or beside it.
+
+        Beside it where another arrow enters it, as it enters a circle, or where the title of a frame is above it.
+        """
+        placed, frames = self.boxes[key], self.around.get(key, [])
+        y = _port(placed, is_low=is_down, is_last=True)[1]
+        if not is_down and any(y < frame.at.y + _title_width(frame) for frame in frames):
+            return frames[0].at.bottom + TURN
+        volume, end = placed.box.volume, _port(placed, is_low=False)[1]
+        is_free = volume is not None and not volume.sign and (is_down or y >= end + TURN or not self._is_entered(key))
+        return y if is_free else placed.at.bottom + TURN
+
+    def _is_entered(self, key: str) -> bool:
+        """Whether an arrow enters a box from above."""
+        return key in self.lanes or any(head == key and part < len(self.skips) for part, head in self.heads)
 
     def drawing(self) -> Drawing:
         spans = [span.moved(*move) for span, move in zip(self.spans, self.moves, strict=True)]
@@ -160,7 +181,7 @@ class _Rows:
             boxes=tuple(boxes.values()),
             frames=tuple(
                 replace(frame, at=frame.at.moved(*self.moves[self._part_at(frame.at.middle[1])]))
-                for frame in self.strip.frames
+                for frame in self.frames
             ),
             arrows=(*(self._arrow(arrow, boxes) for arrow in self.strip.arrows), *map(self._skip, self.skips)),
             notes=tuple(
@@ -179,29 +200,76 @@ class _Rows:
         if part == after:
             return replace(placed, curve=tuple(map(self._moved, placed.curve)))
         is_down = part < len(self.skips)
-        tail, end, y = boxes[arrow.tail], _side(boxes[arrow.head], not is_down), _exit(boxes[arrow.tail])
-        points = [_side(tail, is_down)] if y < tail.at.bottom else [(x := tail.at.middle[0], tail.at.bottom), (x, y)]
-        if abs(y - end[1]) > NEAR:
+        tail, y = boxes[arrow.tail], self._exit(arrow.tail, is_down=is_down) + self.moves[part][1]
+        start, end = _port(tail, is_low=is_down, is_last=True), _port(boxes[arrow.head], is_low=not is_down)
+        points = [start] if y < tail.at.bottom else [(x := tail.at.middle[0], tail.at.bottom), (x, y)]
+        if self._is_entered_beside(arrow.head, after):
+            at = boxes[arrow.head].at
+            points += [(at.middle[0], y), (at.middle[0], at.y)]
+        elif abs(y - end[1]) > NEAR:
             half = (points[-1][0] + end[0]) / 2
-            points += [(half, y), (half, end[1])]
-        points.append((end[0], y) if len(points) < 3 else end)
+            points += [(half, y), (half, end[1]), end]
+        else:
+            points.append((end[0], y))
         return replace(placed, curve=straight(*points) if len(points) == 2 else around(points))
 
     def _skip(self, arrow: Arrow) -> PlacedArrow:
+        """From the right side of a box to the left one of another, or above what is between them and down."""
         tail, head = self.placed[arrow.tail], self.placed[arrow.head]
-        return PlacedArrow(arrow, straight((tail.middle[0], tail.bottom), (tail.middle[0], head.y)))
+        middle = tail.middle[0]
+        if arrow.head not in self.lanes:
+            return PlacedArrow(arrow, straight((middle, tail.bottom), (middle, head.y)))
+        x, y = _port(replace(self.boxes[arrow.head], at=head), is_low=False)
+        lane = middle + self.lanes[arrow.head]
+        turn = self._turn(arrow)
+        return PlacedArrow(arrow, around([(middle, tail.bottom), (middle, turn), (lane, turn), (lane, y), (x, y)]))
+
+    def _turn(self, skip: Arrow) -> float:
+        """Where a skip leaves the middle of its row: before the first box or frame that it passes."""
+        tail, head = self._part(skip.tail), self._part(skip.head)
+        start, move = self.at[skip.tail].bottom, self.moves[tail][1]
+        after = [at.y for key, at in self.at.items() if self._part(key) == tail and at.y >= start]
+        if after:
+            return (start + min(after)) / 2 + move
+        return self.spans[head].y + self.moves[head][1] - TURN
 
 
-def _side(placed: PlacedBox, is_low: bool) -> Point:
-    """The middle of the lower or upper side of a box."""
-    at = _outline(placed)
-    return (at.right if is_low else at.x), at.middle[1]
+def _port(placed: PlacedBox, *, is_low: bool, is_last: bool = False) -> Point:
+    """Where an arrow from another row ends, or with `is_last` begins: in the middle of the texts above or below a box.
+
+    Without texts this is at the front of a volume, or at the back of its first or last slab.
+    """
+    at, volume = _outline(placed), placed.box.volume
+    x, middle = at.right if is_low else at.x, at.middle[1]
+    if volume is None or volume.sign or label_lines(volume)[is_low]:
+        return x, middle
+    if is_low:
+        return x, middle - volume.depth / 2
+    left, slab = middle + (volume.depth - volume.thickness) / 2, volume.slabs[-1 if is_last else 0]
+    return x, left + (volume.thickness - slab.thickness / 2 if is_last else slab.thickness / 2)
 
 
-def _exit(placed: PlacedBox) -> float:
-    """Where the main path leaves a box for another row: in the middle of a volume, beside a circle, which it enters."""
-    volume = placed.box.volume
-    return placed.at.middle[1] if volume and not volume.sign else placed.at.bottom + TURN
+def _title_width(frame: PlacedFrame) -> float:
+    """How far the title of a frame reaches along it."""
+    return PAD_X + TURN + max((line.width for line in _title(frame)), default=0.0)
+
+
+def _title(frame: PlacedFrame) -> Sequence[Line]:
+    return frame_lines(frame.frame.title, frame.is_down, frame.continues)
+
+
+def _title_height(frame: PlacedFrame) -> float:
+    """How far the title of a frame reaches into it."""
+    return PAD_Y + sum(line.height for line in _title(frame))
+
+
+def _frames_around(frames: Sequence[PlacedFrame]) -> dict[str, list[PlacedFrame]]:
+    """The frames around each box, from the outermost."""
+    found: dict[str, list[PlacedFrame]] = {}
+    for frame in frames:
+        for box in Picture("", (frame.frame,), ()).boxes():
+            found.setdefault(box.key, []).append(frame)
+    return found
 
 
 def _outline(placed: PlacedBox) -> Rectangle:

@@ -38,9 +38,12 @@ class _Series:
         place = {node: position for position, node in enumerate(members, 1)}
         ends = len(members) + 1
         spans = {edge: (place.get(self.edges[edge].tail, 0), place.get(self.edges[edge].head, ends)) for edge in ids}
-        spine = _spine(spans.values(), ends)
+        entered = {stop for _, stop in spans.values()}
+        first = next((position for position in range(1, ends) if position in entered), ends)
+        beside = [(0, first)] if first > 2 else []  # of several nodes that read nothing, none is above the others
+        spine = _spine([*spans.values(), *beside], ends)
         if len(spine) == 2 and len(members) > 1 and (depth > MAX_DEPTH or len(self._branches(members, ids)) == 1):
-            return chained(self.nodes, self.edges, members, ids) or ranked(self.nodes, self.edges, members, ids)
+            return chained(self.nodes, self.edges, members, ids) or self._ranked(members, ids, depth)
         between: list[list[int]] = [[] for _ in spine]
         for edge, (start, _) in spans.items():
             between[bisect_right(spine, start) - 1].append(edge)
@@ -59,6 +62,21 @@ class _Series:
                 y += node.length
         strip.length = y
         return strip
+
+    def _ranked(self, members: Sequence[int], ids: Sequence[int], depth: int) -> Strip:
+        """Nodes in ranks, with room above for the edges that spread from a port of the level."""
+        strip = ranked(self.nodes, self.edges, members, ids)
+        if depth:
+            return strip
+        xs: dict[str, list[float]] = {}
+        for edge in ids:
+            if self.edges[edge].tail == OUTSIDE:
+                xs.setdefault(self.edges[edge].tensor, []).append(strip.entry(edge, self.edges[edge], self.nodes)[0])
+        ports = {tensor: 0.0 if len(xs) == 1 else places[0] for tensor, places in xs.items()}
+        across = max((abs(x - ports[tensor]) for tensor, places in xs.items() for x in places), default=0.0)
+        lower = Strip()
+        lower.include(strip, 0, GAP + min(MAX_SPREAD, SPREAD * across) if across else 0.0)
+        return lower
 
     def _between(self, inner: Sequence[int], ids: Sequence[int], is_inner: bool, depth: int) -> Strip:
         """What is between two nodes of the spine."""
@@ -174,10 +192,8 @@ class _Parallel:
             single = len(branch.entering) == len(branch.leaving) == 1
             centred = single and (spine is not None or bool(self.bare))
             strip.include(branch.strip, branch.x, gap + (longest - branch.strip.length) / 2 * centred)
-            if len(branch.entering) == 1:
-                strip.pass_by(branch.entering[0], (branch.x, gap))
-            if len(branch.leaving) == 1:
-                strip.pass_by(branch.leaving[0], (branch.x, end))
+            ends = (branch.x, gap), (branch.x, end)
+            strip.pass_ends((branch.entering, branch.leaving), ends, self.edges, self.nodes)
         for edge, x in self.lanes.items():
             strip.pass_by(edge, (x, gap), (x, end))
         if not self._ports(ways, enter=False):

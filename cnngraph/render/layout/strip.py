@@ -5,12 +5,13 @@ Coordinates are abstract: x is across the flow, with 0 on the main path (the spi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cnngraph.frozen import frozen
 from cnngraph.render.layout.drawing import Point
 
+STRAIGHT = 1.0  # points across the flow: less is not a bend
 OUTSIDE = -1  # the tail of an edge that enters the level, the head of one that leaves it
 
 
@@ -83,6 +84,38 @@ class Strip:
     def pass_by(self, edge: int, *points: Point) -> None:
         """Let an edge pass points."""
         self.via.setdefault(edge, []).extend(points)
+
+    def entry(self, index: int, edge: Edge, nodes: Sequence[Node]) -> Point:
+        """The first point of an edge into a node."""
+        if points := self.via.get(index):
+            return min(points, key=lambda point: point[1])
+        x, y = self.at[edge.head]
+        return x + (nodes[edge.head].entries or {}).get(edge.tensor, 0.0), y
+
+    def exit(self, index: int, edge: Edge, nodes: Sequence[Node]) -> Point:
+        """The last point of an edge from a node."""
+        if points := self.via.get(index):
+            return max(points, key=lambda point: point[1])
+        x, y = self.at[edge.tail]
+        return x + nodes[edge.tail].exits.get(edge.tensor, 0.0), y + nodes[edge.tail].length
+
+    def pass_ends(
+        self,
+        ways: tuple[Sequence[int], Sequence[int]],
+        ends: tuple[Point, Point],
+        edges: Sequence[Edge],
+        nodes: Sequence[Node],
+    ) -> None:
+        """Let the only edges into and out of a part (`ways`) pass its ends, unless they are beside these there."""
+        (entering, leaving), (start, stop) = ways, ends
+        for index in entering if len(entering) == 1 else ():
+            x, y = self.entry(index, edges[index], nodes)
+            if y > start[1] or abs(x - start[0]) < STRAIGHT:
+                self.pass_by(index, start)
+        for index in leaving if len(leaving) == 1 else ():
+            x, y = self.exit(index, edges[index], nodes)
+            if y < stop[1] or abs(x - stop[0]) < STRAIGHT:
+                self.pass_by(index, stop)
 
     def widen(self, left: float, right: float) -> None:
         """Make room from one x to another."""

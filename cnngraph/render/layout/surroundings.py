@@ -117,7 +117,7 @@ def _kinds(box: Box) -> Iterator[str]:
 
 
 def _traits(box: Box) -> Iterator[Trait]:
-    """The traits that a box is marked with. In volumes, only gates and the colour of dilation."""
+    """The traits that a box is marked with: in volumes, gates and dilated slices; groups are in their texts."""
     if box.volume:
         if Trait.GATE in box.marks:
             yield Trait.GATE

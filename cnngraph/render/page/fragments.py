@@ -156,7 +156,7 @@ class _Fragments:
         if tree is not self.tree:
             looks = {member.key: member for member in self._picture(part, self.tree).members}
             picture = replace(picture, members=tuple(looks.get(member.key, member) for member in picture.members))
-        drawing = lay_out(picture, replace(self.settings, page=None)).drawing()
+        drawing = lay_out(picture, replace(self.settings, page=None)).strip()  # in which blocks can be opened
         is_down = self.settings.flow == "down"
         errors = {key: error for key, error in opened.errors if key not in opened.closed}
         return _fragment(drawing, part.group.level, nodes, groups, errors, is_down)

@@ -13,7 +13,7 @@ from cnngraph.frozen import frozen
 from cnngraph.graph.nodes import Ref
 from cnngraph.render.arrows import TooMuchError
 from cnngraph.render.compose import Detail, composed
-from cnngraph.render.layout.rows import levels_of
+from cnngraph.render.layout.row_parts import levels_of
 from cnngraph.render.layout.ushape import LEAST, skips_of
 from cnngraph.render.picture import Arrow, Box, Picture
 from cnngraph.render.tree import Tree, readers_of
