@@ -14,7 +14,6 @@ from cnngraph.migration.modules import owner, settings
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import CHANNELS, TensorType
 
-COMMUTATIVE = frozenset({"add", "mul", "maximum"})
 HOMOGENEOUS = frozenset(  # a positive factor of the input is one of the output
     {"relu", "leaky_relu", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool"}
     | {"global_max_pool", "flatten", "mean"}
@@ -130,7 +129,7 @@ def is_passed(node: Node) -> bool:
 def _computation(node: Node, reads: tuple[Ref, ...]) -> Hashable:
     if node.parameters or node.buffers:
         return owner(node), reads
-    ordered = tuple(sorted(reads)) if node.op in COMMUTATIVE else reads
+    ordered = tuple(sorted(reads)) if node.operation.is_commutative else reads
     return settings(node.operation), ordered
 
 

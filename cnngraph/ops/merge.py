@@ -100,6 +100,7 @@ class Add(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("plus", "addition")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    is_commutative: ClassVar[bool] = True
     takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
@@ -129,6 +130,7 @@ class Sub(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("minus", "subtract")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (2, 2)
+    second_sign: ClassVar[str] = "−"
     takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
@@ -160,6 +162,7 @@ class Mul(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("times", "mult", "multiply", "multiplication")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    is_commutative: ClassVar[bool] = True
     takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
@@ -196,6 +199,7 @@ class Div(Op):
     elsewhere: ClassVar[tuple[str, ...]] = ("divide", "division", "truediv", "quotient")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (2, 2)
+    second_sign: ClassVar[str] = "÷"
     takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
@@ -220,6 +224,7 @@ class Maximum(Op):
     name: ClassVar[str] = "maximum"
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    is_commutative: ClassVar[bool] = True
     takes_parameters: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 

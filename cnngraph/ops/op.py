@@ -95,6 +95,8 @@ class Op(Frozen, ABC):
     kind: ClassVar[str]  # chapter of the manual and colour in drawings: conv, linear, pool, norm, activation, …
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # minimum and maximum number of inputs; None: no maximum
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
+    is_commutative: ClassVar[bool] = False  # the order of the inputs has no effect
+    second_sign: ClassVar[str] = ""  # the sign with which drawings mark the second input: − for a difference
     reserved: ClassVar[bool] = True  # whether blocks must not have its name; false for ops added later
     is_attribute: ClassVar[bool] = False  # a tensor without inputs, which `layer` makes and nothing computes
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis

@@ -64,6 +64,7 @@ class Mean(Op):
     kind: ClassVar[str] = "reduction"
     takes_parameters: ClassVar[bool] = True
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    is_commutative: ClassVar[bool] = True
     output_is_free: ClassVar[bool] = True
 
     dim: Dim | None = field(Optional(DIM), "axes to average over; null averages the inputs", None)

@@ -13,6 +13,7 @@ from cnngraph.render.colours import THEMES
 from cnngraph.render.compose import check_open, compose
 from cnngraph.render.dot import dot
 from cnngraph.render.fit import Fitted, fitted, is_large_enough
+from cnngraph.render.input_order import with_marks_as_roles
 from cnngraph.render.mermaid import mermaid
 from cnngraph.render.model_explorer import model_explorer
 from cnngraph.render.picture import without_shapes
@@ -91,7 +92,7 @@ def _drawn(graph: Graph, format: str, settings: Settings) -> tuple[bytes, Fitted
     _refuse(format, settings)
     if format in ("dot", "mermaid"):  # whoever shows the text lays it out, so there is no page on which all may fit
         picture = compose(graph, replace(settings, fold=settings.fold is not False))
-        picture = picture if settings.shapes else without_shapes(picture)
+        picture = with_marks_as_roles(picture if settings.shapes else without_shapes(picture))
         return (dot if format == "dot" else mermaid)(picture, settings).encode(), None
     if format == "model-explorer":
         return model_explorer(graph, settings.node).encode(), None

@@ -37,11 +37,10 @@ def arrows(
         if index in box_of and not node.unused:
             look = Look.TRAINING if node.training_only else Look.PLAIN
             is_concat = node.op == "concat"
-            names = node.operation.input_names if len(node.reads) > 1 else ()
             for place, ref in enumerate(tree.reads[index]):
-                role = names[place] if place < len(names) else ""
                 beside = place > 0 or (is_concat and index not in tree.joins)
-                found.add(ref, Arrow("", box_of[index], "", "", role, look, not beside), (index, place), is_concat)
+                arrow = _distinguished(Arrow("", box_of[index], "", look=look, main=not beside), index, place, tree)
+                found.add(ref, arrow, (index, place), is_concat)
     for key, error in errors:
         for place, ref in enumerate(error.reads):
             if found.is_drawn(ref):
@@ -49,6 +48,20 @@ def arrows(
     for box in terminals.outputs:
         found.add(terminals.ends[box.key], Arrow("", box.key, "", look=box.look))
     return found.all()
+
+
+def _distinguished(arrow: Arrow, index: int, place: int, tree: Tree) -> Arrow:
+    """An arrow into an operation, with what tells its input from the others: a name, a sign, or its number."""
+    operation, count = tree.graph.nodes[index].operation, len(tree.reads[index])
+    names = operation.input_names if count > 1 else ()
+    if place < len(names):
+        return replace(arrow, role=names[place])
+    is_alike = operation.is_commutative or index in tree.joins  # a join adds what is new to what comes from before
+    if count < 2 or names or is_alike or arrow.head.startswith(Shape.SCOPE):
+        return arrow
+    if operation.second_sign:
+        return replace(arrow, mark=operation.second_sign if place == 1 else "")
+    return replace(arrow, places=(place + 1,))
 
 
 @frozen
@@ -102,6 +115,8 @@ class _Arrows:
             line = _Line(replace(arrow, tail=tail))
             lines.append(line)
             self.count += 1
+        elif arrow.places:
+            line.arrow = replace(line.arrow, places=(*line.arrow.places, *arrow.places))
         line.refs.setdefault(ref, is_one_of_several)
         if self.count > MAX_ARROWS:
             message = f"the drawing would have more than {MAX_ARROWS:,} arrows, too many to lay out"
@@ -141,6 +156,7 @@ class _Arrows:
         label = shapes_label(str(self.graph.type_of(ref)) for ref in labelled)
         if line.count > 1:
             label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
+            label += ", in another order" if line.arrow.places and refs != list(line.refs) else ""
         drawn = self.tree.drawn_ref(refs[0])
         return replace(
             line.arrow,
@@ -204,4 +220,5 @@ def _merged(lines: list[_Line]) -> list[_Line]:
     if len(lines) <= MAX_BETWEEN:
         return lines
     refs = {ref: always for line in lines for ref, always in line.refs.items()}
-    return [_Line(replace(lines[0].arrow, role=""), refs, len(lines))]
+    places = tuple(sorted(place for line in lines for place in line.arrow.places))
+    return [_Line(replace(lines[0].arrow, role="", mark="", places=places), refs, len(lines))]

@@ -18,6 +18,7 @@ from cnngraph.text import one_line
 FONT = "Helvetica,Arial,sans-serif"
 TITLE = 9  # the size of the title of a frame
 MARGIN, WIDE_MARGIN = 10, 17  # points around the members of a frame; wide if arrows pass beside them
+PORT = 9  # points between the ports of inputs
 CLEAR = 22  # points between a title and the middle of its frame
 
 
@@ -50,6 +51,10 @@ class _Writer:
     def __init__(self, picture: Picture, settings: Settings) -> None:
         self.members, self.direction, self.theme = picture.members, settings.flow, THEMES[settings.theme]
         self.weights = {id(arrow): weight for arrow, weight in zip(picture.arrows, weights(picture), strict=True)}
+        self.ports: dict[str, set[int]] = {}  # of boxes whose inputs are in order, from left to right or top to bottom
+        for arrow in picture.arrows:
+            if _has_port(arrow):
+                self.ports.setdefault(arrow.head, set()).add(arrow.places[0])
         frames = frames_of(picture.members)
         self.arrows: dict[str, list[Arrow]] = {}
         for arrow in picture.arrows:
@@ -103,7 +108,7 @@ class _Writer:
         elif mark := sign(box):
             attributes |= self._circle(mark, box)
         else:
-            attributes["label"] = f"<{self._table(box)}>"
+            attributes["label"] = f"<{self._with_ports(box.key, self._table(box))}>"
         return f"{box.key} [{_attributes(attributes)}]"
 
     def _terminal(self, box: Box) -> dict[str, str]:
@@ -162,6 +167,20 @@ class _Writer:
             f'COLOR="{border}" BGCOLOR="{ground}">{"".join(cells)}</TABLE>'
         )
 
+    def _with_ports(self, key: str, table: str) -> str:
+        """A box with a port above, or left of it, for each of its inputs whose order matters."""
+        ports = [
+            f'<TD PORT="in{place}" WIDTH="{PORT}" HEIGHT="{PORT}"></TD>' for place in sorted(self.ports.get(key, ()))
+        ]
+        if not ports:
+            return table
+        start = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+        if self.direction == "down":
+            cells = "".join(ports).replace(f'HEIGHT="{PORT}"', 'HEIGHT="1"')
+            return f"{start}<TR><TD>{start}<TR>{cells}</TR></TABLE></TD></TR><TR><TD>{table}</TD></TR></TABLE>"
+        cells = "".join(f"<TR>{port}</TR>" for port in ports).replace(f'WIDTH="{PORT}"', 'WIDTH="1"')
+        return f"{start}<TR><TD>{start}{cells}</TABLE></TD><TD>{table}</TD></TR></TABLE>"
+
     def _fill(self, row: Row, level: int = 0) -> str:
         """The background colour of a row or closed block, deeper if it is dilated."""
         return self.theme.tint(row.colour, max(row.traits.level, level))
@@ -198,11 +217,14 @@ class _Writer:
             attributes["weight"] = str(weight)
         if arrow.head.startswith((Shape.FORK, Shape.LABEL)):
             attributes["dir"] = "none"
-        return (
-            f"{arrow.tail} -> {arrow.head} [{_attributes(attributes)}]"
-            if attributes
-            else f"{arrow.tail} -> {arrow.head}"
-        )
+        side = "n" if self.direction == "down" else "w"
+        port = f":in{arrow.places[0]}:{side}" if _has_port(arrow) else ""
+        return f"{arrow.tail} -> {arrow.head}{port}" + (f" [{_attributes(attributes)}]" if attributes else "")
+
+
+def _has_port(arrow: Arrow) -> bool:
+    """Whether an arrow enters its box at a port of its own, instead of having a number."""
+    return bool(arrow.places) and not arrow.role
 
 
 def _gate(traits: Traits) -> str:

@@ -77,7 +77,8 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
         return Fitted(surrounded(drawing, settings.title, settings.has_legend), 1.0)
     pictures = _Pictures(graph, settings)
     first = _Fitting(pictures, settings, page).best()
-    if not settings.shapes or (first.is_large and first.shown >= FEW):
+    keeps_shapes = settings.style == "volumes" and first.fit.drawing.is_u  # a row is one size of map
+    if not settings.shapes or (first.is_large and (first.shown >= FEW or keeps_shapes)):
         return first.fit
     bare = replace(settings, shapes=False)  # shapes are what can be spared first, then what is in closed blocks
     other = _Fitting(pictures, bare, page).best()

@@ -118,7 +118,8 @@ def _title(title: Title) -> str:
 
 def _arrow(arrow: Arrow) -> str:
     line = "-->" if arrow.look is Look.PLAIN else "-.->"
-    text = " ".join(filter(None, (arrow.role, arrow.label)))
+    colon = ":" if arrow.label and arrow.role[-1:].isdigit() else ""  # of a number before a shape
+    text = " ".join(filter(None, (arrow.role + colon, arrow.label)))
     return f'{arrow.tail} {line}|"{_text(text)}"| {arrow.head}' if text else f"{arrow.tail} {line} {arrow.head}"
 
 

@@ -232,6 +232,8 @@ class Arrow:
     `source` is the tensor as it is drawn: of iterations that are folded, that of the iteration which stands for all.
     `label` is the shape, if it is shown. `role` is the name of the input, for ops whose inputs differ in meaning.
     `main` arrows follow the main flow, others run beside it. `size` is the height and width of the map, if it is one.
+    `places` are the numbers of the inputs that it is, from 1, if the op distinguishes them by their order. `mark` is a
+    short text at its head that tells them apart: a sign, or a number where the drawing does not show the order.
     """
 
     tail: str
@@ -244,6 +246,8 @@ class Arrow:
     source: str = ""
     size: tuple[int, int] | None = None
     flow: Flow = Flow.DATA
+    places: tuple[int, ...] = ()
+    mark: str = ""
 
 
 @frozen

@@ -238,7 +238,7 @@ def test_every_entry_of_a_legend_has_a_sample() -> None:
 def test_text_formats_mark_what_they_can() -> None:
     gate = dot_of(graph_of(WIDE + EXCITE % "sigmoid"))
     assert 'label="×"' in gate
-    assert 'fillcolor="#374151", fontcolor="white"' in gate
+    assert 'fillcolor="#374151", fontcolor="#ffffff"' in gate
     assert "style=dotted" in dot_of(graph_of(RESIDUAL))
     mermaid = mermaid_of(graph_of(RESIDUAL))
     assert "linkStyle" in mermaid

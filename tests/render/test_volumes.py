@@ -384,6 +384,16 @@ def test_labels_are_inside_the_place_of_their_volume() -> None:
                 assert at.y <= part.y <= at.bottom
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_names_of_inputs_do_not_overlap(page: str) -> None:
+    text = HEAD.replace("[3, 8, 8]", "[3, 64, 64]") + conv(8, 16).replace("-", "a:", 1)
+    text += conv(8, 2).replace("-", "b:", 1)
+    text += "  c: {op: upsample, from: [b, a]}\n"
+    drawing = fitted(graph_of(text), Settings(style="volumes", page=page, shapes=False)).drawing
+    assert [note.text for note in drawing.notes] == ["map", "like"]
+    assert list(faults(drawing)) == []
+
+
 def test_there_is_a_legend_unless_it_is_refused() -> None:
     graph = graph_of(RESIDUAL)
     assert fitted(graph, Settings(style="volumes")).drawing.legend

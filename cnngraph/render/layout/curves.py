@@ -95,8 +95,8 @@ def _cut(segment: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
     low, high = 0.0, 1.0
     for _ in range(20):
         t = (low + high) / 2
-        low, high = (t, high) if _halves(segment, t)[0][-1][1] < y else (low, t)
-    return _halves(segment, (low + high) / 2)
+        low, high = (t, high) if halves(segment, t)[0][-1][1] < y else (low, t)
+    return halves(segment, (low + high) / 2)
 
 
 def straight(start: Point, end: Point) -> tuple[Point, ...]:
@@ -104,10 +104,18 @@ def straight(start: Point, end: Point) -> tuple[Point, ...]:
     return (start, *_straight(start, end))
 
 
-def _halves(segment: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
+def halves(segment: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
+    """One Bézier segment, cut at a t (de Casteljau)."""
     points, first, last = list(segment), [segment[0]], [segment[-1]]
     while len(points) > 1:
         points = [(one[0] + (two[0] - one[0]) * t, one[1] + (two[1] - one[1]) * t) for one, two in pairwise(points)]
         first.append(points[0])
         last.insert(0, points[-1])
     return first, last
+
+
+def bridge(end: Point, start: Point) -> list[Point]:
+    """A straight line between the curves of two levels: through the margin of a frame."""
+    return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
+        start
+    ]

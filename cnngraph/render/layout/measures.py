@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from cnngraph.render.fonts import text_width
 from cnngraph.render.layout import boxes
@@ -14,6 +16,7 @@ NOTE = SMALL * 1.2  # the height of the shape below a box
 ROLE = 11.0  # the height of the name of an input, and of the line below it
 IN_GAP = 6.0  # of the room for the names of inputs along the flow, what is in the gap before a box
 PORTS = 9.0  # between the ports of a box
+MARKED = 13.0  # … if its arrows have numbers or signs
 CORNER = 3.0  # between the end of a side of a box and the nearest port
 MARGIN = 7.0  # between a frame and what is in it, across the flow
 ENDS = 5.5  # … and along it
@@ -21,11 +24,21 @@ TITLE_GAP = 4.0  # between a title and the arrow beside it
 
 
 class Measures:
-    """What each box needs, across and along the flow. `labels` are the shapes below a box, by tensor."""
+    """What each box needs, across and along the flow.
 
-    def __init__(self, arrows: Sequence[Arrow], is_down: bool, labels: Mapping[str, Mapping[str, str]]) -> None:
+    `labels` are the shapes below a box, by tensor, and `marked` the boxes whose arrows have numbers or signs.
+    """
+
+    def __init__(
+        self,
+        arrows: Sequence[Arrow],
+        is_down: bool,
+        labels: Mapping[str, Mapping[str, str]],
+        marked: AbstractSet[str] = frozenset(),
+    ) -> None:
         self.is_down, self.labels = is_down, labels
         self.roles = _roles_of(arrows)
+        self.marked = Counter(arrow.head for arrow in arrows if arrow.head in marked)
 
     def node(self, box: Box) -> Node:
         """A box on its level."""
@@ -61,16 +74,17 @@ class Measures:
         return Node(left, right, length, lanes, exits, is_side=box.look is not Look.PLAIN, lead=self.lead(box))
 
     def extents(self, box: Box) -> tuple[float, float]:
-        """The size of a box across and along the flow, wide enough for the names of its inputs and several outputs."""
+        """The size of a box across and along the flow, wide enough for several inputs and outputs, and the names."""
         width, height = boxes.size(box)
         slant = 2 * SLANT * (box.change is not Change.NONE and not box.volume)
         width, height = (width + slant, height) if self.is_down else (width, height + slant)
         roles, ports = self.roles.get(box.key, ()), list(self.exits(self.labels.get(box.key, {})).values())
-        outputs = ports[-1] - ports[0] + 2 * PORTS if len(ports) > 1 and not (sign(box) or box.volume) else 0.0
+        outputs = ports[-1] - ports[0] + 2 * PORTS if len(ports) > 1 else 0.0
+        ends = 0.0 if sign(box) or box.volume else max(outputs, self.marked[box.key] * MARKED)
         across, along = (width, height) if self.is_down else (height, width)
         room = self.room(box.key) if roles else 0.0
         inputs = max(len(roles) * room, (len(roles) - 1) * room + 2 * (CORNER + self._narrower(box))) if roles else 0.0
-        return max(across, outputs, inputs), along
+        return max(across, ends, inputs), along
 
     def _narrower(self, box: Box) -> float:
         """How much nearer to the middle of a box the end is at which arrows enter, because its side is slanted."""
@@ -84,7 +98,7 @@ class Measures:
     def room(self, head: str) -> float:
         """What each arrow into a box needs across the flow."""
         widths = [_role_width(role) if self.is_down else ROLE for role in self.roles.get(head, ())]
-        return max(widths, default=PORTS)
+        return max(widths, default=MARKED if head in self.marked else PORTS)
 
     def exits(self, labels: Mapping[str, str]) -> dict[str, float]:
         """The ports of a box: one for each tensor that leaves it, with room for their shapes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +12,9 @@ from cnngraph.render.fonts import text_width
 from cnngraph.render.layout.boxes import SMALL, frame_lines
 from cnngraph.render.layout.breaks import Break, breaks_of
 from cnngraph.render.layout.columns import fitting
+from cnngraph.render.layout.curves import bridge
 from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
+from cnngraph.render.layout.head_marks import unordered, with_marks
 from cnngraph.render.layout.lanes import Lanes, Places, Size, by_lane, lanes_of, positions
 from cnngraph.render.layout.level import arrange
 from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
@@ -53,13 +56,17 @@ def lay_out(picture: Picture, settings: Settings) -> Layout:
     """The layout of a picture."""
     labels, is_down = labels_of(picture.arrows, settings.shapes), settings.flow == "down"
     picture = with_short_lines(picture, labels, is_down=is_down)
-    return Layout(picture, is_down, labels, may_turn=settings.direction is None)
+    marked = {arrow.head for arrow in picture.arrows if arrow.mark}
+    layout = Layout(picture, is_down, labels, marked, may_turn=settings.direction is None)
+    numbered = unordered(layout._strip[0]) if any(arrow.places for arrow in picture.arrows) else set()
+    return Layout(picture, is_down, labels, marked | numbered, may_turn=layout.may_turn) if numbered else layout
 
 
 class Layout:
     """A picture with places on one long strip. With `may_turn`, a U may have another direction than a strip.
 
-    With `has_pyramid`, outputs of several sizes have lanes, even if nothing else reads or computes so many.
+    Boxes in `marked` have room for numbers or signs of their inputs. With `has_pyramid`, outputs of several sizes have
+    lanes, even if nothing else reads or computes so many.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Layout:
         picture: Picture,
         is_down: bool,
         labels: Mapping[str, Mapping[str, str]],
+        marked: AbstractSet[str] = frozenset(),
         *,
         may_turn: bool = False,
         has_pyramid: bool = True,
@@ -76,7 +84,7 @@ class Layout:
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
-        self.measures = Measures(picture.arrows, is_down, labels)
+        self.measures = Measures(picture.arrows, is_down, labels, marked)
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.spans: dict[str, Node] = {}  # the boxes over several lanes
         self.laid: dict[str, _Laid] = {}
@@ -241,6 +249,9 @@ class Layout:
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
+        return with_marks(self._unmarked(page, most))
+
+    def _unmarked(self, page: tuple[float, float] | None, most: float) -> Drawing:
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
         if page is None:
@@ -251,8 +262,9 @@ class Layout:
         drawing = strip if self.is_down else turned(strip)
         if not (self.lanes and self.lanes.is_spare) or _room(drawing, page) >= 1:
             return drawing
-        chain = Layout(self.picture, self.is_down, self.measures.labels, has_pyramid=False)  # it can be broken anywhere
-        return max(drawing, chain.drawing(page, most), key=lambda drawing: _room(drawing, page))
+        marked = self.measures.marked.keys()  # a chain can be broken anywhere
+        chain = Layout(self.picture, self.is_down, self.measures.labels, marked, has_pyramid=False)
+        return max(drawing, chain._unmarked(page, most), key=lambda drawing: _room(drawing, page))
 
     def strip(self) -> Drawing:
         """The layout as one long strip, also if the network has the shape of a U."""
@@ -364,7 +376,7 @@ class _Placing:
             x, y = self.origin[key]
             curve = [(x + a, y + b) for a, b in self.layout.laid[key].arrangement.curves[edge]]
             if points:
-                points += _bridge(points[-1], curve[0])
+                points += bridge(points[-1], curve[0])
             points += curve[1:] if points else curve
         return tuple(points)
 
@@ -384,10 +396,3 @@ class _Placing:
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:
     """How large a drawing can be on a page."""
     return min(page[0] / drawing.width, page[1] / drawing.height)
-
-
-def _bridge(end: Point, start: Point) -> list[Point]:
-    """A straight line between the curves of two levels: through the margin of a frame."""
-    return [(end[0] + (start[0] - end[0]) * part, end[1] + (start[1] - end[1]) * part) for part in (1 / 3, 2 / 3)] + [
-        start
-    ]
