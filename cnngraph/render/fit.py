@@ -94,7 +94,7 @@ def fitted(graph: Graph, settings: Settings) -> Fitted:
 class _Best:
     """The best drawing of some, and the part of the network that it shows.
 
-    `is_large` is whether its text is large enough.
+    `is_large` is whether its text is large enough, in columns of which none has only an input or an output.
     """
 
     fit: Fitted
@@ -179,7 +179,7 @@ class _Fitting:
     def best(self) -> _Best:
         """The drawing with the most detail, or else with the largest text."""
         largest: Fitted | None = None
-        most, found, levels = (False, False, 0.0), None, 0
+        most, found, levels = (False, False, False, 0.0), None, 0
         for choice, is_last in self.pictures.choices():
             if self._is_full(choice.picture) and not is_last:
                 continue
@@ -191,14 +191,15 @@ class _Fitting:
                 return _Best(fit, 1.0, True)
             choice, fit = self._opened(choice, fit)
             levels += 1
-            worth = fit.drawing.torn <= TORN, fit.drawing.is_u, self.coverage.gain(self.coverage.shown(choice))
+            drawn = fit.drawing
+            worth = not drawn.is_lone, drawn.torn <= TORN, drawn.is_u, self.coverage.gain(self.coverage.shown(choice))
             if found is None or worth > most:
                 most, found = worth, fit
-            if (worth[0] and not openings(self.coverage, choice)) or levels == LEVELS:
+            if (worth[0] and worth[1] and not openings(self.coverage, choice)) or levels == LEVELS:
                 break
-        shown = most[2] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
+        shown = most[-1] / max(self.coverage.gain(self.coverage.counts.keys()), 1.0)
         assert largest is not None
-        return _Best(found or largest, shown, found is not None)
+        return _Best(found or largest, shown, found is not None and most[0])
 
     @property
     def _is_fixed(self) -> bool:
@@ -217,7 +218,7 @@ class _Fitting:
                 trials -= 1
                 more = self._tried(choice, opening, fit.drawing.is_u)
                 size = more[1].least_text / self.page.least if more else 0.0
-                if more and size >= 1 - ROUNDING and more[1].drawing.torn <= fit.drawing.torn:
+                if more and size >= 1 - ROUNDING and _is_no_worse(more[1].drawing, fit.drawing):
                     choice, fit = more
                     break
                 failed.update({place: 1, kind: 1 if size >= NEARLY else ATTEMPTS})
@@ -273,6 +274,11 @@ class _Fitting:
         is_u = self.settings.style == "volumes" and skips_of(picture)
         drawn = self._in_style(picture, FORMS[-1] if is_u else FORMS[0])
         return sum(width * height for width, height in map(boxes.size, drawn.boxes()))
+
+
+def _is_no_worse(drawing: Drawing, before: Drawing) -> bool:
+    """Whether a drawing with more detail is not cut more than the one before."""
+    return drawing.torn <= before.torn and drawing.is_lone <= before.is_lone
 
 
 def _is_most_of(opening: Opening, groups: Iterable[Group]) -> bool:

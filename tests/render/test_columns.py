@@ -47,6 +47,21 @@ nodes:
   head: [global_avg_pool, {op: linear, out: 10}]
 """
 
+SIDES = """
+cnngraph: 1
+name: sides
+input: [8, 32, 32]
+nodes:
+  a: {op: conv, out: 8, kernel: 3, padding: half}
+  b: {op: conv, out: 8, kernel: 3, stride: 2, padding: half}
+  c: {op: conv, out: 8, kernel: 3, padding: half}
+  d: {op: conv, out: 8, kernel: 3, padding: half}
+  e: {op: conv, out: 8, kernel: 3, padding: half}
+  f: {op: conv, out: 8, kernel: 3, padding: half}
+  g: {op: conv, out: 8, kernel: 3, padding: half}
+  up: {op: upsample, from: [g, in]}
+"""
+
 LARGE = """
 cnngraph: 1
 name: large
@@ -182,3 +197,23 @@ def test_blocks_of_networks_that_fit_one_column_are_whole(name: str) -> None:
     for parts in parts_of(fit.drawing).values():
         length = sum(part.at.height for part in parts)
         assert len(parts) == 1 or length > page * 0.9
+
+
+def test_rows_of_a_chain_are_about_equally_long() -> None:
+    """Not a row of 4 boxes before six of 10."""
+    nodes = "\n".join(["  - {op: conv, out: 8, kernel: 3, padding: half}"] * 60)
+    drawing = laid(f"cnngraph: 1\nname: chain\ninput: [8, 32, 32]\nnodes:\n{nodes}\n", page="slide", fold=False)
+    rows: dict[float, list[PlacedBox]] = {}
+    for box in drawing.boxes:
+        rows.setdefault(round(box.at.middle[1]), []).append(box)
+    assert len(rows) > 3
+    lengths = [row[-1].at.right - row[0].at.x for row in rows.values()]
+    assert min(lengths) > 0.6 * max(lengths)
+
+
+def test_no_row_has_only_an_input_or_an_output_if_less_detail_avoids_it() -> None:
+    for name in ("resnet18", "unet"):
+        assert not fitted(load(name), Settings(page="slide")).drawing.is_lone
+    fit = fitted(graph_of(SIDES), Settings(page="slide"))
+    assert fit.least_text >= PAGES["slide"].least
+    assert not fit.drawing.is_lone

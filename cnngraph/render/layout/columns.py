@@ -29,17 +29,22 @@ FITTING = 0.75  # the part of a column that a frame may fill which should not be
 LONELY = (4.0, 4.0, 0.5)  # the costs of a column with no, one, two boxes
 SHORT, SHORT_PART = 1.0, 0.3  # … of one that is short, and the part of the page that is not
 SEARCHES = 7  # steps to the largest scale of a drawing that does not fit
+EVEN = 0.5  # the cost of a full column, by the square of its height: the least if columns are equally high
 SAME = 0.04  # costs that differ less are equal
 
 
 @frozen
 class Columns:
-    """A choice of breaks, with the size that the drawing has then, across and along the flow. See `Drawing.torn`."""
+    """A choice of breaks, with the size that the drawing has then, across and along the flow.
+
+    See `Drawing.torn` and `Drawing.is_lone`.
+    """
 
     breaks: tuple[Break, ...]
     across: float
     along: float
     torn: int = 0
+    is_lone: bool = False
 
 
 @frozen
@@ -54,11 +59,19 @@ class _Piece:
 
 @frozen
 class _Choice:
-    """A choice of breaks: their cost, and the width of the columns with a gutter after each."""
+    """A choice of breaks: their cost, the width of the columns with a gutter after each, and how uneven these are.
+
+    `uneven` is part of the cost; it is no reason for smaller text.
+    """
 
     cost: float
     across: float
     stops: tuple[int, ...] = ()
+    uneven: float = 0.0
+
+    def then(self, stop: int, cost: float, across: float, uneven: float) -> _Choice:
+        """The choice with one more column."""
+        return _Choice(self.cost + cost, across, (*self.stops, stop), self.uneven + uneven)
 
 
 def fitting(drawing: Drawing, breaks: Sequence[Break], across: float, along: float, most: float) -> Columns:
@@ -87,7 +100,7 @@ class _Search:
         options = [(0.0, whole)] if scale >= 1 else []
         tried = 1.0
         while tried <= self.most * BEYOND and (found := self._choice(tried)):
-            options.append((found.cost, self._columns(found.stops)))
+            options.append((found.cost - found.uneven, self._columns(found.stops)))
             tried *= STEP
         if options:
             return min(options, key=self._total)[1]
@@ -120,11 +133,12 @@ class _Search:
         fronts: list[list[_Choice]] = [[_Choice(0.0, 0.0)], *([] for _ in self.known)]
         for start, front in enumerate(fronts[:-1]):
             for piece in self._pieces(start, along) if front else ():
-                more = 0.0 if is_free else self._cost(piece, along)
+                uneven = EVEN * (piece.along / along) ** 2
+                more = 0.0 if is_free else self._cost(piece, along) + uneven
                 for choice in front:
                     width = choice.across + piece.across + GUTTER
                     if width <= across:
-                        _keep(fronts[piece.stop], _Choice(choice.cost + more, width, (*choice.stops, piece.stop)))
+                        _keep(fronts[piece.stop], choice.then(piece.stop, more, width, uneven))
         return min(fronts[-1], key=lambda choice: choice.cost, default=None)
 
     def _cost(self, piece: _Piece, height: float) -> float:
@@ -155,9 +169,10 @@ class _Search:
         spans = [self.pieces.spans(start, stop)[OUTER] for start, stop in pieces]
         across = sum(right - left for left, right in spans) + GUTTER * (len(spans) - 1) + 2 * BORDER
         along = max(self.pieces.height(start, stop) for start, stop in pieces) + AROUND
-        lonely = sum(sum(self.pieces.counts[start:stop]) < 2 for start, stop in pieces)
+        counts = [sum(self.pieces.counts[start:stop]) for start, stop in pieces]
+        lonely = sum(count < 2 for count in counts)
         torn = sum(self.costs.needless(stop - 1, FITTING * self.page[1]) for stop in stops[:-1])
-        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along, torn + lonely)
+        return Columns(tuple(self.breaks[stop - 1] for stop in stops[:-1]), across, along, torn + lonely, 0 in counts)
 
 
 def _keep(front: list[_Choice], new: _Choice) -> None:

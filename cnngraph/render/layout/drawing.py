@@ -100,7 +100,7 @@ class Drawing:
     """A complete layout. Frames are in order from the outermost, so that inner ones are drawn above them.
 
     `torn` is how many frames are cut that would fit one column, and how many columns have less than two boxes.
-    `is_u` is whether it has the shape of a U.
+    `is_u` is whether it has the shape of a U, `is_lone` whether a column has only an input, an output or a sign.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Drawing:
     torn: int = 0
     is_down: bool = True
     is_u: bool = False
+    is_lone: bool = False
 
 
 def turned(drawing: Drawing) -> Drawing:

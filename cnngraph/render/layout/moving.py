@@ -43,6 +43,7 @@ class _Moving:
             height=self.columns.along,
             columns=len(self.spans),
             torn=self.columns.torn,
+            is_lone=self.columns.is_lone,
             boxes=tuple(self._box(box) for box in self.old.boxes),
             frames=tuple(part for frame in self.old.frames for part in self._parts(frame)),
             arrows=tuple(self._arrow(arrow) for arrow in self.old.arrows),
