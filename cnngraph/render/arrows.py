@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.frozen import frozen
-from cnngraph.graph.nodes import NodeError, Ref
-from cnngraph.render.label import shapes_label
+from cnngraph.graph.nodes import NodeError, Ref, Scope
+from cnngraph.render.label import clean_name, shapes_label
 from cnngraph.render.likeness import compared
-from cnngraph.render.picture import Arrow, Look, Shape
+from cnngraph.render.picture import SIZE_ONLY, Arrow, Look, Shape
 from cnngraph.render.terminals import Terminals
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
@@ -25,13 +25,18 @@ class TooMuchError(SpecError):
 
 
 def arrows(
-    tree: Tree, box_of: Mapping[int, str], terminals: Terminals, errors: Iterable[tuple[str, NodeError]]
+    tree: Tree,
+    box_of: Mapping[int, str],
+    terminals: Terminals,
+    errors: Iterable[tuple[str, NodeError]],
+    closed: Mapping[str, Scope],
 ) -> tuple[Arrow, ...]:
-    """The arrows between boxes, in order of execution of their heads; `errors` are those in boxes, by key.
+    """The arrows between boxes, in order of execution of their heads.
 
-    Raises SpecError (E501) if there are too many.
+    `errors` are those in boxes, and `closed` the scopes of closed boxes, by key. Raises SpecError (E501) if there are
+    too many.
     """
-    found = _Arrows(tree, box_of, terminals)
+    found = _Arrows(tree, box_of, terminals, closed)
     graph = tree.graph
     for index, node in enumerate(graph.nodes):
         if index in box_of and not node.unused:
@@ -79,12 +84,16 @@ class _Line:
 
     arrow: Arrow
     refs: dict[Ref, bool] = field(default_factory=dict)  # the tensors, and whether their shape is always shown
+    roles: set[str] = field(default_factory=set)  # of the inputs that read them
     count: int = 1
 
 
 class _Arrows:
-    def __init__(self, tree: Tree, box_of: Mapping[int, str], terminals: Terminals) -> None:
+    def __init__(
+        self, tree: Tree, box_of: Mapping[int, str], terminals: Terminals, closed: Mapping[str, Scope]
+    ) -> None:
         self.tree, self.graph, self.box_of, self.tails = tree, tree.graph, box_of, terminals.tails
+        self.inputs = {key: self._inputs(scope) for key, scope in closed.items()}  # their names, if they are needed
         self.by_ends: dict[tuple[str, str], list[_Line]] = {}
         self.leaving: dict[str, set[TensorType]] = {}  # the types of outgoing tensors, by box
         self.entries: dict[str, list[_Entry]] = {}  # the incoming tensors, by box
@@ -118,6 +127,7 @@ class _Arrows:
         elif arrow.places:
             line.arrow = replace(line.arrow, places=(*line.arrow.places, *arrow.places))
         line.refs.setdefault(ref, is_one_of_several)
+        line.roles.add(arrow.role)
         if self.count > MAX_ARROWS:
             message = f"the drawing would have more than {MAX_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
@@ -148,6 +158,20 @@ class _Arrows:
         }
         return tuple(map(self._loaded, lines))
 
+    def _inputs(self, scope: Scope) -> dict[Ref, str]:
+        """The names of a block's inputs, if two of them have the same shape, so that the picture must tell them."""
+        types = [tuple(map(self.graph.type_of, input.refs)) for input in scope.inputs]
+        if len(set(types)) == len(types):
+            return {}
+        return {self.tree.drawn_ref(ref): clean_name(input.name) for input in scope.inputs for ref in input.refs}
+
+    def _role(self, line: _Line) -> str:
+        """The name beside an arrow; of a closed block only its own names, or that everything inside reads the size."""
+        if not line.arrow.head.startswith(Shape.SCOPE) or line.roles == {SIZE_ONLY}:
+            return line.arrow.role
+        names = self.inputs.get(line.arrow.head, {})
+        return names.get(self.tree.drawn_ref(next(iter(line.refs))), "")
+
     def _loaded(self, line: _Line) -> Arrow:
         refs = sorted(line.refs, key=lambda ref: (ref.node, ref.output))
         new = [ref for ref in refs if self._is_new_shape(ref, line.arrow, line.refs[ref])]
@@ -162,6 +186,7 @@ class _Arrows:
             line.arrow,
             tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs),
             label=label,
+            role=self._role(line),
             source=f"{drawn.node}.{drawn.output}",
             size=self._size(refs),
         )
@@ -221,4 +246,4 @@ def _merged(lines: list[_Line]) -> list[_Line]:
         return lines
     refs = {ref: always for line in lines for ref, always in line.refs.items()}
     places = tuple(sorted(place for line in lines for place in line.arrow.places))
-    return [_Line(replace(lines[0].arrow, role="", mark="", places=places), refs, len(lines))]
+    return [_Line(replace(lines[0].arrow, role="", mark="", places=places), refs, set(), len(lines))]

@@ -202,10 +202,11 @@ class _Drawing:
         """The picture with inputs, outputs and arrows."""
         members = tuple(noted(self._members(self.tree.root), self.graph))
         terminals = terminals_of(self.tree, self.box_of)
+        closed = {_closed_key(group): group.scope for group in self.closed}
         picture = Picture(
             name=clean_name(self.graph.name),
             members=(*terminals.inputs, *members, *terminals.outputs),
-            arrows=arrows(self.tree, self.box_of, terminals, self.errors.items()),
+            arrows=arrows(self.tree, self.box_of, terminals, self.errors.items(), closed),
         )
         return with_traits(without_idle(picture, self.graph), self.tree)
 

@@ -48,6 +48,9 @@ class Change(StrEnum):
     LARGER = "larger"
 
 
+SIZE_ONLY = "like"  # the name of inputs of which only the size is read
+
+
 class Flow(StrEnum):
     """What an arrow is: data, data on a shortcut with operations of its own, or only the size of a map."""
 

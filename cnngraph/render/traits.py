@@ -10,7 +10,20 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv, ConvTranspose
 from cnngraph.render.label import window_label
-from cnngraph.render.picture import Arrow, Box, Change, Flow, Frame, Look, Picture, Shape, Trait, Traits, sign
+from cnngraph.render.picture import (
+    SIZE_ONLY,
+    Arrow,
+    Box,
+    Change,
+    Flow,
+    Frame,
+    Look,
+    Picture,
+    Shape,
+    Trait,
+    Traits,
+    sign,
+)
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
 
@@ -21,7 +34,6 @@ RESIZING = frozenset({"conv", "pool", "resize", "reduction"})  # kinds that can 
 SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle"})  # ops of another kind that do
 MUCH = 2  # how many times as many positions are a change of size
 MAX_UNIT = 60  # boxes between a fork and the sum of a residual unit
-SIZE_ONLY = "like"  # the name of inputs of which only the size is read
 COLOURS = {"conv_transpose": "transposed", "gate": "conv"}  # of ops with another colour than their kind's
 NOTHING = Traits()
 

@@ -206,3 +206,41 @@ def test_in_graphviz_inputs_without_numbers_are_in_order(text: str, direction: A
     assert heads
     for ends in heads.values():
         assert [place for _, place in sorted(ends)] == sorted(place for _, place in ends)
+
+
+CLOSED = """
+cnngraph: 1
+input: {deep: [8, 16, 16], shallow: [4, 32, 32]}
+blocks:
+  head:
+    inputs: [top, lateral]
+    nodes: {up: {op: upsample, from: [top, lateral]}, out: READS}
+  pair:
+    inputs: [query, key]
+    nodes: {q: {op: conv, from: query, out: 4, kernel: 1}, out: {op: sub, from: [q, key]}}
+nodes:
+  a: {op: head, from: [deep, shallow]}
+  b: {op: conv, from: shallow, out: 4, kernel: 3, padding: half}
+  c: {op: pair, from: [shallow, b]}
+  d: {op: pair, from: [b, shallow]}
+outputs: {x: a, y: c, z: d}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reads", "role"),
+    [("{op: conv, from: up, out: 4, kernel: 1}", "like"), ("{op: concat, from: [up, lateral]}", "")],
+)
+def test_names_of_inputs_at_closed_blocks_are_those_of_the_block(reads: str, role: str) -> None:
+    """They are needed where two inputs have the same shape; `like` only if nothing inside reads the values."""
+    picture = compose(graph_of(CLOSED.replace("READS", reads)), Settings(page=None, depth=1))
+    titles = {box.key: box.title.name for box in picture.boxes()}
+    roles = [(titles[arrow.head], arrow.tail, arrow.role) for arrow in picture.arrows]
+    assert [item for item in roles if item[0] in ("a", "c", "d")] == [
+        ("a", "input0", ""),
+        ("a", "input1", role),
+        ("c", "input1", "query"),
+        ("c", "node2", "key"),
+        ("d", "node2", "query"),
+        ("d", "input1", "key"),
+    ]

@@ -1,59 +1,35 @@
-"""Laying out a picture: each frame by itself, from the innermost out, then all in their places."""
+"""Laying out a picture: each frame by itself, from the innermost out; then all are placed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 
-from cnngraph.frozen import frozen
-from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import SMALL, frame_lines
-from cnngraph.render.layout.breaks import Break, breaks_of
+from cnngraph.render.layout.boxes import frame_lines
+from cnngraph.render.layout.breaks import Break
 from cnngraph.render.layout.columns import fitting
-from cnngraph.render.layout.curves import bridge
-from cnngraph.render.layout.drawing import Drawing, Note, PlacedArrow, PlacedBox, PlacedFrame, Point, Rectangle, turned
+from cnngraph.render.layout.drawing import Drawing, turned
 from cnngraph.render.layout.head_marks import unordered, with_marks
 from cnngraph.render.layout.heads import heads_beside
 from cnngraph.render.layout.lanes import Lanes, Places, by_lane, lanes_of
 from cnngraph.render.layout.level import arrange
-from cnngraph.render.layout.measures import ENDS, MARGIN, NOTE, ROLE, TITLE_GAP, Measures, labels_of
+from cnngraph.render.layout.measures import ENDS, MARGIN, TITLE_GAP, Measures, labels_of
 from cnngraph.render.layout.moving import in_columns
 from cnngraph.render.layout.packing import LaidLevel, packed
+from cnngraph.render.layout.placing import Laid, Level, Placing
 from cnngraph.render.layout.pyramid import Size
 from cnngraph.render.layout.routes import Arrangement
 from cnngraph.render.layout.row_parts import levels_of, starts_of, without_skips
 from cnngraph.render.layout.rows import in_rows
 from cnngraph.render.layout.series import BESIDE
 from cnngraph.render.layout.sides import in_order, sides_of, with_sides
-from cnngraph.render.layout.strip import OUTSIDE, Edge, Node
+from cnngraph.render.layout.strip import OUTSIDE, ROOT, Edge, Node
 from cnngraph.render.layout.ushape import Skips, Space, bent, skips_of
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture
 from cnngraph.render.settings import Settings
 from cnngraph.render.short_lines import with_short_lines
-
-BORDER = 6.0  # around the drawing
-ROOT = ""
-
-
-@dataclass(slots=True)
-class _Level:
-    """A frame or the whole picture: its members, and the edges between them with the arrows that each stands for."""
-
-    frame: Frame | None
-    members: tuple[Box | Frame, ...]
-    edges: list[Edge] = field(default_factory=list)
-    known: dict[tuple[int, int, str], int] = field(default_factory=dict)
-
-
-@frozen
-class _Laid:
-    """A level with its arrangement. `inset` is where the arrangement starts in its frame, across and along."""
-
-    node: Node
-    arrangement: Arrangement
-    inset: Point
 
 
 def lay_out(picture: Picture, settings: Settings) -> Layout:
@@ -87,7 +63,7 @@ class Layout:
     ) -> None:
         self.picture, self.is_down, self.may_turn = picture, is_down, may_turn
         self.heads_beside, self.output_lanes = heads_beside, output_lanes
-        self.levels: dict[str, _Level] = {}
+        self.levels: dict[str, Level] = {}
         self.index: dict[str, int] = {}  # the position of a box or frame among the members of its level
         self.around: dict[str, tuple[str, ...]] = {}  # the levels around a box or frame, outermost first
         self._enter(None, picture.members, ())
@@ -95,7 +71,7 @@ class Layout:
         self.chains = [self._chain(arrow) for arrow in picture.arrows]
         self.spans: dict[str, Node] = {}  # the boxes over several lanes
         self.aside: dict[str, dict[int, float]] = {}  # how far the members of a level are from their lanes
-        self.laid: dict[str, _Laid] = {}
+        self.laid: dict[str, Laid] = {}
         self._lay_levels()
 
     def _enter(self, frame: Frame | None, members: tuple[Box | Frame, ...], around: tuple[str, ...]) -> None:
@@ -103,7 +79,7 @@ class Layout:
         while waiting:
             frame, members, around = waiting.pop()
             key = frame.key if frame else ROOT
-            self.levels[key] = _Level(frame, members)
+            self.levels[key] = Level(frame, members)
             for position, member in enumerate(members):
                 self.index[member.key] = position
                 self.around[member.key] = (*around, key)
@@ -211,7 +187,7 @@ class Layout:
         labels = {index: dict(self._labels(level, index, lanes)) for index in spanning}
         return LaidLevel(nodes, level.edges, at_nodes, lane, aside, lanes.sizes, labels)
 
-    def _labels(self, level: _Level, index: int, lanes: Lanes) -> Iterator[tuple[int, float]]:
+    def _labels(self, level: Level, index: int, lanes: Lanes) -> Iterator[tuple[int, float]]:
         """The lanes of the shapes below a box over several lanes, and half of what they need there."""
         lane_of = {size: float(lane) for lane, size in enumerate(lanes.sizes)}
         labels = self.measures.labels.get(level.members[index].key, {})
@@ -220,7 +196,7 @@ class Layout:
             ports = self.measures.exits({tensor: labels[tensor] for tensor in tensors})
             yield int(place), max(x + self.measures.width(labels[tensor]) / 2 for tensor, x in ports.items())
 
-    def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> _Laid:
+    def _lay_level(self, key: str, nodes: Sequence[Node], places: Places | None = None) -> Laid:
         level = self.levels[key]
         placed = arrange(nodes, level.edges, places)
         turned = [self._reorder(level, index, placed) for index in range(len(nodes))] if places is None else []
@@ -229,7 +205,7 @@ class Layout:
             placed = arrange(nodes, level.edges, places)
         return self._framed(level, placed, sum(node.weight for node in nodes))
 
-    def _reorder(self, level: _Level, index: int, placed: Arrangement) -> bool:
+    def _reorder(self, level: Level, index: int, placed: Arrangement) -> bool:
         """Lay out a frame again with its inputs in the order in which they come, if one box reads all of them."""
         member = level.members[index]
         if not isinstance(member, Frame):
@@ -246,9 +222,9 @@ class Layout:
     def _node(self, member: Box | Frame) -> Node:
         return self.laid[member.key].node if isinstance(member, Frame) else self.measures.node(member)
 
-    def _framed(self, level: _Level, placed: Arrangement, weight: int) -> _Laid:
+    def _framed(self, level: Level, placed: Arrangement, weight: int) -> Laid:
         if level.frame is None:
-            return _Laid(Node(placed.left, placed.right, placed.length, weight=weight), placed, (0.0, 0.0))
+            return Laid(Node(placed.left, placed.right, placed.length, weight=weight), placed, (0.0, 0.0))
         title = frame_lines(level.frame.title, self.is_down)
         width, height = max((line.width for line in title), default=0.0), sum(line.height for line in title)
         left, right = placed.left + MARGIN, placed.right + MARGIN
@@ -262,7 +238,7 @@ class Layout:
             left += height
         side = level.frame.look is not Look.PLAIN
         node = Node(left, right, length, placed.entries, placed.exits, weight=weight, is_side=side)
-        return _Laid(node, placed, (0.0, start))
+        return Laid(node, placed, (0.0, start))
 
     def drawing(self, page: tuple[float, float] | None = None, most: float = 1.0) -> Drawing:
         """The layout as a drawing: on one long strip, or in columns, on a page (width, height)."""
@@ -330,90 +306,7 @@ class Layout:
 
     @cached_property
     def _strip(self) -> tuple[Drawing, list[Break]]:
-        return _Placing(self).strip()
-
-
-class _Placing:
-    """Gives everything in a layout its final place, in abstract coordinates."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout, self.is_down = layout, layout.is_down
-        self.boxes: list[PlacedBox] = []
-        self.frames: list[PlacedFrame] = []
-        self.notes: list[Note] = []
-        self.candidates: list[Break] = []
-        self.origin: dict[str, Point] = {}  # where the arrangement of each level starts
-
-    def strip(self) -> tuple[Drawing, list[Break]]:
-        """Everything on one long strip, and where it can be broken."""
-        root = self.layout.laid[ROOT].arrangement
-        self._levels((root.left + BORDER, BORDER))
-        picture = self.layout.picture
-        arrows = tuple(
-            PlacedArrow(arrow, self._curve(chain))
-            for arrow, chain in zip(picture.arrows, self.layout.chains, strict=True)
-        )
-        across, along = root.left + root.right + 2 * BORDER, root.length + 2 * BORDER
-        notes = (*self.notes, *self._roles(arrows))
-        drawing = Drawing(picture.name, across, along, tuple(self.boxes), tuple(self.frames), arrows, notes)
-        return drawing, breaks_of(drawing, self.candidates)
-
-    def _levels(self, origin: Point) -> None:
-        waiting: list[tuple[str, Point, int]] = [(ROOT, origin, 0)]
-        while waiting:
-            key, origin, depth = waiting.pop()
-            self.origin[key] = origin
-            level, laid = self.layout.levels[key], self.layout.laid[key]
-            for cut in laid.arrangement.cuts:
-                self.candidates.append(Break(origin[1] + cut, origin[0], depth))
-            for position, member in enumerate(level.members):
-                x, y = laid.arrangement.at[position]
-                at = origin[0] + x, origin[1] + y
-                if isinstance(member, Frame):
-                    inner = self.layout.laid[member.key]
-                    place = Rectangle(
-                        at[0] - inner.node.left, at[1], inner.node.left + inner.node.right, inner.node.length
-                    )
-                    self.frames.append(PlacedFrame(member, place, depth, self.is_down))
-                    waiting.append((member.key, (at[0], at[1] + inner.inset[1]), depth + 1))
-                else:
-                    self._box(member, at)
-
-    def _box(self, box: Box, at: Point) -> None:
-        measures = self.layout.measures
-        across, along = measures.extents(box)
-        node = self.layout.spans.get(box.key)
-        left, right = (node.left, node.right) if node else (across / 2, across / 2)
-        place = Rectangle(at[0] - left, at[1] + measures.lead(box), left + right, along)
-        self.boxes.append(PlacedBox(box, place))
-        labels = measures.labels.get(box.key, {})
-        for tensor, x in (node.exits if node else measures.exits(labels)).items():
-            if text := labels[tensor]:
-                below = NOTE / 2 if self.is_down else 2 + text_width(text, SMALL) / 2
-                self.notes.append(Note(text, at[0] + x, place.bottom + below, measures.width(text)))
-
-    def _curve(self, chain: Sequence[tuple[str, int]]) -> tuple[Point, ...]:
-        """The curves of an arrow on all levels, connected."""
-        points: list[Point] = []
-        for key, edge in chain:
-            x, y = self.origin[key]
-            curve = [(x + a, y + b) for a, b in self.layout.laid[key].arrangement.curves[edge]]
-            if points:
-                points += bridge(points[-1], curve[0])
-            points += curve[1:] if points else curve
-        return tuple(points)
-
-    def _roles(self, arrows: Sequence[PlacedArrow]) -> Iterator[Note]:
-        """The names of inputs, beside the arrowheads."""
-        for arrow in arrows:
-            if text := arrow.arrow.role:
-                x, y = arrow.curve[-1]
-                half = text_width(text, SMALL) / 2
-                yield (
-                    Note(text, x + 3 + half, y - 8, 2 * half)
-                    if self.is_down
-                    else Note(text, x - ROLE / 2, y - 7 - half)
-                )
+        return Placing(self.picture, self.measures, self.levels, self.laid, self.chains, self.spans).strip()
 
 
 def _room(drawing: Drawing, page: tuple[float, float]) -> float:

@@ -12,6 +12,7 @@ from cnngraph.frozen import frozen
 from cnngraph.render.layout.drawing import Point
 
 STRAIGHT = 1.0  # points across the flow: less is not a bend
+ROOT = ""  # the key of the outermost level
 OUTSIDE = -1  # the tail of an edge that enters the level, the head of one that leaves it
 
 

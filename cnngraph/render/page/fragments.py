@@ -164,7 +164,13 @@ class _Fragments:
     def _picture(self, part: _Part, tree: Tree) -> Picture:
         opened = part.opened
         ends = terminals_of(tree, opened.box_of) if part.is_root else _ends(tree, part.group, opened.box_of)
-        drawn = arrows(replace(tree, root=part.inner), opened.box_of, ends, opened.errors)
+        drawn = arrows(
+            replace(tree, root=part.inner),
+            opened.box_of,
+            ends,
+            opened.errors,
+            {key: group.scope for key, group in opened.closed.items()},
+        )
         members: tuple[Box | Frame, ...] = opened.members
         if not part.is_root:
             members = (Frame(FRAME, part.title, members, "", opened.look),)
