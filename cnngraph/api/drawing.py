@@ -55,15 +55,15 @@ def render(
 
     The drawing fits a `page`: `a4`, a 16:9 `slide` or a `column` of a paper, or is unlimited with None. It has as much
     detail as the page allows with text of at least 6 pt (on a slide 9 pt), and long networks are broken into columns.
-    `direction` is that of the flow, by default `right` on a slide and `down` otherwise. `depth` is the number of levels
-    of nesting to show: 1 draws each top-level node as one box. `open` are patterns of the paths of blocks to draw open;
-    all others are closed, or as `depth` says. `node` is the path of a block to draw alone. `fold` draws equal
-    iterations of a repeat, and equal branches, as one, labelled `×6`; by default it does, in formats with a page unless
-    each of them fits it. `shapes`, `legend` and `title` are shown beside the boxes. With the `style` `volumes`, feature
-    maps are drawn in perspective, from left to right, with a legend unless it is False. `scale` enlarges the drawing;
-    `font` is the font family of an SVG, HTML or DOT file. `times` are those that `measure_times` measured, which HTML
-    shows. DOT and Mermaid have no `legend` and no `scale`, Model Explorer takes only `node`. All other arguments are
-    those of `load`.
+    `direction` is that of the flow, by default `right` on a slide and `down` otherwise, or the other one where the text
+    would be too small. `depth` is the number of levels of nesting to show: 1 draws each top-level node as one box.
+    `open` are patterns of the paths of blocks to draw open; all others are closed, or as `depth` says. `node` is the
+    path of a block to draw alone. `fold` draws equal iterations of a repeat, and equal branches, as one, labelled `×6`;
+    by default it does, in formats with a page unless each of them fits it. `shapes`, `legend` and `title` are shown
+    beside the boxes. With the `style` `volumes`, feature maps are drawn in perspective, from left to right, with a
+    legend unless it is False. `scale` enlarges the drawing; `font` is the font family of an SVG, HTML or DOT file.
+    `times` are those that `measure_times` measured, which HTML shows. DOT and Mermaid have no `legend` and no `scale`,
+    Model Explorer takes only `node`. All other arguments are those of `load`.
 
     Raises SpecError for errors of the spec, which a notebook shows with the drawing up to the error, or too many boxes
     (E501); ValueError for an unknown file ending or value, a depth below 1, a scale outside 0.01 to 100, a path at

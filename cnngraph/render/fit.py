@@ -68,8 +68,20 @@ class Fitted:
 def fitted(graph: Graph, settings: Settings) -> Fitted:
     """The drawing of a graph: of those whose text is large enough on the page, the one with the most detail.
 
-    If the text is too small in all, the drawing is the one in which it is largest. Raises what `compose` raises.
+    If the text is too small in all, the drawing is the one in which it is largest, in either direction unless one is
+    given: many branches beside each other are wide if the flow is down. Raises what `compose` raises.
     """
+    found = _fitted(graph, settings)
+    if settings.page is None or settings.direction or settings.style == "volumes":
+        return found
+    if is_large_enough(found, PAGES[settings.page]):
+        return found
+    turned = _fitted(graph, replace(settings, direction="right" if settings.flow == "down" else "down"))
+    return max(found, turned, key=lambda fit: fit.least_text)
+
+
+def _fitted(graph: Graph, settings: Settings) -> Fitted:
+    """The drawing in one direction."""
     page = PAGES[settings.page] if settings.page else None
     if page is None:
         picture = _in_style(next(candidates(graph, settings)).picture, settings)

@@ -217,3 +217,18 @@ def test_no_row_has_only_an_input_or_an_output_if_less_detail_avoids_it() -> Non
     fit = fitted(graph_of(SIDES), Settings(page="slide"))
     assert fit.least_text >= PAGES["slide"].least
     assert not fit.drawing.is_lone
+
+
+def test_the_flow_turns_if_its_text_would_be_too_small() -> None:
+    inner = "{op: conv, out: %s, kernel: 1}, relu, {op: conv, out: 8, kernel: 1}"
+    branches = "\n".join(f"  b{place}: {{from: stem, nodes: [{inner % (place + 4)}]}}" for place in range(16))
+    join = ", ".join(f"b{place}" for place in range(16))
+    text = (
+        "cnngraph: 1\nname: wide\ninput: [3, 8, 8]\nnodes:\n  stem: {op: conv, out: 8, kernel: 1}\n"
+        f"{branches}\n  join: {{op: concat, from: [{join}]}}\n"
+    )
+    graph = graph_of(text)
+    free, down = (fitted(graph, Settings(direction=direction)) for direction in (None, "down"))
+    assert (free.drawing.is_down, down.drawing.is_down) == (False, True)
+    assert down.least_text < 4
+    assert free.least_text >= 6

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NONE = "none"
 HOW_TO_ENLARGE = (
-    "for larger text, draw a block alone (`--node PATH`) or fewer levels (`--depth 1`), choose the other `--direction` "
-    "or a larger page, or draw without a page (`--page none`)"
+    "for larger text, draw a block alone (`--node PATH`) or fewer levels (`--depth 1`), choose a larger page, "
+    "or draw without a page (`--page none`)"
 )
 UP_TO_ERROR = {False: "the network up to the error", True: "the network up to the error, without times"}
 
@@ -59,7 +59,11 @@ UP_TO_ERROR = {False: "the network up to the error", True: "the network up to th
     show_default=True,
     help="Draw operations as boxes, or feature maps as volumes in perspective, from left to right.",
 )
-@click.option("--direction", type=choice("down", "right"), help="Direction of the flow; right for a slide.")
+@click.option(
+    "--direction",
+    type=choice("down", "right"),
+    help="Direction of the flow; by default right on a slide, else down, or what keeps text large.",
+)
 @click.option(
     "--depth",
     type=number(1),
@@ -137,7 +141,8 @@ def render(
         raise click.UsageError(str(error)) from None
     say(f"wrote {output}{f': {times}' if times else ''}" if compilation.ok else f"wrote {output}: {UP_TO_ERROR[timed]}")
     if too_small is not None:
-        complain(f"the smallest text is {too_small:.1f} pt on the page; {HOW_TO_ENLARGE}", "note")
+        turned = "; without `--direction` it may be larger" if settings.direction else ""
+        complain(f"the smallest text is {too_small:.1f} pt on the page{turned}; {HOW_TO_ENLARGE}", "note")
     if not compilation.ok:
         raise Exit(1)
 
