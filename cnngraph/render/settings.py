@@ -47,8 +47,9 @@ class Settings:
     or closed. `node` is the path of a block to be drawn alone. `fold` draws equal iterations of a repeat as one, with
     `×6`. `page` is one of PAGES, or None for no limit. `direction` is that of the flow; by default that of the page, or
     the other one if the text is too small otherwise. `title`, `legend` and `shapes` are what is shown beside the boxes;
-    `scale` enlarges; `theme` and `font` are the colours and the font family. `style` is how operations are drawn: as boxes, or as volumes, whose flow is always to
-    the right, and which have a legend by default. `times` are measured times, which HTML shows.
+    `scale` enlarges; `theme` and `font` are the colours and the font family. `style` is how operations are drawn: as
+    boxes, or as volumes, whose flow is always to the right, and which have a legend by default. `times` are measured
+    times, which HTML shows.
 
     Raises ValueError for values that no drawing has, and TypeError for those of another type.
     """
