@@ -213,7 +213,7 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "carry: []": ("E205", "`carry` is an empty list, so iteration 0 of `x` reads nothing", "1 is the previous"),
     "carry: $from.channels": ("E402", "`$from` is not available", ""),
     "carry: '[$n for $n in $i]'": ("E403", "`for` needs a list, got `0`", "write `range($i)`"),
-    "carry: first": ("E109", "`carry` must be one of `last`, `concat`, `none`", "`carry: [1, 2]`"),
+    "carry: first": ("E109", "or numbers of iterations, counted back: `[1, 2]`, got `first`", ""),
     "carry: true": ("E109", "", ""),
     "carry: 1.5": ("E109", "", ""),
     "carry: {back: 1}": ("E109", "", ""),

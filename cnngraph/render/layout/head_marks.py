@@ -43,6 +43,7 @@ def unordered(strip: Drawing) -> set[str]:
 
 
 def _notes(drawing: Drawing, marks: Mapping[int, str], axis: int) -> Iterator[Note]:
+    boxes = {placed.box.key: placed.at for placed in drawing.boxes}
     into: dict[str, list[int]] = {}
     for index, placed in enumerate(drawing.arrows):
         into.setdefault(placed.arrow.head, []).append(index)
@@ -55,7 +56,7 @@ def _notes(drawing: Drawing, marks: Mapping[int, str], axis: int) -> Iterator[No
             if index in marks:
                 near = lines[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
                 places = _places(marks[index], drawing.arrows[index].curve)
-                choices.append([(min(_room(at, point) for line in near for point in line), at) for at in places])
+                choices.append([(_free(at, near, boxes[head]), at) for at in places])
         for text, at in zip(texts, _chosen(choices), strict=True):
             yield Note(text, *at.middle, at.width)
 
@@ -65,7 +66,11 @@ def _chosen(choices: Sequence[Sequence[tuple[float, Rectangle]]]) -> list[Rectan
     for same in zip(*choices, strict=True):
         if all(room >= CLEAR for room, _ in same):
             return [at for _, at in same]
-    return [max(places, key=lambda place: min(place[0], CLEAR))[1] for places in choices]
+    found: list[Rectangle] = []
+    for places in choices:
+        free = [place for place in places if not any(_overlap(place[1], other) for other in found)]
+        found.append(max(free or places, key=lambda place: min(place[0], CLEAR))[1])
+    return found
 
 
 def _places(text: str, curve: Sequence[Point]) -> Iterator[Rectangle]:
@@ -88,6 +93,15 @@ def _end(placed: PlacedArrow) -> Iterator[Point]:
     curve = placed.curve[-7:]
     for start in range(0, len(curve) - 3, 3):
         yield from (halves(curve[start : start + 4], part / PARTS)[1][0] for part in range(PARTS + 1))
+
+
+def _free(place: Rectangle, lines: Sequence[Sequence[Point]], box: Rectangle) -> float:
+    """How far the lines are from a rectangle; less than nothing if it is on the box at which they end."""
+    return -HIGH if _overlap(place, box) else min(_room(place, point) for line in lines for point in line)
+
+
+def _overlap(one: Rectangle, two: Rectangle) -> bool:
+    return max(one.x, two.x) < min(one.right, two.right) and max(one.y, two.y) < min(one.bottom, two.bottom)
 
 
 def _room(place: Rectangle, point: Point) -> float:
