@@ -27,7 +27,7 @@ class Page:
 PAGES = {
     "a4": Page(482, 700),  # 170 × 247 mm
     "slide": Page(880, 460, 9.0, "right", 1.6),  # of 960 × 540
-    "column": Page(228, 500),  # one of two columns of a paper: of LaTeX's article on letter, with a caption of 3 lines
+    "column": Page(236, 580),  # one of two columns of a paper on letter (CVPR, IEEE), with a caption of 3 lines
 }
 SCALES = (0.01, 100.0)
 CHOICES: dict[str, tuple[str | None, ...]] = {

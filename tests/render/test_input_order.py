@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from cnngraph.render import Settings, draw
 from cnngraph.render.compose import compose
 from cnngraph.render.fit import fitted
 from cnngraph.render.layout.drawing import Drawing, Note
+from cnngraph.render.layout.nest import lay_out
 from cnngraph.render.picture import Arrow
 from cnngraph.render.settings import UNLIMITED
 from tests.render.geometry import faults, polyline
@@ -244,3 +246,38 @@ def test_names_of_inputs_at_closed_blocks_are_those_of_the_block(reads: str, rol
         ("d", "node2", "query"),
         ("d", "input1", "key"),
     ]
+
+
+TRIPLET = """
+cnngraph: 1
+input: {a: [1, 8, 8], p: [1, 8, 8], n: [1, 8, 8]}
+nodes:
+  ea: {op: conv, from: a, out: 4, kernel: 3}
+  ep: {share: ea, from: p}
+  en: {share: ea, from: n}
+  dp: {op: sub, from: [ea, ep]}
+  dn: {op: sub, from: [ea, en]}
+  rp: {op: relu, from: dp}
+  rn: {op: relu, from: dn}
+  loss: {op: sub, from: [rp, rn]}
+"""
+
+
+def test_a_mark_is_nearest_to_its_own_line() -> None:
+    """Where there is no such place, nothing is better than a mark that seems to be of the other arrow."""
+    drawing = fitted(graph_of(TRIPLET), Settings(page=None)).drawing
+    marks = [note for note in drawing.notes if note.text == "−"]
+    assert marks
+    for mark in marks:
+        lines = {
+            placed.arrow.tail: min(math.dist((mark.x, mark.y), point) for point in polyline(placed.curve))
+            for placed in drawing.arrows
+        }
+        assert min(lines, key=lambda tail: lines[tail]) in ("node1", "node2", "node6"), mark
+
+
+@pytest.mark.parametrize("text", [TRIPLET, ONE + PARTS % '"parts[1]", "parts[0]"'])
+def test_a_strip_in_which_blocks_can_be_opened_has_marks(text: str) -> None:
+    layout = lay_out(compose(graph_of(text), Settings(page=None)), Settings(page=None))
+    assert layout.strip().notes == layout.drawing().notes
+    assert {"−", "1"} & {note.text for note in layout.strip().notes}

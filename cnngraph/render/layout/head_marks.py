@@ -16,6 +16,8 @@ BACK = 4.2, 6.5, 9.5, 13.0  # from the tip of an arrow to the middle of its mark
 BESIDE = 2.2  # between a line and its mark
 CLEAR = 0.7  # between a mark and other lines
 HIGH = SMALL * 0.7  # of a digit
+NEARER = 1.0  # how much nearer its own line is to a mark than any other
+MISLEADING = -math.inf
 NEIGHBOURS = 3  # arrows on each side of one that are looked at
 PARTS = 16  # of a segment of a curve, between which it is nearly straight
 
@@ -54,11 +56,12 @@ def _notes(drawing: Drawing, marks: Mapping[int, str], axis: int) -> Iterator[No
         texts = [marks[index] for index in ordered if index in marks]
         for place, index in enumerate(ordered):
             if index in marks:
-                near = lines[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+                near = [*lines[max(0, place - NEIGHBOURS) : place], *lines[place + 1 : place + NEIGHBOURS + 1]]
                 places = _places(marks[index], drawing.arrows[index].curve)
-                choices.append([(_free(at, near, boxes[head]), at) for at in places])
-        for text, at in zip(texts, _chosen(choices), strict=True):
-            yield Note(text, *at.middle, at.width)
+                choices.append([(_free(at, lines[place], near, boxes[head]), at) for at in places])
+        if all(max(room for room, _ in places) > MISLEADING for places in choices):  # else it is better to say nothing
+            for text, at in zip(texts, _chosen(choices), strict=True):
+                yield Note(text, *at.middle, at.width)
 
 
 def _chosen(choices: Sequence[Sequence[tuple[float, Rectangle]]]) -> list[Rectangle]:
@@ -95,9 +98,11 @@ def _end(placed: PlacedArrow) -> Iterator[Point]:
         yield from (halves(curve[start : start + 4], part / PARTS)[1][0] for part in range(PARTS + 1))
 
 
-def _free(place: Rectangle, lines: Sequence[Sequence[Point]], box: Rectangle) -> float:
-    """How far the lines are from a rectangle; less than nothing if it is on the box at which they end."""
-    return -HIGH if _overlap(place, box) else min(_room(place, point) for line in lines for point in line)
+def _free(place: Rectangle, line: Sequence[Point], others: Sequence[Sequence[Point]], box: Rectangle) -> float:
+    """How far lines are from a rectangle; MISLEADING if it is on the box, or does not seem to be of its own line."""
+    own = min(_room(place, point) for point in line)
+    other = min((_room(place, point) for points in others for point in points), default=math.inf)
+    return MISLEADING if _overlap(place, box) or other < own + NEARER else min(own, other)
 
 
 def _overlap(one: Rectangle, two: Rectangle) -> bool:

@@ -248,7 +248,7 @@ class Layout:
         if bent := self._bent(page, most):
             return replace(bent, is_u=True)
         if page is None:
-            return self.strip()
+            return self._unbroken
         drawing = self._in_columns(page, most)
         if self.lanes is None or _room(drawing, page) >= 1:
             return drawing
@@ -267,6 +267,10 @@ class Layout:
 
     def strip(self) -> Drawing:
         """The layout as one long strip, also if the network has the shape of a U."""
+        return with_marks(self._unbroken)
+
+    @property
+    def _unbroken(self) -> Drawing:
         strip, _ = self._strip
         return strip if self.is_down else turned(strip)
 

@@ -169,7 +169,7 @@ class _Fragments:
             opened.box_of,
             ends,
             opened.errors,
-            {key: group.scope for key, group in opened.closed.items()},
+            {},
         )
         members: tuple[Box | Frame, ...] = opened.members
         if not part.is_root:
