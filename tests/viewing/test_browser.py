@@ -16,7 +16,7 @@ from cnngraph.viewing.viewer import Viewer
 from tests.render.networks import PARTS, RESIDUAL, graph_of
 from tests.render.test_errors import BLOCK, valid_part
 from tests.render.test_strangers import NASTY, renamed
-from tests.viewing.browser import Browser
+from tests.viewing.browser import SHOWN, Browser
 from tests.viewing.shown import BOXES, box, frame, show
 
 DETAILS = "document.getElementById('details').textContent"
@@ -251,7 +251,7 @@ def test_the_view_is_kept_when_the_spec_is_saved(browser: Browser, tmp_path: Pat
         scale = browser.js("document.getElementById('world').getAttribute('transform')")
         file.write_text(RESIDUAL.replace("out: 10", "out: 11"))
         viewer.refresh()
-        browser.wait("document.documentElement.dataset.version === '2' && document.documentElement.dataset.ready")
+        browser.wait(f"document.documentElement.dataset.version === '2' && {SHOWN}")
         assert browser.js("document.getElementById('world').getAttribute('transform')") == scale
         assert browser.js(f"Boolean(document.querySelector('{frame('layer2')}'))")
         assert not browser.js(f"Boolean(document.querySelector('{frame('layer1')}'))")
@@ -270,6 +270,6 @@ def test_the_view_is_kept_when_the_spec_is_saved(browser: Browser, tmp_path: Pat
 
         file.write_text(RESIDUAL)
         viewer.refresh()
-        browser.wait("document.getElementById('report').hidden && document.documentElement.dataset.ready")
+        browser.wait(f"document.getElementById('report').hidden && {SHOWN}")
     finally:
         server.stop()
