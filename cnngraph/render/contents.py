@@ -214,6 +214,7 @@ class _Contents:
     def __init__(self, group: Group, tree: Tree, blocks: Sequence[Group]) -> None:
         self.tree, self.value = tree, group.scope.value
         self.before: dict[int, list[int]] = {}
+        self.readers: dict[int, list[int]] = {}
         self.dominator: dict[int, int] = {}
         self.depth = {OUTSIDE: 0}
         self.constant: set[int] = set()  # nodes that compute the same for every input
@@ -234,6 +235,8 @@ class _Contents:
 
     def _add(self, node: int, refs: Sequence[Ref]) -> None:
         self.before[node] = [ref.node if ref.node in self.before else OUTSIDE for ref in refs] or [OUTSIDE]
+        for before in self.before[node]:
+            self.readers.setdefault(before, []).append(node)
         if all(ref.node in self.constant for ref in refs):
             self.constant.add(node)
         above = self.before[node][0]
@@ -298,9 +301,19 @@ class _Contents:
         elif not small or len(large) != 1:
             return ()
         is_scaled = small and self.constant.issuperset(small)
-        if not is_scaled and not is_gate(node, self.tree.graph):
+        if not is_scaled and (not is_gate(node, self.tree.graph) or self._is_shared(index, small, above)):
             raise _UnclearError
         return (*self._between(above, large.pop()), *([] if is_scaled else [_Step(GATE, node=index)]))
+
+    def _is_shared(self, gate: int, factors: Sequence[int], above: int) -> bool:
+        """Whether something else reads what is computed for the factors of a gate, which the word `gate` stands for."""
+        inside, waiting = {gate}, list(factors)
+        while waiting:
+            node = waiting.pop()
+            if node not in inside and node not in (above, OUTSIDE):
+                inside.add(node)
+                waiting += self.before[node]
+        return any(reader not in inside for node in inside - {gate} for reader in self.readers.get(node, ()))
 
 
 def _value(block: Group) -> int:

@@ -131,6 +131,45 @@ nodes:
 outputs: {logits: classifier, map: smaller}
 """
 
+U_NET = """
+cnngraph: 1
+name: levels
+input: [1, 256, 256]
+blocks:
+  double:
+    params: {out: }
+    nodes:
+      - {op: conv, out: $out, kernel: 3, padding: half}
+      - relu
+      - {op: conv, out: $out, kernel: 3, padding: half}
+      - relu
+  up:
+    params: {out: }
+    inputs: [x, skip]
+    nodes:
+      up: {op: conv_transpose, from: x, out: $out, kernel: 2, stride: 2}
+      cat: {op: concat, from: [skip, up]}
+      conv: {op: double, out: $out}
+nodes:
+  e1: {op: double, out: 16}
+  p1: {op: max_pool, kernel: 2}
+  e2: {op: double, out: 32}
+  p2: {op: max_pool, kernel: 2}
+  e3: {op: double, out: 64}
+  p3: {op: max_pool, kernel: 2}
+  e4: {op: double, out: 128}
+  p4: {op: max_pool, kernel: 2}
+  e5: {op: double, out: 256}
+  p5: {op: max_pool, kernel: 2}
+  mid: {op: double, out: 512}
+  d5: {op: up, from: [mid, e5], out: 256}
+  d4: {op: up, from: [d5, e4], out: 128}
+  d3: {op: up, from: [d4, e3], out: 64}
+  d2: {op: up, from: [d3, e2], out: 32}
+  d1: {op: up, from: [d2, e1], out: 16}
+  head: {op: conv, out: 2, kernel: 1}
+"""
+
 
 def graph_of(text: str) -> Graph:
     """The graph of a spec's text."""

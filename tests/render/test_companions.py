@@ -10,7 +10,7 @@ from cnngraph.render.companions import Companions
 from cnngraph.render.fit import Fitted, fitted
 from cnngraph.render.settings import Style
 from cnngraph.render.tree import build_tree
-from tests.render.networks import graph_of
+from tests.render.networks import U_NET, graph_of
 
 STREAMS = """
 cnngraph: 1
@@ -34,45 +34,6 @@ nodes:
   more: {op: stream, width: 32}
   pool: global_avg_pool
   head: {op: linear, out: 10}
-"""
-
-LEVELS = """
-cnngraph: 1
-name: levels
-input: [1, 256, 256]
-blocks:
-  double:
-    params: {out: }
-    nodes:
-      - {op: conv, out: $out, kernel: 3, padding: half}
-      - relu
-      - {op: conv, out: $out, kernel: 3, padding: half}
-      - relu
-  up:
-    params: {out: }
-    inputs: [x, skip]
-    nodes:
-      up: {op: conv_transpose, from: x, out: $out, kernel: 2, stride: 2}
-      cat: {op: concat, from: [skip, up]}
-      conv: {op: double, out: $out}
-nodes:
-  e1: {op: double, out: 16}
-  p1: {op: max_pool, kernel: 2}
-  e2: {op: double, out: 32}
-  p2: {op: max_pool, kernel: 2}
-  e3: {op: double, out: 64}
-  p3: {op: max_pool, kernel: 2}
-  e4: {op: double, out: 128}
-  p4: {op: max_pool, kernel: 2}
-  e5: {op: double, out: 256}
-  p5: {op: max_pool, kernel: 2}
-  mid: {op: double, out: 512}
-  d5: {op: up, from: [mid, e5], out: 256}
-  d4: {op: up, from: [d5, e4], out: 128}
-  d3: {op: up, from: [d4, e3], out: 64}
-  d2: {op: up, from: [d3, e2], out: 32}
-  d1: {op: up, from: [d2, e1], out: 16}
-  head: {op: conv, out: 2, kernel: 1}
 """
 
 
@@ -109,7 +70,7 @@ def test_equal_blocks_beside_each_other_begin_at_the_same_height(page: str) -> N
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_levels_of_a_u_are_open_or_closed_together(page: str) -> None:
-    found = opened(fitted(graph_of(LEVELS), Settings(page=page)))
+    found = opened(fitted(graph_of(U_NET), Settings(page=page)))
     assert len(found & {"d1", "d2", "d3", "d4", "d5"}) in (0, 5)
 
 

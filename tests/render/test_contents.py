@@ -64,6 +64,11 @@ CONTENTS = {
         ["(3×3 16) ×3 – 1×1 16"],
     ),
     "squeeze and excitation": (f"a: {DEPTHWISE}\n      se: {{{GATED}}}\n      b: {C1}", ["dw 3×3 – gate – 1×1 16"]),
+    "a gate that reads another branch": (
+        f"u: {C1}\n      w: {{op: conv, from: u, out: 1, kernel: 1}}\n      g: sigmoid\n"
+        f"      x: {{op: mul, from: [in, g]}}\n      c: {{op: concat, from: [x, u]}}\n      b: {C1}",
+        [],
+    ),
     "a gate of the block's size": (
         f"a: {C1}\n      g: [{C1}, sigmoid]\n      x: {{op: mul, from: [a, g]}}\n      b: {C1}",
         ["1×1 16 – gate – 1×1 16"],

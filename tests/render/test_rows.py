@@ -15,7 +15,7 @@ from cnngraph.render.marks import marks
 from cnngraph.render.parts import Curve, Polygon
 from cnngraph.render.picture import Shape
 from tests.render.geometry import faults
-from tests.render.networks import graph_of
+from tests.render.networks import U_NET, graph_of
 
 HEAD = """
 cnngraph: 1
@@ -127,37 +127,8 @@ def test_open_blocks_of_a_u_have_frames_and_names(name: str, options: dict[str, 
     assert named >= {"b", "c", "d", "bottom"}  # these are one volume each
 
 
-DEEP = """
-cnngraph: 1
-name: deep
-input: [1, 256, 256]
-blocks:
-  double:
-    params: {out: }
-    nodes:
-      - {op: conv, out: $out, kernel: 3, padding: half}
-      - relu
-      - {op: conv, out: $out, kernel: 3, padding: half}
-      - relu
-  up:
-    params: {out: }
-    inputs: [x, skip]
-    nodes:
-      up: {op: conv_transpose, from: x, out: $out, kernel: 2, stride: 2}
-      cat: {op: concat, from: [skip, up]}
-      conv: {op: double, out: $out}
-nodes:
-"""
-for level in range(5):
-    DEEP += f"  e{level}: {{op: double, out: {16 * 2**level}}}\n  p{level}: {{op: max_pool, kernel: 2}}\n"
-DEEP += "  d5: {op: double, out: 512}\n"
-for level in reversed(range(5)):
-    DEEP += f"  d{level}: {{op: up, from: [d{level + 1}, e{level}], out: {16 * 2**level}}}\n"
-DEEP += "  head: {op: conv, out: 2, kernel: 1}\n"
-
-
 def test_a_u_keeps_its_shapes_and_closes_blocks_instead() -> None:
-    drawing = fitted(graph_of(DEEP), Settings(style="volumes")).drawing
+    drawing = fitted(graph_of(U_NET), Settings(style="volumes")).drawing
     assert all(placed.box.volume.slabs[-1].label for placed in drawing.boxes if placed.box.volume and placed.box.nodes)
 
 
