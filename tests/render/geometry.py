@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
+from math import dist
 
+from cnngraph.render import THEMES
 from cnngraph.render.fonts import text_width
-from cnngraph.render.layout.boxes import PAD_X, PAD_Y, SMALL, Line, frame_lines, lines, unused_label_room
+from cnngraph.render.layout.boxes import (
+    CIRCLE,
+    PAD_X,
+    PAD_Y,
+    SMALL,
+    Line,
+    frame_lines,
+    label_lines,
+    lines,
+    unused_label_room,
+)
 from cnngraph.render.layout.drawing import Drawing, PlacedArrow, PlacedFrame, Point, Rectangle
-from cnngraph.render.picture import Frame, sign
+from cnngraph.render.marks import front_of, marks
+from cnngraph.render.parts import Polygon
+from cnngraph.render.picture import Box, Frame, sign
 
 SAMPLES = 8  # points on a Bézier segment
 TOUCH = 1.5  # points: how near an arrow must come to its boxes
@@ -205,3 +219,30 @@ def _distance(point: Point, at: Rectangle) -> float:
     across = max(at.x - point[0], 0, point[0] - at.right)
     along = max(at.y - point[1], 0, point[1] - at.bottom)
     return max(across, along)
+
+
+def loose(drawing: Drawing) -> list[str]:
+    """The arrows whose heads do not touch the front of their volume, an edge, its labels, or the circle before it."""
+    boxes: dict[str, Box] = {placed.box.key: placed.box for placed in drawing.boxes}
+    places = {placed.box.key: placed.at for placed in drawing.boxes}
+    fronts = {placed.box.key: front_of(placed.box.volume, placed.at) for placed in drawing.boxes if placed.box.volume}
+    groups = [group for group in marks(drawing, THEMES["light"]) if group.kind == "arrow"]
+    found = []
+    for placed, group in zip(drawing.arrows, groups, strict=True):
+        head = placed.arrow.head
+        tip = group.parts[-1]
+        assert isinstance(tip, Polygon)
+        (x, y), front = tip.points[0], fronts.get(head)
+        volume = boxes[head].volume
+        if volume and volume.sign:
+            middle = front_of(volume, places[head]).x - CIRCLE / 2, places[head].middle[1]
+            if abs(dist((x, y), middle) - CIRCLE / 2) > 0.1:
+                found.append(head)
+        elif volume and front and not (abs(x - front.x) < 0.1 and front.y <= y <= front.bottom):
+            at, (above, below) = places[head], unused_label_room(volume)
+            is_top = abs(y - at.y - above) < 0.1
+            edge = front.moved(volume.depth, 0) if is_top else front
+            is_on = edge.x <= x <= edge.right or (label_lines(volume)[not is_top] and abs(x - at.middle[0]) < 0.1)
+            if not is_on or not (is_top or abs(y - at.bottom + below) < 0.1):
+                found.append(boxes[head].key)
+    return found

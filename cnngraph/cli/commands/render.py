@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,9 @@ def render(
     say(f"wrote {output}{f': {times}' if times else ''}" if compilation.ok else f"wrote {output}: {UP_TO_ERROR[timed]}")
     if too_small is not None:
         turned = "; without `--direction` it may be larger" if settings.direction else ""
-        complain(f"the smallest text is {too_small:.1f} pt on the page{turned}; {HOW_TO_ENLARGE}", "note")
+        complain(
+            f"the smallest text is {floor(10 * too_small) / 10:.1f} pt on the page{turned}; {HOW_TO_ENLARGE}", "note"
+        )
     if not compilation.ok:
         raise Exit(1)
 
